@@ -1,0 +1,183 @@
+#include "schema/edge/frames.h"
+
+#include "schema/base/codec.h"
+
+namespace weir::edge {
+namespace {
+
+constexpr std::string_view kMagic = "WED1";
+
+// Types on the wire; a number is never given to another type.
+enum Type : uint8_t {
+  kHello = 1,
+  kWelcome = 2,
+  kBegin = 3,
+  kPing = 4,
+  kAck = 5,
+  kReset = 6,
+  kRefuse = 7,
+};
+
+void put(Encoder& out, const Incarnation& of) { out.u64(of.term).u64(of.boot).u64(of.nonce); }
+void put(Encoder& out, const RecordId& id) { out.u64(id.term).u64(id.boot).u64(id.seq); }
+
+Incarnation get_incarnation(Decoder& in) {
+  Incarnation of;
+  of.term = in.u64();
+  of.boot = in.u64();
+  of.nonce = in.u64();
+  return of;
+}
+
+RecordId get_id(Decoder& in) {
+  RecordId id;
+  id.term = in.u64();
+  id.boot = in.u64();
+  id.seq = in.u64();
+  return id;
+}
+
+Error corrupt(std::string what) { return Error{ErrorCode::kCorrupt, "edge frame: " + what}; }
+
+struct Put {
+  Encoder& out;
+
+  void operator()(const Hello& hello) const {
+    out.u8(kHello).u64(hello.session);
+    out.text(hello.edge.pipeline).text(hello.edge.from).text(hello.edge.to);
+    out.u32(static_cast<uint32_t>(hello.history.size()));
+    for (const HistoryEntry& entry : hello.history) {
+      put(out, entry.of);
+      out.u64(entry.first).u64(entry.last);
+    }
+    put(out, hello.first_held);
+  }
+  void operator()(const Welcome& welcome) const {
+    out.u8(kWelcome).u64(welcome.session);
+    put(out, welcome.seen);
+    put(out, welcome.position.of);
+    out.u64(welcome.position.seq);
+    put(out, welcome.settled);
+    out.u64(welcome.credit_bytes).u8(welcome.enough ? 1 : 0).u8(welcome.ended ? 1 : 0);
+  }
+  void operator()(const Begin& begin) const {
+    out.u8(kBegin).u64(begin.session);
+    put(out, begin.from);
+    out.u8(static_cast<uint8_t>(begin.cause));
+  }
+  void operator()(const Ping& ping) const { out.u8(kPing).u64(ping.session); }
+  void operator()(const Ack& ack) const {
+    out.u8(kAck).u64(ack.session);
+    put(out, ack.taken);
+    put(out, ack.settled);
+    out.u8(ack.enough ? 1 : 0).u8(ack.ended ? 1 : 0).u8(ack.holds ? 1 : 0);
+  }
+  void operator()(const Reset& reset) const { out.u8(kReset).u64(reset.session); }
+  void operator()(const Refuse& refuse) const {
+    out.u8(kRefuse).u64(refuse.session).u8(static_cast<uint8_t>(refuse.reason));
+    put(out, refuse.seen);
+    out.text(refuse.text);
+  }
+};
+
+Result<Frame> get_hello(Decoder& in) {
+  Hello hello;
+  hello.session = in.u64();
+  hello.edge.pipeline = in.text(kNameBytesMax);
+  hello.edge.from = in.text(kNameBytesMax);
+  hello.edge.to = in.text(kNameBytesMax);
+  const uint32_t count = in.u32();
+  if (count == 0 || count > kHistoryEntriesMax) return corrupt("history entries out of range");
+  for (uint32_t i = 0; i < count && in.ok(); ++i) {
+    HistoryEntry entry;
+    entry.of = get_incarnation(in);
+    entry.first = in.u64();
+    entry.last = in.u64();
+    if (entry.of.term == 0 || entry.of.boot == 0 || entry.first == 0 ||
+        entry.last > (uint64_t{1} << 62) || entry.last + 1 < entry.first) {
+      return corrupt("a history entry is out of range");
+    }
+    if (i > 0 && hello.history.back().of.compare(entry.of) >= 0) {
+      return corrupt("history entries out of order");
+    }
+    hello.history.push_back(entry);
+  }
+  hello.first_held = get_id(in);
+  return Frame(std::move(hello));
+}
+
+Result<Frame> get_body(uint8_t type, Decoder& in) {
+  switch (type) {
+    case kHello:
+      return get_hello(in);
+    case kWelcome: {
+      Welcome welcome;
+      welcome.session = in.u64();
+      welcome.seen = get_incarnation(in);
+      welcome.position.of = get_incarnation(in);
+      welcome.position.seq = in.u64();
+      welcome.settled = get_id(in);
+      welcome.credit_bytes = in.u64();
+      welcome.enough = in.u8() != 0;
+      welcome.ended = in.u8() != 0;
+      return Frame(welcome);
+    }
+    case kBegin: {
+      Begin begin;
+      begin.session = in.u64();
+      begin.from = get_id(in);
+      const uint8_t cause = in.u8();
+      if (cause > static_cast<uint8_t>(ResumeCause::kUnknown)) return corrupt("unknown cause");
+      begin.cause = static_cast<ResumeCause>(cause);
+      return Frame(begin);
+    }
+    case kPing:
+      return Frame(Ping{in.u64()});
+    case kAck: {
+      Ack ack;
+      ack.session = in.u64();
+      ack.taken = get_id(in);
+      ack.settled = get_id(in);
+      ack.enough = in.u8() != 0;
+      ack.ended = in.u8() != 0;
+      ack.holds = in.u8() != 0;
+      return Frame(ack);
+    }
+    case kReset:
+      return Frame(Reset{in.u64()});
+    case kRefuse: {
+      Refuse refuse;
+      refuse.session = in.u64();
+      const uint8_t reason = in.u8();
+      if (reason < 1 || reason > static_cast<uint8_t>(RefuseReason::kMalformed)) {
+        return corrupt("unknown reason");
+      }
+      refuse.reason = static_cast<RefuseReason>(reason);
+      refuse.seen = get_incarnation(in);
+      refuse.text = in.text(kReasonBytesMax);
+      return Frame(std::move(refuse));
+    }
+    default:
+      return corrupt("unknown type " + std::to_string(type));
+  }
+}
+
+}  // namespace
+
+std::string encode(const Frame& frame) {
+  Encoder out;
+  out.raw(kMagic);
+  std::visit(Put{out}, frame);
+  return std::move(out).bytes();
+}
+
+Result<Frame> decode(std::string_view bytes) {
+  Decoder in(bytes);
+  if (in.raw(kMagic.size()) != kMagic) return corrupt("no frame begins here");
+  const uint8_t type = in.u8();
+  Result<Frame> frame = get_body(type, in);
+  if (frame && !in.done()) return corrupt("wrong length");
+  return frame;
+}
+
+}  // namespace weir::edge

@@ -1,0 +1,101 @@
+// The edge protocol's frames: what two neighbouring wrappers say to each other beside blocks. One
+// ZeroMQ message each, one part; a block is sent as it is and is told apart by its magic.
+// docs/edge.md tells the protocol, with a drawing.
+//
+//   frame = magic "WED1", type (1 byte), then the fields below, all numbers big-endian
+//
+// Writer to reader: HELLO, BEGIN, PING, blocks. Reader to writer: WELCOME, ACK, RESET, REFUSE.
+// `session` is chosen by the writer, larger with each HELLO; an answer with another one is void.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "schema/base/ids.h"
+#include "schema/base/result.h"
+#include "schema/edge/history.h"
+
+namespace weir::edge {
+
+inline constexpr size_t kNameBytesMax = 256;
+inline constexpr size_t kHistoryEntriesMax = 4096;
+inline constexpr size_t kReasonBytesMax = 1024;
+// Larger than any frame or block: the limit that sockets are given.
+inline constexpr size_t kEdgeMessageBytesMax = (1u << 20) + (1u << 19);
+
+// One lane and its reader: who speaks to whom.
+struct EdgeName {
+  std::string pipeline;
+  std::string from;  // "node.instance"
+  std::string to;
+
+  bool operator==(const EdgeName&) const = default;
+};
+
+struct Hello {
+  uint64_t session = 0;
+  EdgeName edge;
+  std::vector<HistoryEntry> history;  // The last entry is the writer itself.
+  RecordId first_held;
+
+  const Incarnation& writer() const { return history.back().of; }
+};
+
+struct Welcome {
+  uint64_t session = 0;
+  Incarnation seen;   // The latest incarnation of the writer that this reader knows.
+  Position position;  // The last record that the reader has; none: it has seen nothing.
+  RecordId settled;
+  uint64_t credit_bytes = 0;
+  bool enough = false;
+  bool ended = false;  // END is committed.
+};
+
+struct Begin {
+  uint64_t session = 0;
+  RecordId from;
+  ResumeCause cause = ResumeCause::kAfter;
+};
+
+struct Ping {
+  uint64_t session = 0;
+};
+
+struct Ack {
+  uint64_t session = 0;
+  RecordId taken;
+  RecordId settled;
+  bool enough = false;
+  bool ended = false;
+  bool holds = false;  // An open stream unit here needs what it has taken until it ends (R7).
+};
+
+// "I do not know you, or have lost the thread: say HELLO."
+struct Reset {
+  uint64_t session = 0;
+};
+
+enum class RefuseReason : uint8_t {
+  kStale = 1,      // A later incarnation of this lane is known: `seen`.
+  kCopy = 2,       // The same (term, boot) with another nonce is known: an old copy of a log.
+  kWrongEdge = 3,  // This reader is not who the writer takes it for.
+  kMalformed = 4,
+};
+
+struct Refuse {
+  uint64_t session = 0;
+  RefuseReason reason = RefuseReason::kMalformed;
+  Incarnation seen;
+  std::string text;
+};
+
+using Frame = std::variant<Hello, Welcome, Begin, Ping, Ack, Reset, Refuse>;
+
+std::string encode(const Frame& frame);
+
+// Errors: kCorrupt for bytes that are no frame of this version, or break a limit or a range.
+Result<Frame> decode(std::string_view bytes);
+
+}  // namespace weir::edge

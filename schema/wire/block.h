@@ -1,0 +1,100 @@
+// The block: a run of consecutive records of one lane, built once, and the same bytes in the log
+// and on the wire. docs/wire.md draws the layout.
+//
+//   offset  bytes  field
+//        0      4  magic "WBK1"
+//        4      1  version (1)
+//        5      1  flags: 1 continued, 2 abandoned, 4 end
+//        6      1  shape: how the payload is cut into records: 0 by "\n", 1 by "\0", 2 frames
+//        7      1  zero
+//        8      8  term   of the incarnation that wrote it
+//       16      8  boot   likewise
+//       24      8  nonce  likewise
+//       32      8  seq of the first piece
+//       40      4  pieces (1 to 2^20)
+//       44      4  payload bytes (0 to 1 MiB)
+//       48      8  XXH3-64 of the payload
+//       56      8  XXH3-64 of the bytes 0 to 55
+//       64         payload
+//
+// All numbers are big-endian. A piece is a whole record or a part of one: each piece has a sequence
+// number. Flags:
+//   continued  the block is one piece, a whole megabyte, and its record goes on in the next block;
+//   abandoned  no payload, one piece: the record that the blocks before it began ends here,
+//   unfinished;
+//              readers that need records whole drop it;
+//   end        no payload, one piece: the lane ends here (R8).
+// In shape 2 each piece has a 32-bit big-endian length in front of it; in the others a piece ends
+// with its delimiter (a continued one, and the last piece of a lane, may lack it).
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "schema/base/ids.h"
+#include "schema/base/result.h"
+#include "schema/base/shared_bytes.h"
+
+namespace weir::wire {
+
+inline constexpr size_t kBlockHeaderBytes = 64;
+inline constexpr size_t kBlockPayloadBytesMax = 1u << 20;
+inline constexpr uint32_t kBlockPiecesMax = 1u << 20;
+inline constexpr size_t kBlockBytesMax = kBlockHeaderBytes + kBlockPayloadBytesMax;
+
+inline constexpr uint8_t kContinued = 1;
+inline constexpr uint8_t kAbandoned = 2;
+inline constexpr uint8_t kEnd = 4;
+
+// How records are told apart. The delimiter is a part of its record; a frame's length is not.
+enum class Shape : uint8_t { kLines = 0, kNul = 1, kFrames = 2 };
+
+struct BlockHeader {
+  Incarnation of;
+  uint64_t first = 0;
+  uint32_t pieces = 0;
+  uint32_t payload_bytes = 0;
+  uint8_t flags = 0;
+  Shape shape = Shape::kLines;
+  uint64_t payload_hash = 0;
+
+  uint64_t last() const { return first + pieces - 1; }
+  RecordId first_id() const { return {of.term, of.boot, first}; }
+  RecordId last_id() const { return {of.term, of.boot, last()}; }
+  Position last_position() const { return {of, last()}; }
+  bool continued() const { return (flags & kContinued) != 0; }
+  bool abandoned() const { return (flags & kAbandoned) != 0; }
+  bool end() const { return (flags & kEnd) != 0; }
+};
+
+// Immutable; cheap to copy. `bytes` has header and payload.
+struct Block {
+  BlockHeader header;
+  SharedBytes bytes;
+
+  size_t wire_bytes() const { return bytes.size; }
+  SharedBytes payload() const { return bytes.sub(kBlockHeaderBytes, header.payload_bytes); }
+};
+
+// True if the bytes begin as a block does (and not as a frame of the edge protocol).
+bool looks_like_block(const uint8_t* data, size_t size);
+
+// Checks everything that can be checked: sizes, flags, both hashes. Errors: kCorrupt, naming the
+// field.
+Result<Block> decode_block(SharedBytes bytes);
+
+// Writes the header in front of a payload that already lies at `buffer + kBlockHeaderBytes`, and
+// returns the block that owns `buffer`. Computes both hashes.
+Block finish_block(std::shared_ptr<uint8_t[]> buffer, BlockHeader header);
+
+// A block without payload: `flags` is kAbandoned or kEnd.
+Block make_mark(const Incarnation& of, uint64_t seq, uint8_t flags);
+
+// How many bytes equal to `delimiter` there are: how many records end in `bytes`. One vectorised
+// pass.
+size_t count_delimiters(std::span<const uint8_t> bytes, uint8_t delimiter);
+
+// Bytes up to and including the last delimiter, 0 if there is none.
+size_t whole_records_bytes(std::span<const uint8_t> bytes, uint8_t delimiter);
+
+}  // namespace weir::wire
