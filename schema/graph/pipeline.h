@@ -66,7 +66,8 @@ struct ActionSpec {
 
 struct PipelineSpec {
   std::string name;
-  std::vector<std::string> dataflow;          // The expressions, as written.
+  // The expressions in plain form: inline commands are replaced by the names of their nodes.
+  std::vector<std::string> dataflow;
   std::vector<NodeSpec> nodes;                // In order of first use in the dataflow.
   std::vector<EdgeSpec> edges;                // Sorted, each once. Acyclic.
   std::map<std::string, ActionSpec> actions;  // Those named in the file.
