@@ -1,0 +1,323 @@
+// The fields of each control message under their wire names: one description for writing and
+// reading. Only control.cc includes this.
+//
+// `archive(name, member)` is called once for each field, in the order in which they are written.
+// Adding a field is adding a line; a name that was ever used is never used for something else.
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <type_traits>
+#include <utility>
+
+#include "schema/wire/control.h"
+
+namespace weir::wire::fields {
+
+// T is U or const U: the same description serves both directions.
+template <typename T, typename U>
+concept Is = std::same_as<std::remove_const_t<T>, U>;
+
+// Enumerations are written as words, so that a new value is refused and not misunderstood.
+template <typename E>
+struct Words;
+template <>
+struct Words<graph::Protocol> {
+  static constexpr std::array<std::string_view, 3> kAll{"pipe", "lines", "frames"};
+};
+template <>
+struct Words<graph::Unit> {
+  static constexpr std::array<std::string_view, 3> kAll{"stream", "batch", "record"};
+};
+template <>
+struct Words<graph::Durability> {
+  static constexpr std::array<std::string_view, 2> kAll{"disk", "process"};
+};
+template <>
+struct Words<InstanceState> {
+  static constexpr std::array<std::string_view, 7> kAll{"waiting", "starting", "running",  "ended",
+                                                        "failed",  "lost",     "unmanaged"};
+};
+template <>
+struct Words<PipelineState> {
+  static constexpr std::array<std::string_view, 8> kAll{
+      "stored", "starting", "running", "degraded", "stopping", "stopped", "completed", "failed"};
+};
+template <>
+struct Words<ErrorCode> {
+  static constexpr std::array<std::string_view, 8> kAll{
+      "invalid", "not_found", "conflict", "unavailable", "timeout", "corrupt", "limit", "io"};
+};
+
+template <typename E>
+std::string_view word(E value) {
+  return Words<E>::kAll.at(static_cast<size_t>(value));
+}
+
+// ---- The pipeline --------------------------------------------------------------------------
+
+template <typename A, Is<graph::NodeSpec> T>
+void describe(A& archive, T& v) {
+  archive("name", v.name);
+  archive("caller_stdin", v.caller_stdin);
+  archive("action", v.action);
+  archive("args", v.args);
+  archive("run", v.run);
+  archive("protocol", v.protocol);
+  archive("unit", v.unit);
+  archive("delimiter", v.delimiter);
+  archive("accept", v.accept);
+  archive("retries", v.retries);
+  archive("backoff_first_ms", v.backoff_first);
+  archive("backoff_max_ms", v.backoff_max);
+  archive("max_dead", v.max_dead);
+  archive("in_flight", v.in_flight);
+  archive("max_records", v.max_records);
+  archive("max_bytes", v.max_bytes);
+  archive("max_output_bytes", v.max_output_bytes);
+  archive("durability", v.durability);
+  archive("rerun", v.rerun);
+  archive("portable", v.portable);
+  archive("stall_timeout_ms", v.stall_timeout);
+  archive("hosts", v.hosts);
+  archive("env", v.env);
+  archive("allow", v.allow);
+}
+
+template <typename A, Is<graph::EdgeSpec> T>
+void describe(A& archive, T& v) {
+  archive("from", v.from);
+  archive("to", v.to);
+}
+
+template <typename A, Is<graph::ActionSpec> T>
+void describe(A& archive, T& v) {
+  archive("file", v.file);
+}
+
+template <typename A, Is<graph::PipelineSpec> T>
+void describe(A& archive, T& v) {
+  archive("name", v.name);
+  archive("dataflow", v.dataflow);
+  archive("nodes", v.nodes);
+  archive("edges", v.edges);
+  archive("actions", v.actions);
+}
+
+// ---- Orders and reports --------------------------------------------------------------------
+
+template <typename A, Is<ReaderOrder> T>
+void describe(A& archive, T& v) {
+  archive("name", v.name);
+  archive("endpoint", v.endpoint);
+}
+
+template <typename A, Is<StartOrder> T>
+void describe(A& archive, T& v) {
+  archive("pipeline", v.pipeline);
+  archive("node", v.node);
+  archive("instance", v.instance);
+  archive("term", v.term);
+  archive("writers", v.writers);
+  archive("readers", v.readers);
+  archive("sink", v.sink);
+  archive("log_dir", v.log_dir);
+  archive("listen", v.listen);
+  archive("agent_endpoint", v.agent_endpoint);
+  archive("working_dir", v.working_dir);
+  archive("stderr_file", v.stderr_file);
+  archive("log_limit_bytes", v.log_limit_bytes);
+  archive("trim_at_taken", v.trim_at_taken);
+}
+
+template <typename A, Is<InstanceStatus> T>
+void describe(A& archive, T& v) {
+  archive("pipeline", v.pipeline);
+  archive("node", v.node);
+  archive("instance", v.instance);
+  archive("term", v.term);
+  archive("boot", v.boot);
+  archive("state", v.state);
+  archive("ended_and_settled", v.ended_and_settled);
+  archive("endpoint", v.endpoint);
+  archive("pid", v.pid);
+  archive("action_pid", v.action_pid);
+  archive("records_in", v.records_in);
+  archive("records_out", v.records_out);
+  archive("bytes_in", v.bytes_in);
+  archive("bytes_out", v.bytes_out);
+  archive("unsettled_records", v.unsettled_records);
+  archive("log_bytes", v.log_bytes);
+  archive("restarts", v.restarts);
+  archive("dead_letters", v.dead_letters);
+  archive("last_error", v.last_error);
+  archive("notes", v.notes);
+}
+
+template <typename A, Is<InstanceKey> T>
+void describe(A& archive, T& v) {
+  archive("pipeline", v.pipeline);
+  archive("node", v.node);
+  archive("instance", v.instance);
+}
+
+// ---- Messages ------------------------------------------------------------------------------
+
+template <typename A, Is<Ok> T>
+void describe(A& /*archive*/, T& /*v*/) {}
+
+template <typename A, Is<Refusal> T>
+void describe(A& archive, T& v) {
+  archive("code", v.code);
+  archive("what", v.what);
+}
+
+template <typename A, Is<PipelinePut> T>
+void describe(A& archive, T& v) {
+  archive("spec", v.spec);
+}
+
+template <typename A, Is<RunOptions> T>
+void describe(A& archive, T& v) {
+  archive("trim_at_taken", v.trim_at_taken);
+  archive("log_limit_bytes", v.log_limit_bytes);
+  archive("working_dir", v.working_dir);
+}
+
+template <typename A, Is<PipelineRun> T>
+void describe(A& archive, T& v) {
+  archive("name", v.name);
+  archive("sink_reader", v.sink_reader);
+  archive("options", v.options);
+}
+
+template <typename A, Is<PipelineStop> T>
+void describe(A& archive, T& v) {
+  archive("name", v.name);
+}
+
+template <typename A, Is<PipelineStatusRequest> T>
+void describe(A& archive, T& v) {
+  archive("name", v.name);
+}
+
+template <typename A, Is<InstanceReport> T>
+void describe(A& archive, T& v) {
+  archive("agent", v.agent);
+  archive("status", v.status);
+}
+
+template <typename A, Is<NodeStatus> T>
+void describe(A& archive, T& v) {
+  archive("name", v.name);
+  archive("caller_stdin", v.caller_stdin);
+  archive("sink", v.sink);
+  archive("instances", v.instances);
+}
+
+template <typename A, Is<PipelineStatus> T>
+void describe(A& archive, T& v) {
+  archive("name", v.name);
+  archive("state", v.state);
+  archive("reason", v.reason);
+  archive("nodes", v.nodes);
+}
+
+template <typename A, Is<BrokerStatusRequest> T>
+void describe(A& /*archive*/, T& /*v*/) {}
+
+template <typename A, Is<AgentSummary> T>
+void describe(A& archive, T& v) {
+  archive("name", v.name);
+  archive("address", v.address);
+  archive("connected", v.connected);
+  archive("instances", v.instances);
+}
+
+template <typename A, Is<PipelineSummary> T>
+void describe(A& archive, T& v) {
+  archive("name", v.name);
+  archive("state", v.state);
+  archive("reason", v.reason);
+}
+
+template <typename A, Is<BrokerStatus> T>
+void describe(A& archive, T& v) {
+  archive("agents", v.agents);
+  archive("pipelines", v.pipelines);
+}
+
+template <typename A, Is<AgentRegister> T>
+void describe(A& archive, T& v) {
+  archive("name", v.name);
+  archive("address", v.address);
+  archive("instances", v.instances);
+}
+
+template <typename A, Is<AgentReport> T>
+void describe(A& archive, T& v) {
+  archive("name", v.name);
+  archive("orders_version", v.orders_version);
+  archive("instances", v.instances);
+}
+
+template <typename A, Is<AgentOrders> T>
+void describe(A& archive, T& v) {
+  archive("version", v.version);
+  archive("start", v.start);
+  archive("stop", v.stop);
+}
+
+template <typename A, Is<WrapperHello> T>
+void describe(A& archive, T& v) {
+  archive("pipeline", v.pipeline);
+  archive("node", v.node);
+  archive("instance", v.instance);
+  archive("term", v.term);
+  archive("pid", v.pid);
+}
+
+template <typename A, Is<WrapperReport> T>
+void describe(A& archive, T& v) {
+  archive("status", v.status);
+}
+
+template <typename A, Is<WrapperNeighbours> T>
+void describe(A& archive, T& v) {
+  archive("readers", v.readers);
+}
+
+template <typename A, Is<WrapperStop> T>
+void describe(A& archive, T& v) {
+  archive("end", v.end);
+}
+
+// ---- Types on the wire ---------------------------------------------------------------------
+
+template <typename M>
+struct TypeName;
+#define WEIR_MESSAGE_TYPE(Struct, text)                \
+  template <>                                          \
+  struct TypeName<Struct> {                            \
+    static constexpr std::string_view kValue = (text); \
+  }
+WEIR_MESSAGE_TYPE(Ok, "ok");
+WEIR_MESSAGE_TYPE(Refusal, "error");
+WEIR_MESSAGE_TYPE(Unknown, "");
+WEIR_MESSAGE_TYPE(PipelinePut, "pipeline.put");
+WEIR_MESSAGE_TYPE(PipelineRun, "pipeline.run");
+WEIR_MESSAGE_TYPE(PipelineStop, "pipeline.stop");
+WEIR_MESSAGE_TYPE(PipelineStatusRequest, "pipeline.status");
+WEIR_MESSAGE_TYPE(PipelineStatus, "pipeline.status.is");
+WEIR_MESSAGE_TYPE(BrokerStatusRequest, "broker.status");
+WEIR_MESSAGE_TYPE(BrokerStatus, "broker.status.is");
+WEIR_MESSAGE_TYPE(AgentRegister, "agent.register");
+WEIR_MESSAGE_TYPE(AgentReport, "agent.report");
+WEIR_MESSAGE_TYPE(AgentOrders, "agent.orders");
+WEIR_MESSAGE_TYPE(WrapperHello, "wrapper.hello");
+WEIR_MESSAGE_TYPE(WrapperReport, "wrapper.report");
+WEIR_MESSAGE_TYPE(WrapperNeighbours, "wrapper.neighbours");
+WEIR_MESSAGE_TYPE(WrapperStop, "wrapper.stop");
+#undef WEIR_MESSAGE_TYPE
+
+}  // namespace weir::wire::fields

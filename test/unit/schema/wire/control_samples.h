@@ -1,0 +1,133 @@
+// One message of each type with every field set to something else than its default, shared by the
+// round-trip and the golden tests.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "schema/wire/control.h"
+
+namespace weir::wire {
+
+inline graph::NodeSpec sample_node(const std::string& name) {
+  graph::NodeSpec node;
+  node.name = name;
+  node.run = "awk '$1 % 2 == 0'";
+  node.protocol = graph::Protocol::kLines;
+  node.unit = graph::Unit::kBatch;
+  node.delimiter = '\0';
+  node.accept = {0, 1, 125};
+  node.retries = 7;
+  node.backoff_first = std::chrono::milliseconds(200);
+  node.backoff_max = std::chrono::milliseconds(40'000);
+  node.max_dead = 11;
+  node.in_flight = 12;
+  node.max_records = 13;
+  node.max_bytes = 1ull << 40;
+  node.max_output_bytes = 15;
+  node.durability = graph::Durability::kDisk;
+  node.rerun = true;
+  node.portable = true;
+  node.stall_timeout = std::chrono::milliseconds(60'000);
+  node.hosts = {"alpha", "beta.example"};
+  node.env = {{"A", "1"}, {"B", "two words"}};
+  node.allow = {"178.248.239.55"};
+  return node;
+}
+
+inline graph::PipelineSpec sample_spec() {
+  graph::PipelineSpec spec;
+  spec.name = "simplepipe";
+  spec.dataflow = {"- ; even ; act"};
+  graph::NodeSpec in;
+  in.name = "-";
+  in.caller_stdin = true;
+  graph::NodeSpec act = sample_node("act");
+  act.run.clear();
+  act.action = "num_gen";
+  act.args = {"--freq=1000", ""};
+  spec.nodes = {in, sample_node("even"), act};
+  spec.edges = {{0, 1}, {1, 2}};
+  spec.actions = {{"num_gen", {"./num_gen"}}};
+  return spec;
+}
+
+inline InstanceStatus sample_status() {
+  InstanceStatus status;
+  status.pipeline = "simplepipe";
+  status.node = "even";
+  status.instance = 2;
+  status.term = 3;
+  status.boot = 4;
+  status.state = InstanceState::kRunning;
+  status.ended_and_settled = true;
+  status.endpoint = "ipc:///run/weir/0123456789abcdef";
+  status.pid = 4711;
+  status.action_pid = 4712;
+  status.records_in = 1'000'000'000'000;
+  status.records_out = 6;
+  status.bytes_in = 7;
+  status.bytes_out = 8;
+  status.unsettled_records = 9;
+  status.log_bytes = 10;
+  status.restarts = 11;
+  status.dead_letters = 12;
+  status.last_error = "exit status 3";
+  status.notes = {"seq exited with status 1"};
+  return status;
+}
+
+inline StartOrder sample_order() {
+  StartOrder order;
+  order.pipeline = "simplepipe";
+  order.node = sample_node("even");
+  order.instance = 2;
+  order.term = 3;
+  order.writers = {"-.0"};
+  order.readers = {{"act.0", "ipc:///run/weir/fedcba9876543210"}, {"weirctl.0", ""}};
+  order.sink = true;
+  order.log_dir = "/var/lib/weir/wal/simplepipe/even.2";
+  order.listen = "ipc:///run/weir/0123456789abcdef";
+  order.agent_endpoint = "ipc:///run/weir/agent";
+  order.working_dir = "/home/me";
+  order.stderr_file = "/var/lib/weir/logs/even.2.stderr";
+  order.log_limit_bytes = 1ull << 36;
+  order.trim_at_taken = true;
+  return order;
+}
+
+inline std::vector<Envelope> sample_messages() {
+  const InstanceStatus status = sample_status();
+  const ReaderOrder weirctl{"weirctl.0", "ipc:///run/weir/weirctl"};
+  PipelineStatus pipeline{
+      "simplepipe",
+      PipelineState::kDegraded,
+      "even: restarting",
+      {{"even", false, true, {{"alpha", status}}}, {"-", true, false, {{"", InstanceStatus{}}}}}};
+  BrokerStatus broker{{{"alpha", "127.0.0.1", true, 3}},
+                      {{"simplepipe", PipelineState::kFailed, "even: exit status 3"}}};
+  std::vector<Message> messages{
+      Ok{},
+      Refusal{ErrorCode::kConflict, "it runs"},
+      PipelinePut{sample_spec()},
+      PipelineRun{"simplepipe", weirctl, RunOptions{true, 1 << 30, "/home/me"}},
+      PipelineStop{"simplepipe"},
+      PipelineStatusRequest{"simplepipe"},
+      pipeline,
+      BrokerStatusRequest{},
+      broker,
+      AgentRegister{"alpha", "127.0.0.1", {status}},
+      AgentReport{"alpha", 17, {status}},
+      AgentOrders{18, {sample_order()}, {{"simplepipe", "act", 0}}},
+      WrapperHello{"simplepipe", "even", 2, 3, 4711},
+      WrapperReport{status},
+      WrapperNeighbours{{weirctl}},
+      WrapperStop{true},
+  };
+  std::vector<Envelope> envelopes;
+  for (Message& message : messages) envelopes.push_back({"r-1", std::move(message)});
+  return envelopes;
+}
+
+}  // namespace weir::wire
