@@ -1,5 +1,7 @@
 #include "schema/edge/reader.h"
 
+#include <utility>
+
 #include "schema/base/check.h"
 
 namespace weir::edge {
@@ -57,6 +59,19 @@ std::optional<EdgeReader::Rewind> EdgeReader::on_begin(const Begin& begin) {
   }
   received_ = rewind.keep;
   return rewind;
+}
+
+uint64_t EdgeReader::restart(const Position& frontier) {
+  received_ = frontier;
+  ack_.taken = frontier.id();
+  state_ = State::kClosed;
+  return std::exchange(session_, 0);
+}
+
+bool EdgeReader::writer_has(const Position& position) const {
+  if (position.none()) return true;
+  const HistoryEntry* entry = history_.find(position.of);
+  return entry != nullptr && (position.seq <= entry->last || entry == &history_.newest());
 }
 
 EdgeReader::Taking EdgeReader::on_block(const wire::BlockHeader& header) {

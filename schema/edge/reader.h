@@ -61,6 +61,12 @@ class EdgeReader {
   };
   Taking on_block(const wire::BlockHeader& header);
 
+  // Begins again from a committed record: a run was lost and needs its input once more. Send Reset
+  // with the session that is returned.
+  uint64_t restart(const Position& frontier);
+  // True if the writer's history still has this record (or there is none to have).
+  bool writer_has(const Position& position) const;
+
   // True if `session` is the one under way.
   bool current(uint64_t session) const { return session_ != 0 && session == session_; }
   bool open() const { return state_ == State::kOpen; }

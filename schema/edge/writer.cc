@@ -29,6 +29,8 @@ EdgeWriter::Greeted EdgeWriter::on_welcome(const Welcome& welcome, const History
   settled_ = std::max(settled_, welcome.settled);
   const Resume resume = history.resume(welcome.position, settled_, first_held);
   cursor_ = resume.from;
+  // The reader may have gone back to an earlier record: what it takes is counted anew.
+  taken_ = std::min(taken_, welcome.position.id());
   // What the reader has received stays outstanding until it is taken.
   while (!outstanding_.empty() && outstanding_.back().last >= cursor_) {
     outstanding_bytes_ -= outstanding_.back().wire_bytes;
@@ -96,9 +98,9 @@ void EdgeWriter::disconnected() {
   outstanding_bytes_ = 0;
 }
 
-bool EdgeWriter::may_send(size_t wire_bytes) const {
+bool EdgeWriter::may_send() const {
   if (state_ != State::kStreaming || satisfied()) return false;
-  return outstanding_.empty() || outstanding_bytes_ + wire_bytes <= credit_bytes_;
+  return outstanding_.empty() || outstanding_bytes_ < credit_bytes_;
 }
 
 void EdgeWriter::sent(const wire::Block& block, const RecordId& next) {

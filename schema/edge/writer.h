@@ -52,8 +52,10 @@ class EdgeWriter {
   // The connection is gone (a new endpoint, a socket made anew).
   void disconnected();
 
-  // True if a block of `wire_bytes` may go now: within credit, or nothing is outstanding (R7).
-  bool may_send(size_t wire_bytes) const;
+  // True if a block may go now: less than the credit is outstanding (R7). So what is outstanding
+  // stays under the credit and one block, and a writer with nothing outstanding may always send
+  // one.
+  bool may_send() const;
   bool streaming() const { return state_ == State::kStreaming; }
   // The id of the next record to send, while streaming.
   const RecordId& cursor() const { return cursor_; }

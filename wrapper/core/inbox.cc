@@ -1,0 +1,159 @@
+#include "wrapper/core/inbox.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "schema/base/check.h"
+#include "schema/base/codec.h"
+
+namespace weir::core {
+namespace {
+
+bool is_mark(const wire::BlockHeader& header) { return header.abandoned() || header.end(); }
+
+// Without the lengths in front of frames. Copies only where there are any.
+SharedBytes raw(const SharedBytes& payload, wire::Shape shape, uint32_t pieces) {
+  if (shape != wire::Shape::kFrames) return payload;
+  if (pieces == 1) return payload.sub(4, payload.size - 4);
+  std::string joined;
+  joined.reserve(payload.size);
+  for (size_t at = 0; at + 4 <= payload.size;) {
+    const uint32_t length = load_be<uint32_t>(payload.data + at);
+    joined.append(reinterpret_cast<const char*>(payload.data + at + 4), length);
+    at += 4 + size_t{length};
+  }
+  return SharedBytes::copy_of(joined);
+}
+
+}  // namespace
+
+void Inbox::push(wire::Block block, uint32_t skip_pieces) {
+  received_ = block.header.last_position();
+  bytes_ += block.wire_bytes();
+  const bool ends_record = !block.header.continued();
+  Held held{std::move(block), 0, 0};
+  for (; held.skip < skip_pieces; ++held.skip) held.offset += piece_bytes(held, held.offset);
+  blocks_.push_back(std::move(held));
+  if (ends_record) whole_blocks_ = blocks_.size();
+}
+
+void Inbox::clear() {
+  blocks_.clear();
+  bytes_ = 0;
+  whole_blocks_ = 0;
+}
+
+void Inbox::rewind(const Position& keep) {
+  while (!blocks_.empty()) {
+    const wire::BlockHeader& last = blocks_.back().block.header;
+    if (last.of == keep.of && last.last() <= keep.seq) break;
+    bytes_ -= blocks_.back().block.wire_bytes();
+    blocks_.pop_back();
+  }
+  received_ = keep;
+  whole_blocks_ = 0;
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    if (!blocks_[i].block.header.continued()) whole_blocks_ = i + 1;
+  }
+}
+
+void Inbox::drop_front() {
+  bytes_ -= blocks_.front().block.wire_bytes();
+  blocks_.pop_front();
+  if (whole_blocks_ > 0) --whole_blocks_;
+}
+
+// How many bytes of payload the piece at `offset` takes, its frame length included.
+size_t Inbox::piece_bytes(const Held& held, size_t offset) const {
+  const SharedBytes payload = held.block.payload();
+  const size_t rest = payload.size - offset;
+  if (held.block.header.shape == wire::Shape::kFrames) {
+    if (rest < 4) return rest;
+    return std::min(rest, size_t{4} + load_be<uint32_t>(payload.data + offset));
+  }
+  const char delimiter = held.block.header.shape == wire::Shape::kNul ? '\0' : '\n';
+  const void* found = std::memchr(payload.data + offset, delimiter, rest);
+  if (found == nullptr) return rest;
+  return static_cast<size_t>(static_cast<const uint8_t*>(found) - payload.data) + 1 - offset;
+}
+
+// Takes `pieces` pieces that are `raw_bytes` of payload; drops the block when it is used up.
+Portion Inbox::cut(Held& held, uint32_t pieces, size_t raw_bytes) {
+  const wire::BlockHeader& header = held.block.header;
+  Portion portion;
+  held.skip += pieces;
+  portion.pieces = pieces;
+  portion.last = {header.of, header.first + held.skip - 1};
+  portion.abandoned = header.abandoned();
+  portion.end = header.end();
+  portion.ends_record = !header.continued();
+  if (!is_mark(header)) {
+    portion.bytes = raw(held.block.payload().sub(held.offset, raw_bytes), header.shape, pieces);
+  }
+  held.offset += raw_bytes;
+  if (held.skip == header.pieces) drop_front();
+  return portion;
+}
+
+std::optional<Portion> Inbox::take_block() {
+  if (blocks_.empty()) return std::nullopt;
+  Held& held = blocks_.front();
+  return cut(held, held.block.header.pieces - held.skip,
+             held.block.header.payload_bytes - held.offset);
+}
+
+std::optional<Portion> Inbox::take_upto(const Position& last) {
+  if (blocks_.empty()) return std::nullopt;
+  Held& held = blocks_.front();
+  const wire::BlockHeader& header = held.block.header;
+  const uint64_t next = header.first + held.skip;
+  if (!(header.of == last.of) || header.last() <= last.seq) return take_block();
+  if (next > last.seq) return std::nullopt;
+  const uint32_t pieces = static_cast<uint32_t>(last.seq - next + 1);
+  size_t raw_bytes = 0;
+  for (uint32_t i = 0; i < pieces; ++i) raw_bytes += piece_bytes(held, held.offset + raw_bytes);
+  return cut(held, pieces, raw_bytes);
+}
+
+std::optional<Portion> Inbox::take_record() {
+  if (whole_blocks_ == 0) return std::nullopt;
+  Held& held = blocks_.front();
+  if (is_mark(held.block.header)) return take_block();
+  if (!held.block.header.continued()) return cut(held, 1, piece_bytes(held, held.offset));
+  // A record in pieces: joined. An abandoned one leaves only its mark.
+  std::string joined;
+  while (true) {
+    Held& part = blocks_.front();
+    const bool last = !part.block.header.continued();
+    std::optional<Portion> piece = last && !is_mark(part.block.header)
+                                       ? cut(part, 1, piece_bytes(part, part.offset))
+                                       : take_block();
+    if (piece->abandoned || piece->end) return piece;
+    joined.append(piece->bytes.view());
+    if (last) {
+      piece->bytes = SharedBytes::copy_of(joined);
+      return piece;
+    }
+  }
+}
+
+std::optional<Portion> Inbox::take_records(uint64_t records, uint64_t bytes) {
+  if (whole_blocks_ == 0) return std::nullopt;
+  Held& held = blocks_.front();
+  const wire::BlockHeader& header = held.block.header;
+  if (header.continued() || is_mark(header)) return take_record();
+  const uint32_t left = header.pieces - held.skip;
+  const size_t left_bytes = header.payload_bytes - held.offset;
+  if (left <= records && left_bytes <= bytes) return take_block();
+  uint32_t pieces = 0;
+  size_t raw_bytes = 0;
+  while (pieces < left && pieces < records) {
+    const size_t next = piece_bytes(held, held.offset + raw_bytes);
+    if (pieces > 0 && raw_bytes + next > bytes) break;
+    raw_bytes += next;
+    ++pieces;
+  }
+  return cut(held, pieces, raw_bytes);
+}
+
+}  // namespace weir::core

@@ -1,0 +1,67 @@
+// What has come in on one lane and is not consumed yet, record by record where that is needed.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "schema/base/shared_bytes.h"
+#include "schema/wire/block.h"
+
+namespace weir::core {
+
+// Bytes of consecutive pieces of one lane, as a program gets them: without frame lengths.
+struct Portion {
+  SharedBytes bytes;
+  Position last;  // The last piece of it.
+  uint32_t pieces = 0;
+  bool ends_record = true;  // Its last piece ends a record.
+  bool abandoned = false;   // No bytes: what came of the record under way is to be forgotten.
+  bool end = false;         // No bytes: the lane ends here.
+};
+
+class Inbox {
+ public:
+  // A block in order; the first `skip_pieces` of it are known already.
+  void push(wire::Block block, uint32_t skip_pieces);
+  void clear();
+  // Forgets what came after `keep`.
+  void rewind(const Position& keep);
+
+  bool empty() const { return blocks_.empty(); }
+  size_t bytes() const { return bytes_; }
+  // True if no record is whole in here although there are bytes: what is held drives no credit.
+  bool only_unfinished() const { return whole_blocks_ == 0 && !blocks_.empty(); }
+  // Bytes of whole records could be taken, or a mark.
+  bool has_whole() const { return whole_blocks_ > 0; }
+  const Position& received() const { return received_; }
+  // True if the next thing is the lane's end.
+  bool at_end() const { return !blocks_.empty() && blocks_.front().block.header.end(); }
+
+  // The rest of the first block, whole or not its record's end; nothing if empty. For streams.
+  std::optional<Portion> take_block();
+  // Like take_block(), but nothing after the piece `last`.
+  std::optional<Portion> take_upto(const Position& last);
+  // One whole record, joined where it came in pieces; marks come as such. Nothing unless
+  // has_whole().
+  std::optional<Portion> take_record();
+  // Whole records of the first block, at most `records` and `bytes` (but at least one record).
+  std::optional<Portion> take_records(uint64_t records, uint64_t bytes);
+
+ private:
+  struct Held {
+    wire::Block block;
+    uint32_t skip = 0;  // Pieces before this one are consumed.
+    size_t offset = 0;  // Where the next piece begins in the payload.
+  };
+  Portion cut(Held& held, uint32_t pieces, size_t raw_bytes);
+  size_t piece_bytes(const Held& held, size_t offset) const;
+  void drop_front();
+
+  std::deque<Held> blocks_;
+  size_t bytes_ = 0;
+  size_t whole_blocks_ = 0;  // Blocks up to the last one that ends a record.
+  Position received_;
+};
+
+}  // namespace weir::core

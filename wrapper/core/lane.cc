@@ -1,0 +1,183 @@
+#include "wrapper/core/lane.h"
+
+#include <algorithm>
+
+#include "schema/base/check.h"
+#include "wrapper/wal/keys.h"
+
+namespace weir::core {
+
+using wal::key;
+using wal::key_end;
+
+Lane::Lane(const wal::Log& log, const LogState& state, const Incarnation& of, wal::LogBatch& batch)
+    : log_(log), of_(of) {
+  std::vector<edge::HistoryEntry> entries = state.history;
+  if (!entries.empty()) {
+    // The last entry was open: what it reaches is in the last commit, if that was its own.
+    edge::HistoryEntry& last = entries.back();
+    last.last = state.commit.of == last.of ? state.commit.published : last.first - 1;
+    if (last.empty() && entries.size() > 1) {
+      batch.erase(key(wal::kHistory, RecordId{last.of.term, last.of.boot, 0}));
+      entries.pop_back();
+    } else {
+      batch.put(key(wal::kHistory, RecordId{last.of.term, last.of.boot, 0}), encode(last));
+    }
+  }
+  history_ = edge::History(std::move(entries));
+  if (!history_.empty()) {
+    // Staged blocks of an unfinished unit are dropped: they were never visible.
+    batch.erase_range(key(wal::kBlock, history_.next()), key_end(wal::kBlock));
+    groups_.assign(state.groups.begin(), state.groups.end());
+    while (!groups_.empty() && groups_.back().last >= history_.next()) {
+      batch.erase(key(wal::kGroup, groups_.back().last));
+      groups_.pop_back();
+    }
+  }
+  recover_tail_group();
+  history_.open(of_);
+  batch.put(key(wal::kHistory, RecordId{of_.term, of_.boot, 0}), encode(history_.newest()));
+  staged_last_ = history_.newest().last;
+  for (const Group& group : groups_) log_bytes_ += group.bytes;
+  log_bytes_ += group_bytes_;
+  if (first_held_.none()) first_held_ = history_.next();
+}
+
+// Finds the first block held, and adds up the blocks written since the last group was closed.
+void Lane::recover_tail_group() {
+  if (history_.empty()) return;
+  const std::string end = key(wal::kBlock, history_.next());
+  Status scanned = log_.scan(key(wal::kBlock), end, [&](std::string_view found, std::string_view) {
+    first_held_ = wal::id_of_key(found);
+    return false;
+  });
+  const RecordId from = groups_.empty() ? RecordId{} : groups_.back().last;
+  const std::string start = key(wal::kBlock, RecordId{from.term, from.boot, from.seq + 1});
+  scanned = log_.scan(start, end, [&](std::string_view, std::string_view value) {
+    group_bytes_ += value.size();
+    return true;
+  });
+}
+
+RecordId Lane::published_id() const { return {of_.term, of_.boot, history_.newest().last}; }
+
+uint64_t Lane::held_records() const {
+  uint64_t count = 0;
+  for (const edge::HistoryEntry& entry : history_.entries()) {
+    const RecordId last{entry.of.term, entry.of.boot, entry.last};
+    if (entry.empty() || last < first_held_) continue;
+    const bool inside = entry.first_id() <= first_held_;
+    count += entry.last - (inside ? first_held_.seq : entry.first) + 1;
+  }
+  return count;
+}
+
+const wire::Block& Lane::append(Cut cut, wire::Shape shape, wal::LogBatch& batch) {
+  wire::BlockHeader header;
+  header.of = of_;
+  header.first = staged_last_ + 1;
+  header.pieces = cut.pieces;
+  header.payload_bytes = cut.payload_bytes;
+  header.flags = cut.flags;
+  header.shape = shape;
+  hold(wire::finish_block(std::move(cut.buffer), header), batch);
+  return recent_.back();
+}
+
+void Lane::append_mark(uint8_t flag, wal::LogBatch& batch) {
+  hold(wire::make_mark(of_, staged_last_ + 1, flag), batch);
+}
+
+void Lane::hold(const wire::Block& block, wal::LogBatch& batch) {
+  batch.put(key(wal::kBlock, block.header.first_id()), block.bytes);
+  staged_last_ = block.header.last();
+  staged_bytes_ += block.wire_bytes();
+  log_bytes_ += block.wire_bytes();
+  group_bytes_ += block.wire_bytes();
+  recent_.push_back(block);
+  recent_bytes_ += block.wire_bytes();
+}
+
+void Lane::publish(wal::LogBatch& batch) {
+  staged_bytes_ = 0;
+  if (group_bytes_ < kGroupBytes) return;
+  groups_.push_back({{of_.term, of_.boot, staged_last_}, group_bytes_});
+  batch.put(key(wal::kGroup, groups_.back().last), encode(groups_.back()));
+  group_bytes_ = 0;
+}
+
+void Lane::persisted(uint64_t last) {
+  if (last > history_.newest().last) history_.advance(last);
+}
+
+void Lane::discard_staged(wal::LogBatch& batch) {
+  const uint64_t published = published_last();
+  if (staged_last_ == published) return;
+  batch.erase_range(key(wal::kBlock, history_.next()), key_end(wal::kBlock));
+  while (!recent_.empty() && recent_.back().header.last() > published &&
+         recent_.back().header.of == of_) {
+    recent_bytes_ -= recent_.back().wire_bytes();
+    recent_.pop_back();
+  }
+  staged_last_ = published;
+  log_bytes_ -= staged_bytes_;
+  group_bytes_ -= std::min(group_bytes_, staged_bytes_);
+  staged_bytes_ = 0;
+}
+
+Result<std::optional<wire::Block>> Lane::block_at(const RecordId& id) const {
+  if (id >= history_.next()) return std::optional<wire::Block>();
+  const auto found = std::lower_bound(recent_.begin(), recent_.end(), id,
+                                      [](const wire::Block& block, const RecordId& wanted) {
+                                        return block.header.last_id() < wanted;
+                                      });
+  if (found != recent_.end() && found->header.first_id() <= id) return std::optional(*found);
+
+  // Keys are the first records of blocks: the last key not after `id` is the one.
+  const RecordId beyond{id.term, id.boot, id.seq + 1};
+  auto entry = log_.last(key(wal::kBlock), key(wal::kBlock, beyond));
+  if (!entry) return std::move(entry).error();
+  if (!entry->has_value()) {
+    return Error{ErrorCode::kCorrupt, "log: record " + to_string(id) + " is missing"};
+  }
+  Result<wire::Block> block = wire::decode_block(SharedBytes::copy_of((*entry)->second));
+  if (!block) return std::move(block).error().in("log: record " + to_string(id));
+  if (block->header.last_id() < id) {
+    return Error{ErrorCode::kCorrupt, "log: record " + to_string(id) + " is missing"};
+  }
+  return std::optional(*std::move(block));
+}
+
+bool Lane::trim(const RecordId& settled, wal::LogBatch& batch) {
+  const RecordId limit = std::min(settled, published_id());
+  RecordId last;
+  while (!groups_.empty() && groups_.front().last <= limit) {
+    last = groups_.front().last;
+    log_bytes_ -= groups_.front().bytes;
+    groups_.pop_front();
+  }
+  if (last.none()) return false;
+  const RecordId next{last.term, last.boot, last.seq + 1};
+  batch.erase_range(key(wal::kBlock, first_held_), key(wal::kBlock, next));
+  batch.erase_range(key(wal::kGroup), key(wal::kGroup, next));
+  first_held_ = std::max(first_held_, history_.after(last));
+  for (const edge::HistoryEntry& entry : history_.entries()) {
+    if (entry.of == of_ || RecordId{entry.of.term, entry.of.boot, entry.last} >= first_held_) break;
+    batch.erase(key(wal::kHistory, RecordId{entry.of.term, entry.of.boot, 0}));
+  }
+  history_.drop_before(first_held_);
+  return true;
+}
+
+void Lane::forget_recent(const RecordId& sent) {
+  while (!recent_.empty()) {
+    const wire::Block& oldest = recent_.front();
+    const RecordId last = oldest.header.last_id();
+    if (last >= history_.next()) break;  // Not visible yet: not sent to anybody.
+    if (last >= sent && recent_bytes_ <= kRecentBytesMax) break;
+    recent_bytes_ -= oldest.wire_bytes();
+    recent_.pop_front();
+  }
+}
+
+}  // namespace weir::core

@@ -1,0 +1,87 @@
+// The lane that a node writes: numbers its blocks, stages and publishes them, keeps what its
+// readers still need, and trims what they have settled. Pure: what is to be written goes into a
+// LogBatch of the caller's; what is read back comes through the Log seam.
+//
+//   append(): staged --publish()--> in a commit --persisted()--> visible: may be sent --trim()-->
+//   gone
+//                 '---discard_staged()--> gone, its numbers are used again
+#pragma once
+
+#include <deque>
+#include <optional>
+
+#include "schema/base/result.h"
+#include "schema/edge/history.h"
+#include "schema/wire/block.h"
+#include "wrapper/core/builder.h"
+#include "wrapper/core/state.h"
+#include "wrapper/wal/log.h"
+
+namespace weir::core {
+
+class Lane {
+ public:
+  // Blocks kept in memory for readers that follow closely; others are served from the log.
+  static constexpr size_t kRecentBytesMax = 8u << 20;
+  // Blocks are trimmed in groups of at least this size: one range erased instead of many keys.
+  static constexpr uint64_t kGroupBytes = 1u << 20;
+
+  // Takes up the log's state for a new incarnation, writes what opening it means into `batch` (to
+  // be synced): closes the last history entry, drops staged blocks, opens an entry for `of`. `log`
+  // must outlive the lane.
+  Lane(const wal::Log& log, const LogState& state, const Incarnation& of, wal::LogBatch& batch);
+
+  // Stages a payload as the next block. Numbers follow the last staged block.
+  const wire::Block& append(Cut cut, wire::Shape shape, wal::LogBatch& batch);
+  // Stages a mark: wire::kAbandoned or wire::kEnd.
+  void append_mark(uint8_t flag, wal::LogBatch& batch);
+  // Everything staged so far becomes visible with the commit that `batch` is part of. The caller
+  // writes the CommitState; `published` in it is staged_last().
+  void publish(wal::LogBatch& batch);
+  // The commit that published up to `last` is in the log.
+  void persisted(uint64_t last);
+  void discard_staged(wal::LogBatch& batch);
+  uint64_t staged_bytes() const { return staged_bytes_; }
+
+  uint64_t staged_last() const { return staged_last_; }
+  uint64_t published_last() const { return history_.newest().last; }
+  RecordId published_id() const;
+  const Incarnation& incarnation() const { return of_; }
+  const edge::History& history() const { return history_; }
+  // Nothing before this record is left.
+  const RecordId& first_held() const { return first_held_; }
+  uint64_t log_bytes() const { return log_bytes_; }
+  uint64_t held_records() const;
+
+  // The visible block that has the record `id`, from memory or from the log; nothing if it does not
+  // exist yet.
+  Result<std::optional<wire::Block>> block_at(const RecordId& id) const;
+  // The record after a block in this lane.
+  RecordId next_after(const wire::Block& block) const {
+    return history_.after(block.header.last_id());
+  }
+
+  // All readers have settled up to `settled`, and none needs a block before `sent` from memory.
+  // Erases whole groups; true if anything was.
+  bool trim(const RecordId& settled, wal::LogBatch& batch);
+  void forget_recent(const RecordId& sent);
+
+ private:
+  void hold(const wire::Block& block, wal::LogBatch& batch);
+  void recover_tail_group();
+  static std::string block_key(const RecordId& id);
+
+  const wal::Log& log_;
+  Incarnation of_;
+  edge::History history_;  // Visible records only.
+  uint64_t staged_last_ = 0;
+  uint64_t staged_bytes_ = 0;
+  std::deque<wire::Block> recent_;  // Consecutive, ends with the last appended.
+  size_t recent_bytes_ = 0;
+  std::deque<Group> groups_;
+  uint64_t group_bytes_ = 0;  // Of the group that is still growing.
+  RecordId first_held_;
+  uint64_t log_bytes_ = 0;
+};
+
+}  // namespace weir::core

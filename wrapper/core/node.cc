@@ -1,0 +1,502 @@
+#include "wrapper/core/node.h"
+
+#include <algorithm>
+
+#include "schema/base/check.h"
+#include "wrapper/core/runner.h"
+#include "wrapper/wal/keys.h"
+
+namespace weir::core {
+
+using wal::key;
+
+Node::Node(NodeConfig config, const wal::Log& log, const LogState& state, Effects& effects)
+    : config_(std::move(config)), log_(log), effects_(effects) {
+  open(state);
+  make_runner(state);
+}
+
+Node::~Node() = default;
+
+// Takes up the log for this boot. The batch becomes the first, synced, commit.
+void Node::open(const LogState& state) {
+  const wire::StartOrder& order = config_.order;
+  batch_.put(key(wal::kMeta, "version"), Encoder().u32(wal::kFormatVersion).bytes());
+  batch_.put(key(wal::kMeta, "identity"), order.pipeline + "/" + order.name());
+  lane_ = std::make_unique<Lane>(log_, state, config_.of, batch_);
+  commit_ = state.commit;
+  commit_.of = config_.of;
+  commit_.published = lane_->staged_last();
+  batch_.put(key(wal::kCommit), encode(commit_));
+  dead_letters_ = state.dead_letters;
+  trimmed_at_taken_ = state.trimmed_at_taken;
+  Mark mark{lane_->published_id(), {}};
+  for (const std::string& writer : order.writers) {
+    const auto known = state.inputs.find(writer);
+    const edge::ReaderDurable durable =
+        known == state.inputs.end() ? edge::ReaderDurable{} : known->second;
+    edge::EdgeName name{order.pipeline, writer, order.name()};
+    inputs_.emplace_back(writer, edge::EdgeReader(std::move(name), config_.credit_bytes, durable),
+                         durable);
+    inputs_.back().consumed = durable.frontier;
+    inputs_.back().end_taken = durable.ended;
+    if (!durable.frontier.none())
+      mark.inputs.emplace_back(inputs_.size() - 1, durable.frontier.id());
+  }
+  // What earlier commits settle one by one is not in the log: all of it settles with the last.
+  add_mark(std::move(mark));
+  for (const wire::ReaderOrder& reader : order.readers) {
+    readers_.emplace_back(edge::EdgeName{order.pipeline, order.name(), reader.name});
+  }
+  connected_.assign(readers_.size(), false);
+  batch_sync_ = true;
+  batch_then_.push_back([this] { opened_ = true; });
+}
+
+void Node::make_runner(const LogState& state) {
+  const graph::NodeSpec& node = spec();
+  if (node.caller_stdin) {
+    runner_ = make_relay_runner(*this, state);
+  } else if (node.protocol == graph::Protocol::kPipe) {
+    const bool stream = inputs_.empty() || node.unit == graph::Unit::kStream;
+    runner_ = stream ? make_stream_runner(*this, state) : make_batch_runner(*this, state);
+  } else {
+    runner_ = inputs_.empty() && node.protocol == graph::Protocol::kFrames
+                  ? make_frame_source(*this, state)
+                  : (inputs_.empty() ? make_stream_runner(*this, state)
+                                     : make_reply_runner(*this, state));
+  }
+}
+
+void Node::start(SteadyTime now) {
+  now_ = now;
+  ticked_at_ = now;
+  started_ = true;
+  write_turn();
+}
+
+void Node::turn(SteadyTime now) {
+  WEIR_CHECK(started_, "start() comes first");
+  now_ = now;
+  if (opened_) {
+    if (!failed_) {
+      if (!told_enough_ && all_readers_satisfied()) {
+        told_enough_ = true;
+        runner_->on_enough();
+      }
+      runner_->turn(now);
+    }
+    settle();
+    trim();
+    check_full();
+  }
+  write_turn();
+  if (!opened_) return;
+  answer_hellos();
+  pump_readers();
+  send_acks();
+  if (now - ticked_at_ >= kTickInterval) tick(now);
+}
+
+void Node::write_turn() {
+  if (!batch_publishes_ && batch_.empty()) {
+    // Nothing to write: what waits for this turn waits for the one before, or for nothing.
+    std::vector<std::function<void()>> then = std::exchange(batch_then_, {});
+    if (persisting_.empty()) {
+      for (const auto& each : then) each();
+    } else {
+      for (auto& each : then) persisting_.back().then.push_back(std::move(each));
+    }
+    return;
+  }
+  Persisting commit;
+  commit.published = lane_->published_last();
+  if (!persisting_.empty()) commit.published = persisting_.back().published;
+  bool sync = batch_sync_;
+  if (batch_publishes_) {
+    commit_.published = lane_->staged_last();
+    commit.published = lane_->staged_last();
+    batch_.put(key(wal::kCommit), encode(commit_));
+    lane_->publish(batch_);
+    sync = sync || spec().durability == graph::Durability::kDisk || config_.order.sink;
+  }
+  commit.mark = std::exchange(batch_mark_, std::nullopt);
+  commit.then = std::exchange(batch_then_, {});
+  commit.bytes = batch_.bytes();
+  persisting_bytes_ += commit.bytes;
+  persisting_.push_back(std::move(commit));
+  batch_sync_ = batch_publishes_ = false;
+  effects_.persist(std::exchange(batch_, {}), sync);
+}
+
+void Node::on_persisted() {
+  WEIR_CHECK(!persisting_.empty(), "nothing is being written");
+  Persisting commit = std::move(persisting_.front());
+  persisting_.pop_front();
+  persisting_bytes_ -= commit.bytes;
+  lane_->persisted(commit.published);
+  if (commit.mark) add_mark(*std::move(commit.mark));
+  const bool was_open = opened_;
+  for (const auto& then : commit.then) then();
+  if (!was_open && opened_) {
+    for (size_t i = 0; i < readers_.size(); ++i) {
+      if (connected_[i]) reader_connected(i);
+    }
+  }
+}
+
+// ---- inputs
+
+std::optional<size_t> Node::input_named(std::string_view lane) const {
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    if (inputs_[i].name == lane) return i;
+  }
+  return std::nullopt;
+}
+
+std::optional<edge::Refuse> Node::on_hello(size_t index, const edge::Hello& hello) {
+  Input& input = inputs_[index];
+  edge::EdgeReader::Meeting meeting = input.reader.on_hello(hello);
+  if (meeting.refuse) return std::move(meeting.refuse);
+  input.greeting = true;
+  if (meeting.persist_seen) {
+    // R2: what is seen of a writer is synced before its first block is taken.
+    input.seen_syncing = true;
+    input.durable.seen = input.reader.seen();
+    batch_.put(key(wal::kInput, input.name), encode(input.durable));
+    batch_sync_ = true;
+    batch_then_.push_back([this, index] { inputs_[index].seen_syncing = false; });
+  }
+  runner_->on_meeting(index);
+  return std::nullopt;
+}
+
+void Node::answer_hellos() {
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    Input& input = inputs_[i];
+    if (!input.greeting || input.seen_syncing) continue;
+    // A new session begins with a whole window of credit: not before there is room for one.
+    if (input.inbox.bytes() >= config_.credit_bytes && !input.inbox.only_unfinished()) continue;
+    input.greeting = false;
+    input.acked = {};
+    effects_.to_writer(i, input.reader.welcome());
+  }
+}
+
+void Node::on_writer_frame(size_t index, const edge::Frame& frame) {
+  Input& input = inputs_[index];
+  if (const auto* begin = std::get_if<edge::Begin>(&frame)) {
+    const auto rewind = input.reader.on_begin(*begin);
+    if (!rewind) return;
+    effects_.note("the log of " + input.name +
+                  " lost its end or was replaced: it sends again from " + to_string(begin->from));
+    input.inbox.rewind(rewind->keep);
+    runner_->on_rewound(index, rewind->keep);
+  } else if (const auto* ping = std::get_if<edge::Ping>(&frame)) {
+    if (input.reader.current(ping->session)) input.ack_due = true;
+  }
+}
+
+void Node::on_block(size_t index, wire::Block block) {
+  Input& input = inputs_[index];
+  if (input.durable.ended || input.durable.enough) {
+    input.ack_due = true;
+    return;
+  }
+  const auto taking = input.reader.on_block(block.header);
+  switch (taking.verdict) {
+    case edge::EdgeReader::Verdict::kTake:
+      counters_.records_in += block.header.end() ? 0 : block.header.pieces - taking.skip_pieces;
+      counters_.bytes_in += block.header.payload_bytes;
+      input.inbox.push(std::move(block), taking.skip_pieces);
+      break;
+    case edge::EdgeReader::Verdict::kRepeat:
+      input.ack_due = true;
+      break;
+    case edge::EdgeReader::Verdict::kAsk:
+      input.greeting = true;
+      break;
+    case edge::EdgeReader::Verdict::kIgnore:
+      break;
+  }
+}
+
+void Node::refetch(size_t index) {
+  Input& input = inputs_[index];
+  input.inbox.clear();
+  input.consumed = input.durable.frontier;
+  input.end_taken = input.durable.ended;
+  input.greeting = false;
+  const uint64_t session = input.reader.restart(input.durable.frontier);
+  if (session != 0) effects_.to_writer(index, edge::Reset{session});
+}
+
+void Node::send_acks() {
+  const bool readers_hold = std::any_of(readers_.begin(), readers_.end(),
+                                        [](const auto& reader) { return reader.holds(); });
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    Input& input = inputs_[i];
+    input.reader.set_holds(runner_->holds() || readers_hold);
+    if (!input.reader.open()) continue;
+    // A part of an unfinished record must not hold up the rest of it.
+    if (input.inbox.only_unfinished()) input.reader.set_taken(input.inbox.received().id());
+    const edge::Ack ack = input.reader.ack();
+    const bool same = ack.session == input.acked.session && ack.taken == input.acked.taken &&
+                      ack.settled == input.acked.settled && ack.enough == input.acked.enough &&
+                      ack.ended == input.acked.ended && ack.holds == input.acked.holds;
+    if (same && !input.ack_due) continue;
+    input.ack_due = false;
+    input.acked = ack;
+    effects_.to_writer(i, ack);
+  }
+}
+
+// ---- readers
+
+void Node::reader_connected(size_t index) {
+  connected_[index] = true;
+  if (!opened_) return;
+  effects_.to_reader(index, readers_[index].hello(lane_->history(), lane_->first_held(), now_));
+}
+
+void Node::reader_disconnected(size_t index) {
+  connected_[index] = false;
+  readers_[index].disconnected();
+}
+
+void Node::on_reader_frame(size_t index, const edge::Frame& frame) {
+  if (!opened_) return;
+  edge::EdgeWriter& reader = readers_[index];
+  if (const auto* ack = std::get_if<edge::Ack>(&frame)) {
+    reader.on_ack(*ack, lane_->history(), now_);
+  } else if (const auto* welcome = std::get_if<edge::Welcome>(&frame)) {
+    const auto greeted = reader.on_welcome(*welcome, lane_->history(), lane_->first_held(), now_);
+    if (!greeted.begin) return;
+    const RecordId wanted =
+        lane_->history().after(std::max(welcome->position.id(), reader.settled()));
+    if (trimmed_at_taken_ && wanted < lane_->first_held() && !reader.satisfied()) {
+      return fail(
+          "reader " + reader.name().to +
+          " was restarted, and the log was trimmed when it was full: what it needs is gone; "
+          "run again with --data on a larger disk");
+    }
+    effects_.to_reader(index, *greeted.begin);
+  } else if (const auto* reset = std::get_if<edge::Reset>(&frame)) {
+    if (reader.on_reset(*reset)) reader_connected(index);
+  } else if (const auto* refuse = std::get_if<edge::Refuse>(&frame)) {
+    if (!reader.on_refuse(*refuse)) return;
+    if (refuse->reason == edge::RefuseReason::kStale ||
+        refuse->reason == edge::RefuseReason::kCopy) {
+      effects_.superseded(refuse->seen);
+    } else {
+      effects_.note("reader " + reader.name().to + " refuses: " + refuse->text);
+    }
+  }
+}
+
+void Node::pump_readers() {
+  RecordId sent = kAllRecords;
+  for (size_t i = 0; i < readers_.size(); ++i) {
+    pump(i);
+    if (readers_[i].streaming() && !readers_[i].satisfied()) {
+      sent = std::min(sent, readers_[i].cursor());
+    }
+  }
+  lane_->forget_recent(sent);
+}
+
+void Node::pump(size_t index) {
+  edge::EdgeWriter& reader = readers_[index];
+  while (reader.may_send()) {
+    Result<std::optional<wire::Block>> block = lane_->block_at(reader.cursor());
+    if (!block) return fail(block.error().what);
+    if (!block->has_value()) return;
+    if (!effects_.block_to_reader(index, **block)) return;
+    reader.sent(**block, lane_->next_after(**block));
+  }
+}
+
+void Node::tick(SteadyTime now) {
+  ticked_at_ = now;
+  for (size_t i = 0; i < readers_.size(); ++i) {
+    if (!connected_[i]) continue;
+    switch (readers_[i].tick(now)) {
+      case edge::EdgeWriter::Tick::kNothing:
+        break;
+      case edge::EdgeWriter::Tick::kHello:
+        reader_connected(i);
+        break;
+      case edge::EdgeWriter::Tick::kPing:
+        effects_.to_reader(i, readers_[i].ping(now));
+        break;
+      case edge::EdgeWriter::Tick::kReconnect:
+        reader_disconnected(i);
+        effects_.reconnect(i);
+        break;
+    }
+  }
+}
+
+// ---- settling and trimming
+
+void Node::add_mark(Mark mark) {
+  if (mark.inputs.empty()) return;
+  if (marks_.size() >= kMarksMax) {
+    // Bounded: every second mark gives its inputs to the later one, which settles them later.
+    std::deque<Mark> fewer;
+    for (size_t i = 0; i + 1 < marks_.size(); i += 2) {
+      for (auto& [input, id] : marks_[i].inputs) {
+        const auto same = [in = input](const auto& other) { return other.first == in; };
+        auto& later = marks_[i + 1].inputs;
+        if (std::none_of(later.begin(), later.end(), same)) later.emplace_back(input, id);
+      }
+      fewer.push_back(std::move(marks_[i + 1]));
+    }
+    if (marks_.size() % 2 == 1) fewer.push_back(std::move(marks_.back()));
+    marks_ = std::move(fewer);
+  }
+  marks_.push_back(std::move(mark));
+}
+
+RecordId Node::settled_by_all() const {
+  RecordId settled = kAllRecords;
+  for (const edge::EdgeWriter& reader : readers_) settled = std::min(settled, reader.settled());
+  return settled;
+}
+
+RecordId Node::taken_by_all() const {
+  RecordId taken = kAllRecords;
+  for (const edge::EdgeWriter& reader : readers_) {
+    taken = std::min(taken, reader.satisfied() ? reader.settled() : reader.taken());
+  }
+  return taken;
+}
+
+// R3: every record up to `out` that there is has been settled by all readers.
+bool Node::lane_settled_upto(const RecordId& out) const {
+  const RecordId settled = settled_by_all();
+  return settled == kAllRecords || lane_->history().after(settled) > out;
+}
+
+void Node::settle() {
+  while (!marks_.empty() && lane_settled_upto(marks_.front().out)) {
+    for (const auto& [input, id] : marks_.front().inputs) {
+      inputs_[input].reader.set_settled(std::max(inputs_[input].reader.settled(), id));
+    }
+    marks_.pop_front();
+  }
+  if (!persisting_.empty() || batch_publishes_)
+    return;  // What follows speaks of what is in the log.
+  for (Input& input : inputs_) {
+    if (input.durable.ended) input.reader.set_ended();
+    if (input.durable.enough) input.reader.set_enough();
+    // R8: who wants no more settles all, unread, once the outputs of what it took are settled.
+    if ((input.durable.ended || input.durable.enough) && marks_.empty()) {
+      input.reader.set_settled(kAllRecords);
+    }
+  }
+}
+
+void Node::trim() { lane_->trim(settled_by_all(), batch_); }
+
+// R7: a full log whose records are all taken, and held until a unit ends, cannot drain.
+void Node::check_full() {
+  const uint64_t limit = config_.order.log_limit_bytes;
+  if (failed_ || limit == 0 || lane_->log_bytes() < limit || readers_.empty()) return;
+  const bool held = std::any_of(readers_.begin(), readers_.end(), [](const auto& reader) {
+    return !reader.satisfied() && reader.holds();
+  });
+  if (!held || taken_by_all() < lane_->published_id() || persisting()) return;
+  if (!config_.order.trim_at_taken) {
+    return fail(
+        "its log is full (" + std::to_string(limit) +
+        " bytes) and cannot drain: a reader's stream unit holds all of it until it ends; give "
+        "it more room (log_limit), or use unit = \"batch\" there");
+  }
+  if (!trimmed_at_taken_) {
+    trimmed_at_taken_ = true;
+    batch_.put(key(wal::kMeta, "trimmed"), std::string("1"));
+    effects_.note("its log is full (" + std::to_string(limit) +
+                  " bytes): what has been taken is dropped, so the run can no longer be repeated "
+                  "after a crash; use --data on a larger disk to keep it");
+  }
+  lane_->trim(taken_by_all(), batch_);
+}
+
+// ---- for runners
+
+void Node::append(Cut cut, wire::Shape shape) {
+  counters_.records_out += cut.records;
+  counters_.bytes_out += cut.payload_bytes;
+  commit_.mid_record = (cut.flags & wire::kContinued) != 0;
+  lane_->append(std::move(cut), shape, batch_);
+}
+
+void Node::append_mark(uint8_t flag) {
+  commit_.mid_record = false;
+  lane_->append_mark(flag, batch_);
+}
+
+void Node::discard_staged() { lane_->discard_staged(batch_); }
+
+void Node::publish(const std::vector<Frontier>& frontiers) {
+  batch_publishes_ = true;
+  if (!batch_mark_) batch_mark_.emplace();
+  batch_mark_->out = {config_.of.term, config_.of.boot, lane_->staged_last()};
+  for (const Frontier& frontier : frontiers) {
+    Input& input = inputs_[frontier.input];
+    if (!frontier.position.none()) input.durable.frontier = frontier.position;
+    input.durable.enough = input.durable.enough || frontier.enough;
+    input.durable.ended = input.durable.ended || frontier.ended;
+    batch_.put(key(wal::kInput, input.name), encode(input.durable));
+    const RecordId id = input.durable.frontier.id();
+    auto& inputs = batch_mark_->inputs;
+    const auto same = [&](const auto& other) { return other.first == frontier.input; };
+    const auto found = std::find_if(inputs.begin(), inputs.end(), same);
+    if (found == inputs.end()) {
+      inputs.emplace_back(frontier.input, id);
+    } else {
+      found->second = id;
+    }
+  }
+}
+
+void Node::when_persisted(std::function<void()> then) { batch_then_.push_back(std::move(then)); }
+
+bool Node::may_write_output() const {
+  const uint64_t limit = config_.order.log_limit_bytes;
+  if (limit != 0 && lane_->log_bytes() >= limit) return false;
+  return persisting_bytes_ + batch_.bytes() < kPersistingBytesMax;
+}
+
+bool Node::all_readers_satisfied() const {
+  return !readers_.empty() && std::all_of(readers_.begin(), readers_.end(),
+                                          [](const auto& reader) { return reader.satisfied(); });
+}
+
+void Node::fail(std::string reason) {
+  if (failed_) return;
+  failed_ = true;
+  effects_.kill_run();
+  effects_.failed(std::move(reason));
+}
+
+// ---- program
+
+std::span<uint8_t> Node::output_space() {
+  if (failed_ || !may_write_output()) return {};
+  return runner_->output_space();
+}
+void Node::on_output(size_t bytes) { runner_->on_output(bytes); }
+void Node::on_fed(size_t bytes) { runner_->on_fed(bytes); }
+void Node::on_stdin_broken() { runner_->on_stdin_broken(); }
+void Node::on_run_end(const RunEnd& end) {
+  if (!failed_) runner_->on_run_end(end);
+}
+
+bool Node::ended() const { return runner_->ended(); }
+bool Node::ended_and_settled() const {
+  return runner_->ended() && persisting_.empty() && lane_settled_upto(lane_->published_id());
+}
+
+}  // namespace weir::core

@@ -1,0 +1,200 @@
+// A node instance: its inputs, its lane, the readers of the lane, and the runner that decides what
+// the program is given and what becomes of its output. Events come in through one door each,
+// effects go out through Effects; everything that a loop turn wants to write goes into one batch at
+// its end (turn()).
+//
+// Thread: one. What survives a crash is in the log; the constructor takes it up.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "schema/base/shared_bytes.h"
+#include "schema/edge/reader.h"
+#include "schema/edge/writer.h"
+#include "schema/wire/order.h"
+#include "wrapper/core/effects.h"
+#include "wrapper/core/inbox.h"
+#include "wrapper/core/lane.h"
+#include "wrapper/core/state.h"
+
+namespace weir::core {
+
+class Runner;
+
+// One lane that is read.
+struct Input {
+  Input(std::string lane, edge::EdgeReader edge_reader, edge::ReaderDurable state)
+      : name(std::move(lane)), reader(std::move(edge_reader)), durable(std::move(state)) {}
+
+  std::string name;
+  edge::EdgeReader reader;
+  edge::ReaderDurable durable;  // As in the log, or in a commit under way.
+  Inbox inbox;
+  Position consumed;      // The last piece that the runner took out of the inbox.
+  bool greeting = false;  // A HELLO waits for its WELCOME.
+  bool seen_syncing = false;
+  bool ack_due = false;
+  edge::Ack acked;         // What was said last.
+  bool end_taken = false;  // The runner has taken the lane's end.
+};
+
+struct NodeConfig {
+  wire::StartOrder order;
+  Incarnation of;
+  uint64_t credit_bytes = 4u << 20;
+};
+
+// What the runner adds to the commit of this turn.
+struct Frontier {
+  size_t input = 0;
+  Position position;
+  bool enough = false;
+  bool ended = false;
+};
+
+struct NodeCounters {
+  uint64_t records_in = 0;
+  uint64_t bytes_in = 0;
+  uint64_t records_out = 0;
+  uint64_t bytes_out = 0;
+};
+
+class Node {
+ public:
+  static constexpr uint64_t kPersistingBytesMax = 4u << 20;  // Written but not yet in the log.
+  static constexpr std::chrono::milliseconds kTickInterval{250};
+
+  // `log` and `effects` must outlive the node. The first persist (synced) opens the boot; start()
+  // hands it out.
+  Node(NodeConfig config, const wal::Log& log, const LogState& state, Effects& effects);
+  ~Node();
+
+  void start(SteadyTime now);
+  // Once per loop turn, after its events: decides, writes, sends, acknowledges.
+  void turn(SteadyTime now);
+
+  // ---- inputs
+  std::optional<size_t> input_named(std::string_view lane) const;
+  // A refusal goes back to whoever said HELLO; otherwise that connection is now the input's.
+  std::optional<edge::Refuse> on_hello(size_t input, const edge::Hello& hello);
+  void on_writer_frame(size_t input, const edge::Frame& frame);
+  void on_block(size_t input, wire::Block block);
+
+  // ---- readers
+  void reader_connected(size_t reader);
+  void reader_disconnected(size_t reader);
+  void on_reader_frame(size_t reader, const edge::Frame& frame);
+
+  // ---- program
+  // Where to read its stdout to; empty: do not read now.
+  std::span<uint8_t> output_space();
+  void on_output(size_t bytes);
+  void on_fed(size_t bytes);
+  void on_stdin_broken();
+  void on_run_end(const RunEnd& end);
+
+  // ---- log
+  void on_persisted();
+
+  // ---- what others may ask
+  bool ended() const;  // END is in the log, or there was nothing to do.
+  bool ended_and_settled() const;
+  bool failed() const { return failed_; }
+  const NodeCounters& counters() const { return counters_; }
+  const Lane& lane() const { return *lane_; }
+  const std::vector<Input>& inputs() const { return inputs_; }
+  const edge::EdgeWriter& reader(size_t index) const { return readers_[index]; }
+  const graph::NodeSpec& spec() const { return config_.order.node; }
+  const wire::StartOrder& order() const { return config_.order; }
+  uint64_t dead_letters() const { return dead_letters_; }
+
+  // ---- for runners
+  Effects& effects() { return effects_; }
+  std::vector<Input>& inputs_for_runner() { return inputs_; }
+  const wal::Log& log() const { return log_; }
+  // The batch of this turn. Asking for it makes the turn write.
+  wal::LogBatch& batch() { return batch_; }
+  void sync_this_turn() { batch_sync_ = true; }
+  // Stages output in the lane.
+  void append(Cut cut, wire::Shape shape);
+  void append_mark(uint8_t flag);
+  void discard_staged();
+  // All that is staged becomes visible with this turn's commit, together with these frontiers.
+  void publish(const std::vector<Frontier>& frontiers);
+  CommitState& commit_state() { return commit_; }
+  // Runs when this turn's batch is in the log.
+  void when_persisted(std::function<void()> then);
+  // Room in the log and in the queue to it.
+  bool may_write_output() const;
+  bool persisting() const { return !persisting_.empty(); }
+  bool all_readers_satisfied() const;
+  // Forgets what an input has taken without committing it and asks its writer for it again.
+  void refetch(size_t input);
+  void fail(std::string reason);
+  uint64_t next_dead_letter() { return dead_letters_++; }
+  std::string position_of_source() const { return std::to_string(commit_.position); }
+
+ private:
+  struct Mark {  // A commit: inputs up to here are settled once outputs up to `out` are.
+    RecordId out;
+    std::vector<std::pair<size_t, RecordId>> inputs;
+  };
+  struct Persisting {
+    uint64_t published = 0;
+    std::optional<Mark> mark;
+    std::vector<std::function<void()>> then;
+    size_t bytes = 0;
+  };
+  static constexpr size_t kMarksMax = 4096;
+
+  void open(const LogState& state);
+  void make_runner(const LogState& state);
+  void write_turn();
+  void answer_hellos();
+  void pump_readers();
+  void pump(size_t reader);
+  void tick(SteadyTime now);
+  void settle();
+  void trim();
+  void check_full();
+  void send_acks();
+  void add_mark(Mark mark);
+  RecordId settled_by_all() const;
+  RecordId taken_by_all() const;
+  bool lane_settled_upto(const RecordId& out) const;
+
+  NodeConfig config_;
+  const wal::Log& log_;
+  Effects& effects_;
+  std::vector<Input> inputs_;
+  std::vector<edge::EdgeWriter> readers_;
+  std::unique_ptr<Lane> lane_;
+  std::unique_ptr<Runner> runner_;
+  CommitState commit_;
+  wal::LogBatch batch_;
+  bool batch_sync_ = false;
+  bool batch_publishes_ = false;
+  std::optional<Mark> batch_mark_;
+  std::vector<std::function<void()>> batch_then_;
+  std::deque<Persisting> persisting_;
+  size_t persisting_bytes_ = 0;
+  std::deque<Mark> marks_;
+  NodeCounters counters_;
+  SteadyTime now_{};
+  SteadyTime ticked_at_{};
+  uint64_t dead_letters_ = 0;
+  bool started_ = false;
+  bool failed_ = false;
+  bool opened_ = false;  // The new boot is in the log: readers may be greeted.
+  bool told_enough_ = false;
+  bool trimmed_at_taken_ = false;
+  std::vector<bool> connected_;
+};
+
+}  // namespace weir::core

@@ -1,0 +1,55 @@
+#include "wrapper/core/runner.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace weir::core {
+
+bool accepted(const graph::NodeSpec& spec, const RunEnd& end) {
+  if (end.kind != RunEnd::Kind::kExited) return false;
+  return std::find(spec.accept.begin(), spec.accept.end(), end.code) != spec.accept.end();
+}
+
+std::string describe(const RunEnd& end) {
+  switch (end.kind) {
+    case RunEnd::Kind::kExited:
+      return "exited with status " + std::to_string(end.code);
+    case RunEnd::Kind::kSignaled: {
+      const char* name = strsignal(end.code);
+      return "was killed by signal " + std::to_string(end.code) + " (" +
+             (name == nullptr ? "unknown" : name) + ")";
+    }
+    case RunEnd::Kind::kNotStarted:
+    case RunEnd::Kind::kLost:
+      return end.reason;
+  }
+  return "ended";
+}
+
+bool is_hopeless(const RunEnd& end) {
+  return end.kind == RunEnd::Kind::kNotStarted ||
+         (end.kind == RunEnd::Kind::kExited && (end.code == 126 || end.code == 127));
+}
+
+std::vector<std::pair<std::string, std::string>> unit_environment(const wire::StartOrder& order,
+                                                                  const UnitId& unit,
+                                                                  uint32_t attempt) {
+  return {{"WEIR_PIPELINE", order.pipeline},
+          {"WEIR_NODE", order.node.name},
+          {"WEIR_INSTANCE", std::to_string(order.instance)},
+          {"WEIR_UNIT", to_string(unit)},
+          {"WEIR_ATTEMPT", std::to_string(attempt)}};
+}
+
+std::chrono::milliseconds backoff(const graph::NodeSpec& spec, uint32_t failed) {
+  auto wait = spec.backoff_first;
+  for (uint32_t i = 1; i < failed && wait < spec.backoff_max; ++i) wait *= 2;
+  return std::min(wait, spec.backoff_max);
+}
+
+wire::Shape output_shape(const graph::NodeSpec& spec) {
+  if (spec.protocol == graph::Protocol::kFrames) return wire::Shape::kFrames;
+  return spec.delimiter == '\0' ? wire::Shape::kNul : wire::Shape::kLines;
+}
+
+}  // namespace weir::core

@@ -1,0 +1,244 @@
+#include "wrapper/core/state.h"
+
+#include "schema/base/codec.h"
+#include "wrapper/wal/keys.h"
+
+namespace weir::core {
+namespace {
+
+constexpr size_t kTextMax = 1 << 16;
+constexpr size_t kRecordMax = 128 << 20;
+
+void put(Encoder& out, const Incarnation& of) { out.u64(of.term).u64(of.boot).u64(of.nonce); }
+void put(Encoder& out, const Position& at) {
+  put(out, at.of);
+  out.u64(at.seq);
+}
+void put(Encoder& out, const UnitId& unit) {
+  out.u64(unit.term).u64(unit.boot).u64(unit.number).text(unit.half);
+}
+void put(Encoder& out, const Extent& extent) {
+  out.text(extent.lane);
+  put(out, extent.from);
+  put(out, extent.to);
+}
+
+Incarnation get_incarnation(Decoder& in) {
+  Incarnation of;
+  of.term = in.u64();
+  of.boot = in.u64();
+  of.nonce = in.u64();
+  return of;
+}
+Position get_position(Decoder& in) {
+  Position at;
+  at.of = get_incarnation(in);
+  at.seq = in.u64();
+  return at;
+}
+UnitId get_unit(Decoder& in) {
+  UnitId unit;
+  unit.term = in.u64();
+  unit.boot = in.u64();
+  unit.number = in.u64();
+  unit.half = in.text(kTextMax);
+  return unit;
+}
+Extent get_extent(Decoder& in) {
+  Extent extent;
+  extent.lane = in.text(kTextMax);
+  extent.from = get_position(in);
+  extent.to = get_position(in);
+  return extent;
+}
+
+CommitState get_commit(Decoder& in) {
+  CommitState commit;
+  commit.of = get_incarnation(in);
+  commit.published = in.u64();
+  commit.mid_record = in.u8() != 0;
+  commit.position = in.u64();
+  commit.units = in.u64();
+  commit.out_bytes = in.u64();
+  commit.out_hash = in.u64();
+  commit.ended = in.u8() != 0;
+  return commit;
+}
+
+edge::ReaderDurable get_input(Decoder& in) {
+  edge::ReaderDurable input;
+  input.seen = get_incarnation(in);
+  input.frontier = get_position(in);
+  input.enough = in.u8() != 0;
+  input.ended = in.u8() != 0;
+  return input;
+}
+
+Error corrupt(std::string_view key) {
+  return Error{ErrorCode::kCorrupt,
+               "log: the value of a key of kind '" + std::string(key.substr(0, 1)) +
+                   "' does not decode; the log is damaged or of another version"};
+}
+
+// Decodes one entry into the state; false where the value is not what its key promises.
+bool decode_entry(std::string_view key, std::string_view value, LogState& state) {
+  Decoder in(value);
+  const std::string_view name = key.substr(1);
+  switch (key[0]) {
+    case wal::kMeta:
+      if (name == "version") return in.u32() == wal::kFormatVersion && in.done();
+      if (name == "identity") state.identity = value;
+      if (name == "trimmed") state.trimmed_at_taken = true;
+      if (name == "floor") state.boot_floor = in.u64();
+      return in.ok();
+    case wal::kHistory: {
+      edge::HistoryEntry entry;
+      entry.of = get_incarnation(in);
+      entry.first = in.u64();
+      entry.last = in.u64();
+      state.history.push_back(entry);
+      break;
+    }
+    case wal::kCommit:
+      state.commit = get_commit(in);
+      break;
+    case wal::kInput:
+      state.inputs[std::string(name)] = get_input(in);
+      break;
+    case wal::kExtent:
+      state.extents_unit = get_unit(in);
+      state.extents.push_back(get_extent(in));
+      break;
+    case wal::kSegment:
+      state.segments.push_back(get_extent(in));
+      break;
+    case wal::kPoint: {
+      HashPoint point;
+      point.offset = in.u64();
+      point.hash = in.u64();
+      state.points.push_back(point);
+      break;
+    }
+    case wal::kSkip: {
+      const Extent skip = get_extent(in);
+      state.skips[skip.lane].push_back(skip);
+      break;
+    }
+    case wal::kAttempts: {
+      Attempts attempts;
+      attempts.unit = get_unit(in);
+      attempts.failed = in.u32();
+      state.attempts = attempts;
+      break;
+    }
+    case wal::kGroup:
+      state.groups.push_back({wal::id_of_key(key), in.u64()});
+      break;
+    default:
+      return true;  // Of a later version's making: not ours to judge.
+  }
+  return in.done();
+}
+
+}  // namespace
+
+std::string to_string(const UnitId& unit) {
+  return std::to_string(unit.term) + "-" + std::to_string(unit.boot) + "-" +
+         std::to_string(unit.number) + unit.half;
+}
+
+std::string encode(const CommitState& commit) {
+  Encoder out;
+  put(out, commit.of);
+  out.u64(commit.published).u8(commit.mid_record ? 1 : 0).u64(commit.position).u64(commit.units);
+  out.u64(commit.out_bytes).u64(commit.out_hash).u8(commit.ended ? 1 : 0);
+  return std::move(out).bytes();
+}
+
+std::string encode(const edge::ReaderDurable& input) {
+  Encoder out;
+  put(out, input.seen);
+  put(out, input.frontier);
+  out.u8(input.enough ? 1 : 0).u8(input.ended ? 1 : 0);
+  return std::move(out).bytes();
+}
+
+std::string encode(const Extent& extent) {
+  Encoder out;
+  put(out, extent);
+  return std::move(out).bytes();
+}
+
+std::string encode_extent(const UnitId& unit, const Extent& extent) {
+  Encoder out;
+  put(out, unit);
+  put(out, extent);
+  return std::move(out).bytes();
+}
+
+std::string encode(const Attempts& attempts) {
+  Encoder out;
+  put(out, attempts.unit);
+  return std::move(out.u32(attempts.failed)).bytes();
+}
+
+std::string encode(const HashPoint& point) {
+  return Encoder().u64(point.offset).u64(point.hash).bytes();
+}
+
+std::string encode(const edge::HistoryEntry& entry) {
+  Encoder out;
+  put(out, entry.of);
+  return std::move(out.u64(entry.first).u64(entry.last)).bytes();
+}
+
+std::string encode(const Group& group) { return Encoder().u64(group.bytes).bytes(); }
+
+std::string encode(const DeadLetter& letter) {
+  Encoder out;
+  out.text(letter.lane);
+  put(out, letter.record);
+  put(out, letter.unit);
+  out.text(letter.reason).text(letter.stderr_tail).text(letter.action).text(letter.bytes);
+  return std::move(out).bytes();
+}
+
+Result<DeadLetter> decode_dead_letter(std::string_view bytes) {
+  Decoder in(bytes);
+  DeadLetter letter;
+  letter.lane = in.text(kTextMax);
+  letter.record = get_position(in);
+  letter.unit = get_unit(in);
+  letter.reason = in.text(kTextMax);
+  letter.stderr_tail = in.text(kTextMax);
+  letter.action = in.text(kTextMax);
+  letter.bytes = in.text(kRecordMax);
+  if (!in.done()) return Error{ErrorCode::kCorrupt, "log: a dead letter does not decode"};
+  return letter;
+}
+
+Result<LogState> load(const wal::Log& log) {
+  LogState state;
+  std::optional<Error> failure;
+  const auto each = [&](std::string_view key, std::string_view value) {
+    if (!decode_entry(key, value, state)) failure = corrupt(key);
+    return !failure.has_value();
+  };
+  // Everything but the blocks and the dead letters, whose bytes are not needed.
+  const std::pair<std::string, std::string> ranges[] = {
+      {std::string(1, '\0'), wal::key(wal::kBlock)},
+      {wal::key_end(wal::kBlock), wal::key(wal::kDead)},
+      {wal::key_end(wal::kDead), std::string(1, '\x7f')},
+  };
+  for (const auto& [from, end] : ranges) {
+    if (Status status = log.scan(from, end, each); !status) return std::move(status).error();
+    if (failure) return *std::move(failure);
+  }
+  const auto count = [&](std::string_view, std::string_view) { return ++state.dead_letters > 0; };
+  if (Status status = log.scan(wal::key(wal::kDead), wal::key_end(wal::kDead), count); !status) {
+    return std::move(status).error();
+  }
+  return state;
+}
+
+}  // namespace weir::core

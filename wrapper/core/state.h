@@ -1,0 +1,111 @@
+// What a wrapper's log remembers beside blocks: the values behind the keys of wal/keys.h, and how
+// they are read back when the log is opened. docs/wal.md describes each.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "schema/base/ids.h"
+#include "schema/base/result.h"
+#include "schema/edge/history.h"
+#include "schema/edge/reader.h"
+#include "wrapper/wal/log.h"
+
+namespace weir::core {
+
+// Names a unit for its program (WEIR_UNIT): the same when the same records are tried again, never
+// used for others.
+struct UnitId {
+  uint64_t term = 0;
+  uint64_t boot = 0;
+  uint64_t number = 0;
+  std::string half;  // ".0", ".1.0": which half of a split batch (R9).
+
+  bool operator==(const UnitId&) const = default;
+};
+std::string to_string(const UnitId& unit);
+
+// C: replaced by every commit that publishes or ends.
+struct CommitState {
+  Incarnation of;           // Who wrote it.
+  uint64_t published = 0;   // Blocks of `of` up to this number are visible; later ones are staged.
+  bool mid_record = false;  // The last published piece is `continued`.
+  uint64_t position = 0;    // Source: whole records committed since the pipeline began.
+  uint64_t units = 0;       // Units formed by `of`.
+  uint64_t out_bytes = 0;   // Stream output published by the unit under way ...
+  uint64_t out_hash = 0;    // ... and its XXH3-64.
+  bool ended = false;       // END is published: it is record `published`.
+};
+
+// A run of consecutive pieces of one lane: after `from`, up to and including `to`.
+struct Extent {
+  std::string lane;
+  Position from;
+  Position to;
+
+  bool operator==(const Extent&) const = default;
+};
+
+// A: how often the unit under way has failed.
+struct Attempts {
+  UnitId unit;
+  uint32_t failed = 0;
+};
+
+// X: the stream unit's output had this hash at this offset, at a block's end.
+struct HashPoint {
+  uint64_t offset = 0;
+  uint64_t hash = 0;
+};
+
+struct DeadLetter {
+  std::string lane;
+  Position record;
+  UnitId unit;
+  std::string reason;  // "exited with status 3"
+  std::string stderr_tail;
+  std::string action;  // Command or action that failed on it.
+  std::string bytes;
+};
+
+// A trim group: blocks up to `last` that were written since the group before.
+struct Group {
+  RecordId last;
+  uint64_t bytes = 0;
+};
+
+struct LogState {
+  std::string identity;           // "pipeline/node.instance", empty in a fresh log.
+  uint64_t boot_floor = 0;        // No boot up to here may be used again.
+  bool trimmed_at_taken = false;  // The run can no longer be repeated (R7).
+  std::vector<edge::HistoryEntry> history;
+  CommitState commit;
+  std::map<std::string, edge::ReaderDurable> inputs;
+  std::vector<Extent> extents;
+  UnitId extents_unit;
+  std::vector<Extent> segments;
+  std::vector<HashPoint> points;
+  std::map<std::string, std::vector<Extent>> skips;
+  std::optional<Attempts> attempts;
+  std::vector<Group> groups;
+  uint64_t dead_letters = 0;
+};
+
+std::string encode(const CommitState& commit);
+std::string encode(const edge::ReaderDurable& input);
+std::string encode(const Extent& extent);
+std::string encode_extent(const UnitId& unit, const Extent& extent);
+std::string encode(const Attempts& attempts);
+std::string encode(const HashPoint& point);
+std::string encode(const edge::HistoryEntry& entry);
+std::string encode(const Group& group);
+std::string encode(const DeadLetter& letter);
+Result<DeadLetter> decode_dead_letter(std::string_view bytes);
+
+// Reads all but the blocks. Errors: kCorrupt for values that do not decode and for a format that
+// this version does not know, kIo.
+Result<LogState> load(const wal::Log& log);
+
+}  // namespace weir::core
