@@ -6,9 +6,10 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "schema/base/result.h"
 #include "schema/base/unique_fd.h"
 #include "schema/runtime/process.h"
+#include "wrapper/action/guard_protocol.h"
 
 namespace weir::action {
 
@@ -27,7 +29,9 @@ enum class RunId : std::uint64_t {};
 // Another run of this log is still being killed; nothing starts until its guard lets go.
 struct GuardWaiting {};
 // The guard has the lock; runs asked for so far are started now.
-struct GuardReady {};
+struct GuardReady {
+  std::string cgroup;  // The folder of its cgroup; empty: it works without.
+};
 struct RunStarted {
   RunId run;
   pid_t pid;  // The main program; also its session and process group.
@@ -66,6 +70,9 @@ struct GuardConfig {
   // Kept open by the guard while it lives, and not given to programs: the read end of a lifeline,
   // the lock of a data folder.
   std::vector<int> keep_fds;
+  // Use a cgroup of version 2 where this process may make one; else (and without one) process
+  // groups and the descent of processes.
+  bool use_cgroup = true;
 };
 
 struct RunRequest {
@@ -140,28 +147,28 @@ class GuardClient {
   Status open_descriptors();
   Status start_guard(const GuardConfig& config);
   void send(std::string bytes, std::vector<UniqueFd> fds);
-  void send_command(std::uint32_t type, RunId run, int value);
+  void send_command(GuardMessage type, RunId run, int value);
   bool send_now(const Unsent& message);
   void flush();
   void watch_socket_for_write(bool on);
   void read_events();
-  void take_event(const char* bytes, std::size_t size);
+  void take_event(const GuardHeader& header, std::string_view body);
   void begin_loss(std::string reason);
   void finish_off();
   void set_alarm(std::chrono::milliseconds delay);
 
   State state_ = State::kRunning;
   runtime::Child guard_;
-  std::optional<runtime::FileLock> lock_;
+  UniqueFd lock_;  // The guard locks it; our copy keeps the lock should the guard be killed.
   UniqueFd control_;
   UniqueFd poll_;   // An epoll over control_, the guard's pidfd and alarm_.
   UniqueFd alarm_;  // A timerfd; drives finish_off().
   std::chrono::milliseconds alarm_delay_{0};
   bool guard_reaped_ = false;
   std::string loss_reason_;
-  std::string cgroup_;  // The guard's, if it has one.
-  // Runs without a last event, with their main pid (0: not started yet).
-  std::map<RunId, pid_t> runs_;
+  std::string cgroup_;  // The guard's, if it has one; for when it is lost.
+  PacketReader reader_;
+  std::set<RunId> runs_;  // Those without a last event.
   std::deque<Unsent> unsent_;
   std::deque<GuardEvent> events_;
 };
