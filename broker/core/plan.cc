@@ -1,0 +1,259 @@
+#include "broker/core/plan.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace weir::broker {
+namespace {
+
+using wire::InstanceState;
+using wire::InstanceStatus;
+using wire::PipelineState;
+
+bool is_connected(const State& state, const std::string& name) {
+  const Agent* agent = state.agent(name);
+  return agent != nullptr && agent->connected;
+}
+
+// Whether this pipeline has no further say in whether its writers' readers may stop.
+bool is_gone(const State& state, const wire::InstanceKey& key) {
+  const Placement* placed = state.placement(key);
+  return placed == nullptr || placed->gone;
+}
+
+bool may_stop(const State& state, const Pipeline& pipeline, uint32_t node) {
+  const auto inputs = graph::inputs_of(pipeline.spec(), node);
+  return std::all_of(inputs.begin(), inputs.end(),
+                     [&](uint32_t input) { return is_gone(state, pipeline.key(input)); });
+}
+
+void add_node(const State& state, const Agent& agent, const Pipeline& pipeline, uint32_t node,
+              wire::AgentOrders& orders) {
+  const wire::InstanceKey key = pipeline.key(node);
+  const Placement* placed = state.placement(key);
+  if (placed == nullptr || placed->agent != agent.name) return;
+  if (pipeline.record.wish == Wish::kRun) {
+    if (auto order = make_order(state, pipeline, node)) orders.start.push_back(std::move(*order));
+  } else if (!placed->gone && may_stop(state, pipeline, node)) {
+    orders.stop.push_back(key);
+  }
+}
+
+// What the agent has although it belongs to another agent, or to no node of the pipeline. What
+// belongs to a pipeline that this broker does not run is left alone: rather the broker lost its
+// memory than that work is lost.
+void add_strays(const State& state, const Agent& agent, wire::AgentOrders& orders) {
+  for (const auto& [key, status] : agent.instances) {
+    const auto pipeline = state.pipelines.find(key.pipeline);
+    if (pipeline == state.pipelines.end() || pipeline->second.record.wish == Wish::kStored) {
+      continue;
+    }
+    const Placement* placed = state.placement(key);
+    // No placement yet: it is about to be placed, most likely here.
+    const bool known = graph::find_node(pipeline->second.spec(), key.node).has_value();
+    const bool stray = placed == nullptr ? !known : placed->agent != agent.name;
+    if (stray) orders.stop.push_back(key);
+  }
+}
+
+InstanceStatus not_reported(const wire::InstanceKey& key, InstanceState as, uint64_t term) {
+  InstanceStatus status;
+  status.pipeline = key.pipeline;
+  status.node = key.node;
+  status.instance = key.instance;
+  status.term = term;
+  status.state = as;
+  return status;
+}
+
+wire::InstanceReport make_report(const State& state, const wire::InstanceKey& key) {
+  const Placement* placed = state.placement(key);
+  if (placed == nullptr) return {"", not_reported(key, InstanceState::kWaiting, 0)};
+  const InstanceStatus* report = state.report(key);
+  wire::InstanceReport result{
+      placed->agent,
+      report != nullptr ? *report : not_reported(key, InstanceState::kWaiting, placed->term)};
+  if (!is_connected(state, placed->agent)) result.status.state = InstanceState::kUnmanaged;
+  return result;
+}
+
+std::string hosts_text(const graph::NodeSpec& node) {
+  if (node.hosts.empty()) return "an agent";
+  std::string text = "agent ";
+  for (size_t i = 0; i < node.hosts.size(); ++i) text += (i == 0 ? "" : " or ") + node.hosts[i];
+  return text;
+}
+
+// Why an instance is not up; empty if it is.
+std::string trouble(const graph::NodeSpec& node, const wire::InstanceReport& report) {
+  const std::string& error = report.status.last_error;
+  switch (report.status.state) {
+    case InstanceState::kRunning:
+    case InstanceState::kEnded:
+      return {};
+    case InstanceState::kWaiting:
+      return report.agent.empty() ? "waits for " + hosts_text(node) : "waits for its readers";
+    case InstanceState::kStarting:
+      return error.empty() ? "starting" : "starting again: " + error;
+    case InstanceState::kFailed:
+      return error.empty() ? "failed" : error;
+    case InstanceState::kLost:
+      return error.empty() ? "lost" : error;
+    case InstanceState::kUnmanaged:
+      return "waits for agent " + report.agent;
+  }
+  return "unknown state";
+}
+
+struct Summary {
+  bool failed = false;
+  bool all_up = true;
+  bool all_settled = true;
+  std::string reason;  // Of the first node that failed, else of the first that is not up.
+};
+
+Summary summarise(const graph::PipelineSpec& spec, const std::vector<wire::NodeStatus>& nodes) {
+  Summary summary;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    for (const wire::InstanceReport& report : nodes[i].instances) {
+      const bool failed = report.status.state == InstanceState::kFailed;
+      const std::string text = trouble(spec.nodes[i], report);
+      if (!text.empty() && (summary.reason.empty() || (failed && !summary.failed))) {
+        summary.reason = nodes[i].name + ": " + text;
+      }
+      summary.failed = summary.failed || failed;
+      summary.all_up = summary.all_up && text.empty();
+      if (nodes[i].sink && !report.status.ended_and_settled) summary.all_settled = false;
+    }
+  }
+  return summary;
+}
+
+void judge_running(const Pipeline& pipeline, Summary summary, wire::PipelineStatus& status) {
+  if (pipeline.record.completed || summary.all_settled) {
+    status.state = PipelineState::kCompleted;
+    return;
+  }
+  status.reason = std::move(summary.reason);
+  if (summary.failed) {
+    status.state = PipelineState::kFailed;
+  } else if (summary.all_up) {
+    status.state = PipelineState::kRunning;
+  } else {
+    status.state =
+        pipeline.record.was_running ? PipelineState::kDegraded : PipelineState::kStarting;
+  }
+}
+
+void judge_stopping(const State& state, const Pipeline& pipeline, wire::PipelineStatus& status) {
+  status.state = PipelineState::kStopped;
+  for (uint32_t node = 0; node < pipeline.spec().nodes.size(); ++node) {
+    const wire::InstanceKey key = pipeline.key(node);
+    if (is_gone(state, key)) continue;
+    status.state = PipelineState::kStopping;
+    const std::string& agent = state.placement(key)->agent;
+    if (!is_connected(state, agent)) status.reason = key.node + ": waits for agent " + agent;
+  }
+}
+
+std::vector<wire::NodeStatus> node_statuses(const State& state, const Pipeline& pipeline) {
+  std::vector<wire::NodeStatus> nodes;
+  for (uint32_t node = 0; node < pipeline.spec().nodes.size(); ++node) {
+    const graph::NodeSpec& spec = pipeline.spec().nodes[node];
+    nodes.push_back({spec.name,
+                     spec.caller_stdin,
+                     graph::is_sink(pipeline.spec(), node),
+                     {make_report(state, pipeline.key(node))}});
+  }
+  return nodes;
+}
+
+}  // namespace
+
+std::optional<std::string> choose_agent(const State& state, const graph::NodeSpec& node) {
+  for (const std::string& host : node.hosts) {
+    if (is_connected(state, host)) return host;
+  }
+  if (!node.hosts.empty()) return std::nullopt;
+  std::map<std::string, size_t> load;
+  for (const auto& [name, agent] : state.agents) {
+    if (agent.connected) load[name] = 0;
+  }
+  for (const auto& [key, placed] : state.placements) {
+    if (placed.gone) continue;
+    if (const auto found = load.find(placed.agent); found != load.end()) ++found->second;
+  }
+  const auto least = std::min_element(
+      load.begin(), load.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (least == load.end()) return std::nullopt;
+  return least->first;
+}
+
+std::optional<wire::StartOrder> make_order(const State& state, const Pipeline& pipeline,
+                                           uint32_t node) {
+  const wire::InstanceKey key = pipeline.key(node);
+  const wire::PipelineRun& run = pipeline.record.run;
+  wire::StartOrder order;
+  for (const uint32_t output : graph::outputs_of(pipeline.spec(), node)) {
+    const wire::InstanceKey reader = pipeline.key(output);
+    const InstanceStatus* report = state.report(reader);
+    if (report == nullptr || report->endpoint.empty()) return std::nullopt;
+    order.readers.push_back(
+        {reader.node + "." + std::to_string(reader.instance), report->endpoint});
+  }
+  order.sink = order.readers.empty();
+  if (order.sink && run.sink_reader) order.readers.push_back(*run.sink_reader);
+  for (const uint32_t input : graph::inputs_of(pipeline.spec(), node)) {
+    const wire::InstanceKey writer = pipeline.key(input);
+    order.writers.push_back(writer.node + "." + std::to_string(writer.instance));
+  }
+  order.pipeline = key.pipeline;
+  order.node = pipeline.spec().nodes[node];
+  if (order.node.caller_stdin) order.writers.emplace_back(wire::kWeirctlName);
+  order.instance = key.instance;
+  order.term = state.placement(key)->term;
+  order.working_dir = run.options.working_dir;
+  order.log_limit_bytes = run.options.log_limit_bytes;
+  order.trim_at_taken = run.options.trim_at_taken;
+  return order;
+}
+
+wire::AgentOrders make_orders(const State& state, const Agent& agent) {
+  wire::AgentOrders orders;
+  for (const auto& [name, pipeline] : state.pipelines) {
+    if (pipeline.record.wish == Wish::kStored) continue;
+    for (uint32_t node = 0; node < pipeline.spec().nodes.size(); ++node) {
+      add_node(state, agent, pipeline, node, orders);
+    }
+  }
+  add_strays(state, agent, orders);
+  return orders;
+}
+
+wire::PipelineStatus make_status(const State& state, const Pipeline& pipeline) {
+  wire::PipelineStatus status;
+  status.name = pipeline.spec().name;
+  status.nodes = node_statuses(state, pipeline);
+  switch (pipeline.record.wish) {
+    case Wish::kStored:
+      status.state = PipelineState::kStored;
+      break;
+    case Wish::kRun:
+      judge_running(pipeline, summarise(pipeline.spec(), status.nodes), status);
+      break;
+    case Wish::kStop:
+      judge_stopping(state, pipeline, status);
+      break;
+  }
+  return status;
+}
+
+bool all_up(const State& state, const Pipeline& pipeline) {
+  return summarise(pipeline.spec(), node_statuses(state, pipeline)).all_up;
+}
+
+bool all_settled(const State& state, const Pipeline& pipeline) {
+  return summarise(pipeline.spec(), node_statuses(state, pipeline)).all_settled;
+}
+
+}  // namespace weir::broker

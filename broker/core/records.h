@@ -1,0 +1,96 @@
+// What the broker keeps on disk: fixed-width keys and the values under them. Pure.
+//
+//   key = kind (1 byte) | id (8 bytes, big-endian)
+//
+//   kMeta       id 0: format version; id 1: boot counter, raised at each start of a broker
+//   kPipeline   one pipeline with its wish
+//   kPlacement  one node instance: its agent and its term. Never deleted, so that no term of an
+//               instance is ever given twice
+//   kResult     the answer to a changing request; the last kResultsKept of them
+//
+// Every value begins with a byte for its own version. docs/control.md tells what survives what.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "schema/base/result.h"
+#include "schema/wire/control.h"
+
+namespace weir::broker {
+
+inline constexpr uint64_t kStoreFormat = 1;
+inline constexpr size_t kResultsKept = 1024;
+
+enum class RecordKind : uint8_t { kMeta = 1, kPipeline = 2, kPlacement = 3, kResult = 4 };
+
+inline constexpr uint64_t kMetaFormat = 0;
+inline constexpr uint64_t kMetaBoot = 1;
+
+struct StoreKey {
+  RecordKind kind = RecordKind::kMeta;
+  uint64_t id = 0;
+
+  auto operator<=>(const StoreKey&) const = default;
+};
+
+inline constexpr size_t kStoreKeyBytes = 9;
+std::string encode_key(const StoreKey& key);
+Result<StoreKey> decode_key(std::string_view bytes);
+
+struct StoreRecord {
+  StoreKey key;
+  std::string value;
+
+  bool operator==(const StoreRecord&) const = default;
+};
+
+struct StoreWrite {
+  StoreKey key;
+  std::optional<std::string> value;  // None: the key is deleted.
+
+  bool operator==(const StoreWrite&) const = default;
+};
+
+// What the user wants of a pipeline.
+enum class Wish : uint8_t { kStored = 0, kRun = 1, kStop = 2 };
+
+struct PipelineRecord {
+  graph::PipelineSpec spec;
+  Wish wish = Wish::kStored;
+  wire::PipelineRun run;     // The last one; only its name is set while there was none.
+  bool was_running = false;  // All instances were up at one time since the last run.
+  bool completed = false;    // All sinks had ended and settled since the last run.
+
+  bool operator==(const PipelineRecord&) const = default;
+};
+
+struct PlacementRecord {
+  wire::InstanceKey key;
+  std::string agent;
+  uint64_t term = 0;
+
+  bool operator==(const PlacementRecord&) const = default;
+};
+
+struct ResultRecord {
+  std::string request;
+  std::optional<wire::Refusal> refusal;  // None: Ok.
+
+  bool operator==(const ResultRecord&) const = default;
+};
+
+// Decoders give kCorrupt with what is wrong.
+std::string encode_number(uint64_t value);
+Result<uint64_t> decode_number(std::string_view bytes);
+std::string encode_record(const PipelineRecord& record);
+Result<PipelineRecord> decode_pipeline(std::string_view bytes);
+std::string encode_record(const PlacementRecord& record);
+Result<PlacementRecord> decode_placement(std::string_view bytes);
+std::string encode_record(const ResultRecord& record);
+Result<ResultRecord> decode_result(std::string_view bytes);
+
+}  // namespace weir::broker

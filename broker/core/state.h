@@ -1,0 +1,80 @@
+// What the broker knows: what is wanted and was decided (on disk), and what agents report (heard
+// again after a restart). Plain data; BrokerCore owns it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "broker/core/records.h"
+#include "schema/graph/topology.h"
+#include "schema/wire/control.h"
+
+namespace weir::broker {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+inline constexpr std::chrono::milliseconds kAgentSilence{3000};
+inline constexpr size_t kAgentsMax = 1024;
+inline constexpr size_t kPipelinesMax = 1024;
+
+// Every node has one instance until replicas come.
+inline constexpr uint32_t kOnlyInstance = 0;
+
+struct Pipeline {
+  uint64_t id = 0;  // Of its record.
+  PipelineRecord record;
+
+  const graph::PipelineSpec& spec() const { return record.spec; }
+  wire::InstanceKey key(uint32_t node) const {
+    return {spec().name, spec().nodes[node].name, kOnlyInstance};
+  }
+};
+
+struct Placement {
+  uint64_t id = 0;  // Of its record.
+  std::string agent;
+  uint64_t term = 0;
+  // Of a pipeline that is to stop: the agent said, after it was told, that it does not have it.
+  bool gone = false;
+};
+
+struct Agent {
+  std::string name;
+  std::string address;
+  std::string peer;  // The routing id of its connection.
+  SteadyTime heard;
+  bool connected = false;
+  std::map<wire::InstanceKey, wire::InstanceStatus> instances;  // As last reported.
+  uint64_t obeyed_version = 0;                                  // As last reported.
+  wire::AgentOrders orders;                                     // As last computed for it.
+};
+
+struct State {
+  std::map<std::string, Pipeline> pipelines;
+  std::map<wire::InstanceKey, Placement> placements;
+  std::map<std::string, Agent> agents;  // Those that registered since this broker started.
+
+  const Placement* placement(const wire::InstanceKey& key) const {
+    const auto found = placements.find(key);
+    return found == placements.end() ? nullptr : &found->second;
+  }
+  const Agent* agent(const std::string& name) const {
+    const auto found = agents.find(name);
+    return found == agents.end() ? nullptr : &found->second;
+  }
+  // What the agent that a placement names reports of it, if the report is about this very term.
+  const wire::InstanceStatus* report(const wire::InstanceKey& key) const {
+    const Placement* placed = placement(key);
+    if (placed == nullptr) return nullptr;
+    const Agent* at = agent(placed->agent);
+    if (at == nullptr) return nullptr;
+    const auto found = at->instances.find(key);
+    if (found == at->instances.end() || found->second.term != placed->term) return nullptr;
+    return &found->second;
+  }
+};
+
+}  // namespace weir::broker

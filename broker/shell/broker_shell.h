@@ -1,0 +1,51 @@
+// The broker as a process: one socket for agents and weirctl, the store, a clock, and the core that
+// decides. Owns all of them. Loop thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/core/broker.h"
+#include "broker/store/store.h"
+#include "schema/runtime/loop.h"
+#include "schema/runtime/zmq_socket.h"
+
+namespace weir::broker {
+
+class BrokerShell {
+ public:
+  // Recovers the state, then binds `listen`.
+  static Result<std::unique_ptr<BrokerShell>> create(runtime::Loop& loop,
+                                                     runtime::ZmqContext& context,
+                                                     std::unique_ptr<Store> store,
+                                                     const std::string& listen);
+  BrokerShell(const BrokerShell&) = delete;
+  BrokerShell& operator=(const BrokerShell&) = delete;
+  ~BrokerShell();
+
+  // With the real port.
+  const std::string& endpoint() const { return endpoint_; }
+  // The store said no: the loop was stopped, and the process must end (B2).
+  bool failed() const { return failed_; }
+
+ private:
+  BrokerShell(runtime::Loop& loop, std::unique_ptr<Store> store, BrokerCore core,
+              runtime::ZmqSocket socket);
+
+  void receive_some();
+  void take(const std::vector<runtime::Message>& parts);
+  void carry_out(const Effects& effects);
+  void send(const std::string& peer, const wire::Envelope& envelope);
+
+  runtime::Loop& loop_;
+  std::unique_ptr<Store> store_;
+  BrokerCore core_;
+  runtime::ZmqSocket socket_;
+  std::string endpoint_;
+  bool failed_ = false;
+  runtime::WatchId watch_{};
+  runtime::TimerId timer_{};
+};
+
+}  // namespace weir::broker
