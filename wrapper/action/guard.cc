@@ -227,8 +227,9 @@ void Guard::settle_runs() {
     Run& run = at->second;
     // Without any child nothing descends from us: the usual case, and without a look at /proc.
     if (run.key.main_reaped && (no_children_ || tree_->empty(run.key, open))) {
-      tell(GuardMessage::kTreeGone, at->first, 0);
-      at = runs_.erase(at);
+      const std::uint64_t id = at->first;
+      at = runs_.erase(at);  // Our copies go before it is told.
+      tell(GuardMessage::kTreeGone, id, 0);
       continue;
     }
     if (run.killing) tree_->kill(run.key, open);
