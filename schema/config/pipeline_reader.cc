@@ -218,7 +218,9 @@ class PipelineReader {
       if (is_fine) continue;
       std::string hint = graph::did_you_mean(action->string, names);
       if (hint.empty()) {
-        hint = "declare [action." + action->string + "] with its file, or check with --broker";
+        hint =
+            "declare [action." + action->string +
+            "] with its file; 'pipeline check --allow-unknown-actions' trusts that a broker has it";
       }
       reporter_.at(action->at, "unknown action '" + action->string + "'", std::move(hint));
     }

@@ -1,0 +1,14 @@
+#include "ctl/commands/registry.h"
+
+#include "ctl/commands/pipeline_check.h"
+#include "ctl/commands/tree.h"
+
+namespace weir::ctl {
+
+// In the order of the help.
+void add_all_commands(Program& program) {
+  add_pipeline_check(program);
+  add_tree(program);
+}
+
+}  // namespace weir::ctl

@@ -1,0 +1,10 @@
+// All commands of weirctl.
+#pragma once
+
+#include "ctl/program.h"
+
+namespace weir::ctl {
+
+void add_all_commands(Program& program);
+
+}  // namespace weir::ctl

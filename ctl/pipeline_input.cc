@@ -1,0 +1,89 @@
+#include "ctl/pipeline_input.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <istream>
+#include <utility>
+
+#include "schema/base/unique_fd.h"
+#include "schema/config/toml_document.h"
+#include "schema/graph/expression.h"
+
+namespace weir::ctl {
+namespace {
+
+constexpr size_t kBytesMax = config::kTomlBytesMax;
+
+Error too_large(const std::string& name) {
+  return Error{ErrorCode::kLimit, name + ": more than " + std::to_string(kBytesMax) +
+                                      " bytes, the most that a "
+                                      "pipeline file may have"};
+}
+
+Result<std::string> read_stream(std::istream& in, const std::string& name) {
+  std::string text(kBytesMax + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(in.gcount()));
+  if (text.size() > kBytesMax) return too_large(name);
+  return text;
+}
+
+Result<std::string> read_file(const std::string& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) {
+    Error error = errno_error(path, errno);
+    if (errno == ENOENT) error.code = ErrorCode::kNotFound;
+    return error;
+  }
+  std::string text(kBytesMax + 1, '\0');
+  size_t size = 0;
+  while (size < text.size()) {
+    const ssize_t count = ::read(fd.get(), text.data() + size, text.size() - size);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return errno_error(path, errno);
+    if (count == 0) break;
+    size += static_cast<size_t>(count);
+  }
+  if (size > kBytesMax) return too_large(path);
+  text.resize(size);
+  return text;
+}
+
+}  // namespace
+
+void add_pipeline_input(CLI::App& command, PipelineInput& input) {
+  CLI::Option* const file =
+      command.add_option("FILE", input.file, "a pipeline file; - is standard input");
+  CLI::Option* const expression = command.add_option_function<std::string>(
+      "-e,--expression",
+      [&input](const std::string& text) {
+        input.expression = text;
+        input.has_expression = true;
+      },
+      "an expression of commands in quotes instead of a file");
+  expression->type_name("EXPR");
+  file->type_name("");
+}
+
+Result<graph::Checked<graph::PipelineSpec>> load_pipeline(
+    const PipelineInput& input, const config::PipelineFileOptions& options, std::istream& in) {
+  if (input.has_expression && !input.file.empty()) {
+    return Error{ErrorCode::kInvalid, "two pipelines given: name a file or -e EXPR, not both"};
+  }
+  if (input.has_expression) return graph::spec_from_expression(input.expression);
+  if (input.file.empty()) {
+    return Error{ErrorCode::kInvalid, "no pipeline given: name a file, - or -e EXPR"};
+  }
+  const std::string name = input_name(input);
+  Result<std::string> text = input.file == "-" ? read_stream(in, name) : read_file(input.file);
+  if (!text) return std::move(text).error();
+  return config::read_pipeline({name, *text}, options);
+}
+
+std::string input_name(const PipelineInput& input) {
+  if (input.has_expression) return std::string(graph::kExpressionSourceName);
+  return input.file == "-" ? "<stdin>" : input.file;
+}
+
+}  // namespace weir::ctl

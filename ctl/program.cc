@@ -1,0 +1,185 @@
+#include "ctl/program.h"
+
+#include <memory>
+#include <ostream>
+#include <sstream>
+#include <utility>
+
+#include "ctl/exit_code.h"
+#include "schema/graph/diagnostic.h"
+#include "schema/graph/suggest.h"
+
+namespace weir::ctl {
+namespace {
+
+// Examples first: most people look for a line to copy.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_help(const CLI::App* app, std::string name,
+                        CLI::AppFormatMode mode) const override {
+    std::string out = make_description(app);
+    const std::string examples = app->get_footer();
+    if (!examples.empty()) out += "\nExamples:\n" + indented(examples);
+    out += "\n" + make_usage(app, std::move(name));
+    out += make_positionals(app) + make_groups(app, mode) + make_subcommands(app, mode);
+    return out;
+  }
+
+ private:
+  static std::string indented(const std::string& text) {
+    std::istringstream lines(text);
+    std::string out;
+    for (std::string line; std::getline(lines, line);) out += "  " + line + "\n";
+    return out;
+  }
+};
+
+std::vector<std::string> words_of(std::string_view text) {
+  std::istringstream stream{std::string(text)};
+  std::vector<std::string> words;
+  for (std::string word; stream >> word;) words.push_back(word);
+  return words;
+}
+
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  return names;
+}
+
+CLI::App* find_command(CLI::App& app, const std::string& name) {
+  for (CLI::App* command : app.get_subcommands({})) {
+    if (command->get_name() == name) return command;
+  }
+  return nullptr;
+}
+
+// The full path of a command, as it is typed.
+std::string path_of(const CLI::App* app) {
+  if (app->get_parent() == nullptr) return app->get_name();
+  return path_of(app->get_parent()) + " " + app->get_name();
+}
+
+// Whether the option `word` takes the argument behind it as its value.
+bool takes_next(const CLI::App& app, const std::string& word) {
+  if (word.find('=') != std::string::npos) return false;
+  const CLI::Option* const option = app.get_option_no_throw(word);
+  return option != nullptr && option->get_expected_max() > 0;
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+const CLI::App& chosen(const CLI::App& app) {
+  const CLI::App* at = &app;
+  while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+  return *at;
+}
+
+}  // namespace
+
+std::string version_text() { return "weirctl " WEIR_VERSION; }
+
+Program::Program(Streams streams)
+    : streams_(streams), root_("run dataflow graphs made of ordinary programs", "weirctl") {
+  root_.formatter(std::make_shared<HelpFormatter>());
+  root_.set_version_flag("--version", version_text(), "print the version and exit");
+  root_.set_help_flag("-h,--help", "print this help and exit");
+  root_.require_subcommand(1);
+  root_.fallthrough();
+  root_.footer("weirctl pipeline check pipeline.toml\nweirctl tree -e \"'seq 10' ; 'wc -l'\"");
+}
+
+CLI::App* Program::group(CLI::App& parent, const std::string& name) {
+  if (CLI::App* const known = find_command(parent, name)) return known;
+  CLI::App* const made = parent.add_subcommand(name, name + " commands");
+  made->require_subcommand(1);
+  made->fallthrough();
+  return made;
+}
+
+CLI::App* Program::add_command(std::string_view path, const CommandHelp& help,
+                               std::function<int()> action) {
+  std::vector<std::string> words = words_of(path);
+  const std::string name = words.back();
+  words.pop_back();
+  CLI::App* parent = &root_;
+  for (const std::string& word : words) parent = group(*parent, word);
+  CLI::App* const command = parent->add_subcommand(name, std::string(help.summary));
+  command->footer(std::string(help.examples));
+  // The action runs after parsing, outside of CLI11: what it throws or returns is not its business.
+  command->parse_complete_callback([this, action = std::move(action)] { action_ = action; });
+  return command;
+}
+
+int Program::run(std::vector<std::string> arguments) {
+  if (!names_known_commands(arguments)) return kUsage;
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    root_.parse(std::move(reversed));
+  } catch (const CLI::ExtrasError&) {
+    return refuse_extras();
+  } catch (const CLI::ParseError& error) {
+    // Help and version come as errors whose code is 0. All others are mistakes in the arguments,
+    // whatever number CLI11 gives them.
+    if (error.get_exit_code() == 0) return root_.exit(error, streams_.out, streams_.err);
+    return fail_usage(error.what(), "try '" + path_of(&chosen(root_)) + " --help'");
+  }
+  return action_ ? action_() : fail_usage("no command given", "try 'weirctl --help'");
+}
+
+// CLI11 takes an unknown command for a stray argument; people want to know what they mistyped.
+bool Program::names_known_commands(const std::vector<std::string>& arguments) {
+  CLI::App* at = &root_;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::vector<std::string> names = command_names(*at);
+    if (names.empty()) return true;
+    const std::string& word = arguments[i];
+    if (!word.empty() && word[0] == '-') {
+      if (takes_next(*at, word) || takes_next(root_, word)) ++i;
+      continue;
+    }
+    CLI::App* const next = find_command(*at, word);
+    if (next == nullptr) {
+      std::string hint = graph::did_you_mean(word, names);
+      if (hint.empty()) hint = "try '" + path_of(at) + " --help'";
+      fail_usage("unknown command '" + word + "'", hint);
+      return false;
+    }
+    at = next;
+  }
+  return true;
+}
+
+int Program::refuse_extras() {
+  const CLI::App& command = chosen(root_);
+  std::string first;
+  for (const std::string& extra : root_.remaining(true)) {
+    if (first.empty() || (first[0] != '-' && !extra.empty() && extra[0] == '-')) first = extra;
+  }
+  const std::string help = "try '" + path_of(&command) + " --help'";
+  if (first.empty() || first[0] != '-') {
+    return fail_usage("unexpected argument '" + first + "'", help);
+  }
+  const std::string hint =
+      graph::did_you_mean(first.substr(0, first.find('=')), option_names(command));
+  return fail_usage("unknown option '" + first + "'", hint.empty() ? help : hint);
+}
+
+int Program::fail(const Error& error) {
+  streams_.err << "weirctl: " << error.what << "\n";
+  return exit_code_for(error.code);
+}
+
+int Program::fail_usage(std::string_view message, std::string_view hint) {
+  streams_.err << "weirctl: " << graph::printable(message) << "\n";
+  if (!hint.empty()) streams_.err << "hint: " << graph::printable(hint) << "\n";
+  return kUsage;
+}
+
+}  // namespace weir::ctl
