@@ -110,26 +110,27 @@ Status FrameParser::added(std::span<const uint8_t> bytes) {
     at_ = 0;
   }
   buffer_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  // Each length is looked at as soon as it is there, so that a wrong one is never waited for.
-  if (buffer_.size() - at_ >= 4) {
-    const uint32_t length = load_be<uint32_t>(reinterpret_cast<const uint8_t*>(&buffer_[at_]));
-    if (length > kFrameBytesMax) {
-      return Error{ErrorCode::kLimit, "a frame of " + std::to_string(length) +
-                                          " bytes is over the limit of " +
-                                          std::to_string(kFrameBytesMax)};
-    }
-  }
-  return {};
+  return check_length();
 }
 
-std::optional<std::string> FrameParser::next() {
-  if (buffer_.size() - at_ < 4) return std::nullopt;
+// A length is looked at as soon as it is there, so that a wrong one is never waited for.
+Status FrameParser::check_length() const {
+  if (buffer_.size() - at_ < 4) return {};
   const uint32_t length = load_be<uint32_t>(reinterpret_cast<const uint8_t*>(&buffer_[at_]));
-  if (buffer_.size() - at_ - 4 < length) return std::nullopt;
+  if (length <= kFrameBytesMax) return {};
+  return Error{ErrorCode::kLimit, "wrote a frame of " + std::to_string(length) +
+                                      " bytes; the limit is " + std::to_string(kFrameBytesMax)};
+}
+
+Result<std::optional<std::string>> FrameParser::next() {
+  if (buffer_.size() - at_ < 4) return std::optional<std::string>();
+  if (Status checked = check_length(); !checked) return std::move(checked).error();
+  const uint32_t length = load_be<uint32_t>(reinterpret_cast<const uint8_t*>(&buffer_[at_]));
+  if (buffer_.size() - at_ - 4 < length) return std::optional<std::string>();
   std::string frame = buffer_.substr(at_ + 4, length);
   at_ += 4 + size_t{length};
   if (at_ == buffer_.size()) clear();
-  return frame;
+  return std::optional<std::string>(std::move(frame));
 }
 
 void FrameParser::clear() {

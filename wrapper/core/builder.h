@@ -75,15 +75,18 @@ class FrameParser {
  public:
   static constexpr size_t kFrameBytesMax = 100u << 20;
 
-  // Takes what the program wrote. Errors: kLimit for a frame over the limit.
+  // Takes what the program wrote. Errors: kLimit for a frame over the limit, as soon as its length
+  // is there.
   Status added(std::span<const uint8_t> bytes);
-  // The next whole frame's bytes, moved out; nothing if none is whole yet.
-  std::optional<std::string> next();
+  // The next whole frame's bytes; nothing if none is whole yet. Errors as above.
+  Result<std::optional<std::string>> next();
   // True if no part of a frame is left over.
   bool empty() const { return buffer_.size() == at_; }
   void clear();
 
  private:
+  Status check_length() const;
+
   std::string buffer_;
   size_t at_ = 0;
 };

@@ -59,7 +59,13 @@ class Effects {
   virtual void close_stdin() = 0;
   // The readers want no more: the program's next write fails.
   virtual void close_stdout() = 0;
+  // Kill it, and never mind how it ends: no on_run_end() follows. A run ordered meanwhile starts
+  // when nothing is left of this one.
   virtual void kill_run() = 0;
+  // Stop it (TERM, then KILL); on_run_end() follows.
+  virtual void terminate_run() = 0;
+  // Processor time that the program has used, in any unit: only its change is looked at.
+  virtual uint64_t run_cpu_ticks() = 0;
 
   // Call Node::turn() at this time at the latest.
   virtual void wake_at(SteadyTime when) = 0;

@@ -11,21 +11,56 @@ namespace {
 
 bool is_mark(const wire::BlockHeader& header) { return header.abandoned() || header.end(); }
 
-// Without the lengths in front of frames. Copies only where there are any.
-SharedBytes raw(const SharedBytes& payload, wire::Shape shape, uint32_t pieces) {
-  if (shape != wire::Shape::kFrames) return payload;
-  if (pieces == 1) return payload.sub(4, payload.size - 4);
+char delimiter_of(wire::Shape shape) { return shape == wire::Shape::kNul ? '\0' : '\n'; }
+
+// Takes the lengths out from between frames. Copies only where there are several.
+void strip_lengths(Portion& portion) {
+  const SharedBytes payload = portion.bytes;
+  if (portion.pieces == 1) {
+    portion.bytes = payload.sub(4, payload.size - 4);
+    return;
+  }
   std::string joined;
   joined.reserve(payload.size);
   for (size_t at = 0; at + 4 <= payload.size;) {
-    const uint32_t length = load_be<uint32_t>(payload.data + at);
+    const uint32_t length = std::min(load_be<uint32_t>(payload.data + at),
+                                     static_cast<uint32_t>(payload.size - at - 4));
     joined.append(reinterpret_cast<const char*>(payload.data + at + 4), length);
+    portion.sizes.push_back(length);
     at += 4 + size_t{length};
   }
-  return SharedBytes::copy_of(joined);
+  portion.bytes = SharedBytes::copy_of(joined);
 }
 
 }  // namespace
+
+std::vector<Portion> split_records(const Portion& portion) {
+  // One record, perhaps joined from several pieces, is not split further.
+  const bool joined =
+      portion.sizes.empty() && portion.pieces > 1 && portion.shape == wire::Shape::kFrames;
+  if (portion.pieces <= 1 || joined) return {portion};
+  std::vector<Portion> records;
+  size_t at = 0;
+  for (uint32_t i = 0; i < portion.pieces; ++i) {
+    size_t size = portion.bytes.size - at;
+    if (!portion.sizes.empty()) {
+      size = portion.sizes[i];
+    } else if (const void* found =
+                   std::memchr(portion.bytes.data + at, delimiter_of(portion.shape), size)) {
+      size = static_cast<size_t>(static_cast<const uint8_t*>(found) - portion.bytes.data) + 1 - at;
+    }
+    if (size == portion.bytes.size && portion.sizes.empty()) return {portion};
+    Portion record;
+    record.bytes = portion.bytes.sub(at, size);
+    record.last = {portion.last.of, portion.last.seq - (portion.pieces - 1 - i)};
+    record.pieces = 1;
+    record.shape = portion.shape;
+    record.open_end = portion.open_end && i + 1 == portion.pieces;
+    records.push_back(std::move(record));
+    at += size;
+  }
+  return records;
+}
 
 void Inbox::push(wire::Block block, uint32_t skip_pieces) {
   received_ = block.header.last_position();
@@ -71,8 +106,8 @@ size_t Inbox::piece_bytes(const Held& held, size_t offset) const {
     if (rest < 4) return rest;
     return std::min(rest, size_t{4} + load_be<uint32_t>(payload.data + offset));
   }
-  const char delimiter = held.block.header.shape == wire::Shape::kNul ? '\0' : '\n';
-  const void* found = std::memchr(payload.data + offset, delimiter, rest);
+  const void* found =
+      std::memchr(payload.data + offset, delimiter_of(held.block.header.shape), rest);
   if (found == nullptr) return rest;
   return static_cast<size_t>(static_cast<const uint8_t*>(found) - payload.data) + 1 - offset;
 }
@@ -87,8 +122,15 @@ Portion Inbox::cut(Held& held, uint32_t pieces, size_t raw_bytes) {
   portion.abandoned = header.abandoned();
   portion.end = header.end();
   portion.ends_record = !header.continued();
+  portion.shape = header.shape;
   if (!is_mark(header)) {
-    portion.bytes = raw(held.block.payload().sub(held.offset, raw_bytes), header.shape, pieces);
+    portion.bytes = held.block.payload().sub(held.offset, raw_bytes);
+    if (header.shape == wire::Shape::kFrames) {
+      strip_lengths(portion);
+    } else {
+      portion.open_end =
+          portion.ends_record && portion.bytes.view().back() != delimiter_of(header.shape);
+    }
   }
   held.offset += raw_bytes;
   if (held.skip == header.pieces) drop_front();
@@ -132,6 +174,7 @@ std::optional<Portion> Inbox::take_record() {
     joined.append(piece->bytes.view());
     if (last) {
       piece->bytes = SharedBytes::copy_of(joined);
+      piece->sizes.clear();
       return piece;
     }
   }

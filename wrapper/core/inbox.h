@@ -4,6 +4,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "schema/base/shared_bytes.h"
 #include "schema/wire/block.h"
@@ -16,9 +17,15 @@ struct Portion {
   Position last;  // The last piece of it.
   uint32_t pieces = 0;
   bool ends_record = true;  // Its last piece ends a record.
-  bool abandoned = false;   // No bytes: what came of the record under way is to be forgotten.
-  bool end = false;         // No bytes: the lane ends here.
+  bool open_end = false;    // A delimiter is missing: it is due before what follows (design 4).
+  wire::Shape shape = wire::Shape::kLines;
+  std::vector<uint32_t> sizes;  // Of each record, where bytes alone do not tell (frames).
+  bool abandoned = false;       // No bytes: what came of the record under way is to be forgotten.
+  bool end = false;             // No bytes: the lane ends here.
 };
+
+// The records of a portion that has no part of a record, one by one.
+std::vector<Portion> split_records(const Portion& portion);
 
 class Inbox {
  public:
@@ -35,6 +42,13 @@ class Inbox {
   // Bytes of whole records could be taken, or a mark.
   bool has_whole() const { return whole_blocks_ > 0; }
   const Position& received() const { return received_; }
+  bool front_is_continued() const {
+    return !blocks_.empty() && blocks_.front().block.header.continued();
+  }
+  bool front_is_mark() const {
+    return !blocks_.empty() &&
+           (blocks_.front().block.header.end() || blocks_.front().block.header.abandoned());
+  }
   // True if the next thing is the lane's end.
   bool at_end() const { return !blocks_.empty() && blocks_.front().block.header.end(); }
 

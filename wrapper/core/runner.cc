@@ -47,6 +47,23 @@ std::chrono::milliseconds backoff(const graph::NodeSpec& spec, uint32_t failed) 
   return std::min(wait, spec.backoff_max);
 }
 
+bool counts_as_attempt(const RunEnd& end) {
+  if (end.kind == RunEnd::Kind::kLost) return false;
+  return !(end.kind == RunEnd::Kind::kExited && end.code == 75);
+}
+
+std::string last_line(std::string_view text) {
+  while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+  if (text.empty()) return "(none)";
+  const size_t at = text.rfind('\n');
+  return std::string(at == std::string_view::npos ? text : text.substr(at + 1));
+}
+
+SharedBytes missing_delimiter(const Portion& portion) {
+  return SharedBytes::copy_of(
+      std::string_view(portion.shape == wire::Shape::kNul ? "\0" : "\n", 1));
+}
+
 wire::Shape output_shape(const graph::NodeSpec& spec) {
   if (spec.protocol == graph::Protocol::kFrames) return wire::Shape::kFrames;
   return spec.delimiter == '\0' ? wire::Shape::kNul : wire::Shape::kLines;

@@ -46,6 +46,13 @@ std::vector<std::pair<std::string, std::string>> unit_environment(const wire::St
                                                                   uint32_t attempt);
 // The wait before attempt number `failed` + 1.
 std::chrono::milliseconds backoff(const graph::NodeSpec& spec, uint32_t failed);
+// The wait before attempt number `failed` + 1 is in backoff(); whether there is one is here. A run
+// that was not the program's doing (kLost), and exit 75 (try later), count as no attempt.
+bool counts_as_attempt(const RunEnd& end);
+// The last line of what a program wrote to stderr, "(none)" if it wrote nothing.
+std::string last_line(std::string_view text);
+// The bytes that end a record of this portion, were they left out.
+SharedBytes missing_delimiter(const Portion& portion);
 wire::Shape output_shape(const graph::NodeSpec& spec);
 
 std::unique_ptr<Runner> make_stream_runner(Node& node, const LogState& state);

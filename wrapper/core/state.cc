@@ -105,10 +105,11 @@ bool decode_entry(std::string_view key, std::string_view value, LogState& state)
     case wal::kInput:
       state.inputs[std::string(name)] = get_input(in);
       break;
-    case wal::kExtent:
-      state.extents_unit = get_unit(in);
-      state.extents.push_back(get_extent(in));
+    case wal::kExtent: {
+      UnitId unit = get_unit(in);
+      state.extents.emplace_back(std::move(unit), get_extent(in));
       break;
+    }
     case wal::kSegment:
       state.segments.push_back(get_extent(in));
       break;

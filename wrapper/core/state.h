@@ -83,8 +83,7 @@ struct LogState {
   std::vector<edge::HistoryEntry> history;
   CommitState commit;
   std::map<std::string, edge::ReaderDurable> inputs;
-  std::vector<Extent> extents;
-  UnitId extents_unit;
+  std::vector<std::pair<UnitId, Extent>> extents;
   std::vector<Extent> segments;
   std::vector<HashPoint> points;
   std::map<std::string, std::vector<Extent>> skips;

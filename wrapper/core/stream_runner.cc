@@ -8,6 +8,7 @@
 //      '----backoff-------'  run ended badly: attempt counted, input fetched again
 #include <algorithm>
 #include <deque>
+#include <optional>
 
 #include "schema/base/check.h"
 #include "wrapper/core/builder.h"
@@ -97,7 +98,8 @@ class StreamRunner : public Runner {
     fed_bytes_ -= std::min(fed_bytes_, bytes);
     while (!feeding_.empty() && bytes >= feeding_.front().bytes) {
       bytes -= feeding_.front().bytes;
-      inputs_[feeding_.front().input].reader.set_taken(feeding_.front().last.id());
+      const Feeding& fed = feeding_.front();
+      if (!fed.last.none()) inputs_[fed.input].reader.set_taken(fed.last.id());
       feeding_.pop_front();
     }
     if (!feeding_.empty()) feeding_.front().bytes -= bytes;
@@ -182,6 +184,7 @@ class StreamRunner : public Runner {
     stdin_closed_ = false;
     lanes_ended_ = 0;
     mid_record_input_.reset();
+    delimiter_due_.reset();
     for (const Input& input : inputs_) lanes_ended_ += input.end_taken ? 1 : 0;
     output_at_ = now;
     position_at_start_ = node_.commit_state().position;
@@ -282,6 +285,13 @@ class StreamRunner : public Runner {
   }
 
   void hand_over(size_t index, const Portion& portion) {
+    if (delimiter_due_) {
+      const SharedBytes delimiter = *std::exchange(delimiter_due_, std::nullopt);
+      feeding_.push_back({index, {}, delimiter.size});
+      fed_bytes_ += delimiter.size;
+      node_.effects().feed(delimiter);
+    }
+    if (portion.open_end) delimiter_due_ = missing_delimiter(portion);
     feeding_.push_back({index, portion.last, portion.bytes.size});
     fed_bytes_ += portion.bytes.size;
     node_.effects().feed(portion.bytes);
@@ -456,7 +466,7 @@ class StreamRunner : public Runner {
 
   void run_failed(const RunEnd& end) {
     if (is_hopeless(end)) return node_.fail(describe(end));
-    if (end.kind != RunEnd::Kind::kLost) {
+    if (counts_as_attempt(end)) {
       const bool new_records = source_ && node_.commit_state().position > position_at_start_;
       failed_attempts_ = new_records ? 1 : failed_attempts_ + 1;
       node_.batch().put(key(wal::kAttempts), encode(Attempts{unit(), failed_attempts_}));
@@ -471,13 +481,6 @@ class StreamRunner : public Runner {
     if (!recognizes_ && node_.commit_state().mid_record) abandon_record();
     restart_after(end.kind == RunEnd::Kind::kLost ? node_.spec().backoff_first
                                                   : backoff(node_.spec(), failed_attempts_));
-  }
-
-  static std::string last_line(std::string_view text) {
-    while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
-    const size_t at = text.rfind('\n');
-    if (text.empty()) return "(none)";
-    return std::string(at == std::string_view::npos ? text : text.substr(at + 1));
   }
 
   void restart_after(milliseconds wait) {
@@ -536,6 +539,7 @@ class StreamRunner : public Runner {
   std::map<size_t, std::vector<Extent>> skips_;
   std::optional<size_t> mid_record_input_;
   Position record_from_;
+  std::optional<SharedBytes> delimiter_due_;  // Before whatever is fed next.
   size_t next_input_ = 0;
   size_t lanes_ended_ = 0;
   bool stdin_open_ = true;

@@ -1,0 +1,492 @@
+// Units `batch` and `record` (design 4): one run of the program for some whole records. Its extent
+// is committed before it starts, its output is staged while it runs, and one commit publishes the
+// output together with the consumption when it has ended well.
+//
+//   Idle --records are there--> Forming --extent is in the log--> Running --ended well--> Idle
+//     ^                                                              |
+//     '------- Backing off <--- ended badly: attempt counted --------'
+//   all lanes have ended and nothing is left: Idle --> Ending --END is in the log--> Ended
+//
+// R9: a unit that has failed too often is split in halves, which run once each, until a record that
+// fails stands alone. Such a suspect becomes a dead letter together with the next commit of a unit
+// that ended well; after `max_dead` suspects without one, all are tried again: an outage is not
+// poison.
+#include <algorithm>
+#include <deque>
+#include <optional>
+#include <utility>
+
+#include "wrapper/core/builder.h"
+#include "wrapper/core/dead_letters.h"
+#include "wrapper/core/runner.h"
+#include "wrapper/wal/keys.h"
+
+namespace weir::core {
+namespace {
+
+using std::chrono::milliseconds;
+using wal::key;
+using wal::key_end;
+
+class BatchRunner : public Runner {
+ public:
+  BatchRunner(Node& node, const LogState& state)
+      : node_(node),
+        inputs_(node.inputs_for_runner()),
+        shape_(output_shape(node.spec())),
+        builder_(std::make_shared<BufferPool>(
+                     wire::kBlockHeaderBytes + BlockBuilder::kUsualPayloadBytes, 8),
+                 shape_) {
+    if (state.commit.ended) {
+      phase_ = Phase::kEnded;
+      return;
+    }
+    // The unit that was under way: the same records under the same name.
+    owed_.assign(state.extents.begin(), state.extents.end());
+    attempts_ = state.attempts;
+    succeeded_ = node.commit_state().units > 0;
+  }
+
+  void turn(SteadyTime now) override {
+    now_ = now;
+    if (phase_ == Phase::kBackingOff && now >= retry_at_) phase_ = Phase::kIdle;
+    if (phase_ == Phase::kRunning) stage(false);
+    if (phase_ != Phase::kIdle) return;
+    if (enough_) return finish();
+    if (!unit_.items.empty() || next_part()) return start();
+    form();
+  }
+
+  std::span<uint8_t> output_space() override {
+    if (phase_ != Phase::kRunning) return {};
+    if (builder_.full()) stage(false);
+    return builder_.space();
+  }
+
+  void on_output(size_t bytes) override {
+    builder_.added(bytes);
+    if (builder_.full()) stage(false);
+    if (node_.lane().staged_bytes() + builder_.pending_bytes() > max_output()) {
+      node_.fail("one unit's output is over max_output (" + std::to_string(max_output()) +
+                 " bytes): raise it, or give the unit fewer records");
+    }
+  }
+
+  void on_fed(size_t) override {}
+  void on_stdin_broken() override {}
+
+  void on_run_end(const RunEnd& end) override {
+    if (phase_ != Phase::kRunning) return;
+    if (enough_) node_.discard_staged();
+    if (accepted(node_.spec(), end)) return commit(end);
+    node_.discard_staged();
+    builder_.drop();
+    run_failed(end);
+  }
+
+  void on_rewound(size_t input, const Position& keep) override {
+    const auto lost = [&](const Item& item) {
+      return item.input == input &&
+             !(item.portion.last.of == keep.of && item.portion.last.seq <= keep.seq);
+    };
+    bool any = std::any_of(unit_.items.begin(), unit_.items.end(), lost);
+    for (const Unit& part : parts_)
+      any = any || std::any_of(part.items.begin(), part.items.end(), lost);
+    if (any) form_anew();
+  }
+
+  void on_meeting(size_t input) override {
+    const edge::EdgeReader& reader = inputs_[input].reader;
+    const auto lost = [&](const std::pair<UnitId, Extent>& extent) {
+      return extent.second.lane == inputs_[input].name && !reader.writer_has(extent.second.to);
+    };
+    if (std::any_of(owed_.begin(), owed_.end(), lost)) form_anew();
+  }
+
+  void on_enough() override { enough_ = true; }
+  bool ended() const override { return phase_ == Phase::kEnded; }
+  bool holds() const override { return false; }
+
+ private:
+  enum class Phase { kIdle, kForming, kRunning, kBackingOff, kEnding, kEnded };
+  struct Item {
+    size_t input;
+    Portion portion;
+  };
+  struct Unit {
+    UnitId id;
+    std::vector<Item> items;
+    uint64_t records = 0;
+    uint64_t bytes = 0;
+    uint32_t failed = 0;
+    bool part = false;  // A half of a split unit: runs once.
+  };
+
+  uint64_t max_output() const {
+    const uint64_t set = node_.spec().max_output_bytes;
+    if (set != 0) return set;
+    return node_.order().log_limit_bytes == 0 ? UINT64_MAX : node_.order().log_limit_bytes / 2;
+  }
+
+  // ---- forming
+
+  void form() {
+    if (!owed_.empty()) {
+      if (collect_owed()) start();
+      return;
+    }
+    const graph::NodeSpec& spec = node_.spec();
+    const uint64_t records = spec.unit == graph::Unit::kRecord ? 1 : spec.max_records;
+    bool more = true;
+    while (more && unit_.records < records &&
+           (unit_.records == 0 || unit_.bytes < spec.max_bytes)) {
+      more = false;
+      for (size_t i = 0; i < inputs_.size() && unit_.records < records; ++i) {
+        const size_t index = (next_input_ + i) % inputs_.size();
+        const uint64_t bytes = spec.max_bytes - std::min(spec.max_bytes, unit_.bytes);
+        if (unit_.records > 0 && bytes == 0) break;
+        more =
+            take(index, inputs_[index].inbox.take_records(records - unit_.records, bytes)) || more;
+      }
+      next_input_ = (next_input_ + 1) % inputs_.size();
+    }
+    if (unit_.records > 0) return commit_extent();
+    if (check_oversized()) return;
+    const bool all_ended = std::all_of(inputs_.begin(), inputs_.end(),
+                                       [](const Input& input) { return input.end_taken; });
+    if (all_ended) end_of_input();
+  }
+
+  // True if there was anything.
+  bool take(size_t index, std::optional<Portion> portion) {
+    if (!portion) return false;
+    Input& input = inputs_[index];
+    input.consumed = portion->last;
+    input.reader.set_taken(portion->last.id());
+    if (portion->end) input.end_taken = true;
+    if (portion->end || portion->abandoned) return true;
+    unit_.records += portion->ends_record && portion->sizes.empty() && portion->pieces > 1 &&
+                             portion->shape == wire::Shape::kFrames
+                         ? 1
+                         : portion->pieces;
+    unit_.bytes += portion->bytes.size;
+    unit_.items.push_back({index, *std::move(portion)});
+    return true;
+  }
+
+  // A record over the limit can never become whole in here.
+  bool check_oversized() {
+    for (const Input& input : inputs_) {
+      if (!input.inbox.only_unfinished() || input.inbox.bytes() <= kRecordBytesMax) continue;
+      node_.fail("a record from " + input.name + " is over 100 MiB: unit = \"" +
+                 (node_.spec().unit == graph::Unit::kRecord ? "record" : "batch") +
+                 "\" needs records whole; use unit = \"stream\" for longer ones");
+      return true;
+    }
+    return false;
+  }
+
+  void commit_extent() {
+    CommitState& commit = node_.commit_state();
+    unit_.id = {commit.of.term, commit.of.boot, ++commit.units, ""};
+    unit_.failed = 0;
+    write_extents();
+    // The name of a sink's unit must outlive a power cut: publish() syncs for sinks.
+    node_.publish({});
+    phase_ = Phase::kForming;
+    const uint64_t forming = ++forming_;
+    node_.when_persisted([this, forming] {
+      if (phase_ == Phase::kForming && forming == forming_) start();
+    });
+  }
+
+  // E: all records from the current unit on that were taken and are not committed.
+  void write_extents() {
+    node_.batch().erase_range(key(wal::kExtent), key_end(wal::kExtent));
+    uint64_t count = 0;
+    std::vector<Position> at;
+    for (const Input& input : inputs_) at.push_back(input.durable.frontier);
+    const auto add = [&](const Unit& unit) {
+      std::optional<Extent> extent;
+      const auto put = [&] {
+        if (extent) node_.batch().put(key(wal::kExtent, count++), encode_extent(unit.id, *extent));
+      };
+      for (const Item& item : unit.items) {
+        const std::string& lane = inputs_[item.input].name;
+        if (!extent || extent->lane != lane) {
+          put();
+          extent = Extent{lane, at[item.input], {}};
+        }
+        extent->to = at[item.input] = item.portion.last;
+      }
+      put();
+    };
+    for (const Unit& suspect : suspects_) add(suspect);
+    add(unit_);
+    for (const Unit& part : parts_) add(part);
+  }
+
+  // True when all that was under way before the crash is here again, under the same names.
+  bool collect_owed() {
+    while (!owed_.empty()) {
+      const auto& [id, extent] = owed_.front();
+      const auto named = node_.input_named(extent.lane);
+      if (!named) {
+        node_.fail("its log names a lane that is not read any more: " + extent.lane);
+        return false;
+      }
+      Input& input = inputs_[*named];
+      if (input.consumed.id() >= extent.to.id()) {
+        owed_.pop_front();
+        continue;
+      }
+      if (!input.inbox.has_whole()) return false;
+      if (!(unit_.id == id)) {
+        if (!unit_.items.empty()) parts_.push_back(std::exchange(unit_, {}));
+        unit_.id = id;
+        unit_.part = !id.half.empty();
+        if (attempts_ && attempts_->unit == id) unit_.failed = attempts_->failed;
+      }
+      if (!take(*named, take_whole_upto(input, extent.to))) return false;
+    }
+    if (!unit_.items.empty()) parts_.push_back(std::exchange(unit_, {}));
+    return next_part();
+  }
+
+  // Whole records, none after `to`.
+  static std::optional<Portion> take_whole_upto(Input& input, const Position& to) {
+    if (input.inbox.front_is_continued()) return input.inbox.take_record();
+    return input.inbox.take_upto(to);
+  }
+
+  // The records this unit would have had are no more: all that is not committed is asked for again.
+  void form_anew() {
+    if (phase_ == Phase::kRunning) node_.effects().kill_run();
+    if (phase_ == Phase::kEnding || phase_ == Phase::kEnded) return;
+    node_.discard_staged();
+    builder_.drop();
+    node_.batch().erase_range(key(wal::kExtent), key_end(wal::kExtent));
+    node_.batch().erase(key(wal::kAttempts));
+    unit_ = {};
+    parts_.clear();
+    suspects_.clear();
+    owed_.clear();
+    phase_ = Phase::kIdle;
+    ++forming_;
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      if (!inputs_[i].durable.ended && !inputs_[i].durable.enough) node_.refetch(i);
+    }
+  }
+
+  // ---- running
+
+  void start() {
+    phase_ = Phase::kRunning;
+    builder_.drop();
+    RunOrder order;
+    order.env = unit_environment(node_.order(), unit_.id, unit_.failed + 1);
+    node_.effects().start_run(order);
+    std::optional<SharedBytes> delimiter_due;
+    for (const Item& item : unit_.items) {
+      if (delimiter_due) node_.effects().feed(*delimiter_due);
+      delimiter_due.reset();
+      node_.effects().feed(item.portion.bytes);
+      if (item.portion.open_end) delimiter_due = missing_delimiter(item.portion);
+    }
+    node_.effects().close_stdin();
+  }
+
+  // Output goes to the log as it fills blocks, invisible until the commit.
+  void stage(bool all) {
+    while (all || builder_.full()) {
+      std::optional<Cut> cut = builder_.cut();
+      if (!cut && all) cut = builder_.cut_rest();
+      if (!cut) return;
+      node_.append(*std::move(cut), shape_);
+    }
+  }
+
+  void commit(const RunEnd& end) {
+    if (end.code != 0) node_.effects().note(describe(end));
+    if (enough_) {
+      builder_.drop();
+    } else {
+      stage(true);
+    }
+    write_dead_letters();
+    std::vector<Position> to(inputs_.size());
+    for (const Item& item : unit_.items) to[item.input] = item.portion.last;
+    std::vector<Frontier> frontiers;
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      if (to[i].none()) to[i] = suspects_to_[i];
+      if (!to[i].none()) frontiers.push_back({i, to[i], false, false});
+    }
+    suspects_to_.assign(inputs_.size(), {});
+    node_.publish(frontiers);
+    node_.batch().erase(key(wal::kAttempts));
+    succeeded_ = true;
+    unit_ = {};
+    if (!next_part()) {
+      node_.batch().erase_range(key(wal::kExtent), key_end(wal::kExtent));
+    } else {
+      write_extents();
+    }
+    phase_ = Phase::kIdle;
+    outage_waits_ = 0;
+  }
+
+  // ---- failing
+
+  void run_failed(const RunEnd& end) {
+    if (is_hopeless(end)) return node_.fail(describe(end));
+    if (!counts_as_attempt(end)) {
+      if (end.kind != RunEnd::Kind::kLost)
+        node_.effects().note(describe(end) + ": tried again later");
+      return back_off(++outage_waits_);
+    }
+    ++unit_.failed;
+    node_.batch().put(key(wal::kAttempts), encode(Attempts{unit_.id, unit_.failed}));
+    const bool spent = unit_.part || unit_.failed > node_.spec().retries;
+    if (!spent) {
+      node_.effects().note(describe(end) + "; attempt " + std::to_string(unit_.failed) + " of " +
+                           std::to_string(node_.spec().retries + 1));
+      return back_off(unit_.failed);
+    }
+    if (unit_.records > 1) return split();
+    suspect(end);
+  }
+
+  void back_off(uint32_t failed) {
+    phase_ = Phase::kBackingOff;
+    retry_at_ = now_ + backoff(node_.spec(), std::max(failed, 1u));
+    node_.effects().wake_at(retry_at_);
+  }
+
+  void split() {
+    std::vector<Item> records;
+    for (const Item& item : unit_.items) {
+      for (Portion& record : split_records(item.portion)) {
+        records.push_back({item.input, std::move(record)});
+      }
+    }
+    const size_t half = records.size() / 2;
+    Unit halves[2];
+    for (size_t i = 0; i < records.size(); ++i) {
+      Unit& part = halves[i < half ? 0 : 1];
+      part.bytes += records[i].portion.bytes.size;
+      ++part.records;
+      part.items.push_back(std::move(records[i]));
+    }
+    for (int i = 0; i < 2; ++i) {
+      halves[i].id = unit_.id;
+      halves[i].id.half += i == 0 ? ".0" : ".1";
+      halves[i].part = true;
+    }
+    parts_.push_front(std::move(halves[1]));
+    parts_.push_front(std::move(halves[0]));
+    unit_ = {};
+    phase_ = Phase::kIdle;
+  }
+
+  bool next_part() {
+    if (parts_.empty()) return false;
+    unit_ = std::move(parts_.front());
+    parts_.pop_front();
+    return true;
+  }
+
+  // A record that fails alone: held back until a later unit shows that the program works.
+  void suspect(const RunEnd& end) {
+    node_.effects().note(describe(end) + " on a record of " + inputs_[unit_.items[0].input].name +
+                         " that stands alone; last words: " + last_line(end.stderr_tail));
+    reasons_.push_back(end);
+    suspects_.push_back(std::move(unit_));
+    unit_ = {};
+    phase_ = Phase::kIdle;
+    if (suspects_.size() < node_.spec().max_dead) return;
+    node_.effects().note(std::to_string(suspects_.size()) +
+                         " records in a row fail: degraded; all of them are kept and tried again");
+    try_suspects_again();
+  }
+
+  void try_suspects_again() {
+    while (!suspects_.empty()) {
+      suspects_.back().part = true;
+      parts_.push_front(std::move(suspects_.back()));
+      suspects_.pop_back();
+    }
+    reasons_.clear();
+    back_off(std::max(node_.spec().retries, ++outage_waits_));
+  }
+
+  // In the commit of a unit that ended well: what failed before it is not the program's fault.
+  void write_dead_letters() {
+    suspects_to_.resize(inputs_.size());
+    for (size_t i = 0; i < suspects_.size(); ++i) {
+      const Unit& suspect = suspects_[i];
+      const Item& item = suspect.items[0];
+      put_dead_letter(node_, inputs_[item.input].name, item.portion, suspect.id, reasons_[i]);
+      suspects_to_[item.input] = item.portion.last;
+    }
+    suspects_.clear();
+    reasons_.clear();
+  }
+
+  // ---- ending
+
+  void end_of_input() {
+    if (suspects_.empty()) return finish();
+    if (!succeeded_) {
+      return node_.fail("every record failed: " + describe(reasons_.back()) +
+                        "; last words: " + last_line(reasons_.back().stderr_tail));
+    }
+    write_dead_letters();
+    finish();
+  }
+
+  void finish() {
+    phase_ = Phase::kEnding;
+    node_.append_mark(wire::kEnd);
+    node_.commit_state().ended = true;
+    node_.batch().erase_range(key(wal::kExtent), key_end(wal::kExtent));
+    node_.batch().erase(key(wal::kAttempts));
+    std::vector<Frontier> frontiers;
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      const Input& input = inputs_[i];
+      if (input.durable.ended || input.durable.enough) continue;
+      frontiers.push_back({i, input.consumed, !input.end_taken, input.end_taken});
+    }
+    node_.publish(frontiers);
+    node_.sync_this_turn();
+    node_.when_persisted([this] { phase_ = Phase::kEnded; });
+  }
+
+  Node& node_;
+  std::vector<Input>& inputs_;
+  wire::Shape shape_;
+  BlockBuilder builder_;
+  Phase phase_ = Phase::kIdle;
+  Unit unit_;                   // Under way, or formed.
+  std::deque<Unit> parts_;      // Halves that wait, in the order of their records.
+  std::deque<Unit> suspects_;   // Records that failed alone; all before unit_ and parts_.
+  std::deque<RunEnd> reasons_;  // Of each suspect.
+  std::vector<Position> suspects_to_;
+  // What was under way before a crash and is not here again yet.
+  std::deque<std::pair<UnitId, Extent>> owed_;
+  std::optional<Attempts> attempts_;  // As the crash left them.
+  size_t next_input_ = 0;
+  uint64_t forming_ = 0;
+  SteadyTime now_{};
+  SteadyTime retry_at_{};
+  uint32_t outage_waits_ = 0;
+  bool succeeded_ = false;
+  bool enough_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Runner> make_batch_runner(Node& node, const LogState& state) {
+  return std::make_unique<BatchRunner>(node, state);
+}
+
+}  // namespace weir::core

@@ -1,0 +1,187 @@
+#include "wrapper/shell/edges.h"
+
+#include "schema/base/log.h"
+
+namespace weir::shell {
+namespace {
+
+SharedBytes share(runtime::Message message) {
+  // The message must not move any more once its bytes are pointed at.
+  auto owner = std::make_shared<runtime::Message>(std::move(message));
+  const auto* data = static_cast<const uint8_t*>(owner->data());
+  const size_t size = owner->size();
+  return SharedBytes{std::move(owner), data, size};
+}
+
+}  // namespace
+
+Edges::Edges(runtime::Loop& loop, runtime::ZmqContext& context) : loop_(loop), context_(context) {}
+
+Edges::~Edges() {
+  loop_.unwatch(router_watch_);
+  for (Link& link : links_) loop_.unwatch(link.watch);
+}
+
+runtime::SocketOptions Edges::options() {
+  runtime::SocketOptions options;
+  // Credit bounds what is under way, in bytes; so many of the smallest blocks fit in it.
+  options.send_hwm = options.receive_hwm = 80'000;
+  options.message_bytes_max = static_cast<int64_t>(edge::kEdgeMessageBytesMax);
+  return options;
+}
+
+Result<std::string> Edges::open(core::Node& node, const wire::StartOrder& order) {
+  node_ = &node;
+  routes_.resize(order.writers.size());
+  links_.resize(order.readers.size());
+  for (size_t i = 0; i < links_.size(); ++i) links_[i].name = order.readers[i].name;
+  if (order.writers.empty()) return std::string();
+  Result<runtime::ZmqSocket> socket = runtime::ZmqSocket::router(context_, options());
+  if (!socket) return std::move(socket).error();
+  router_.emplace(*std::move(socket));
+  Result<std::string> endpoint = router_->bind(order.listen);
+  if (!endpoint) return std::move(endpoint).error().in("listen on " + order.listen);
+  router_watch_ = loop_.watch_socket(router_->get(), [this] { receive_from_writers(); });
+  return endpoint;
+}
+
+// ---- readers
+
+void Edges::set_readers(const std::vector<wire::ReaderOrder>& readers) {
+  for (const wire::ReaderOrder& reader : readers) {
+    for (size_t i = 0; i < links_.size(); ++i) {
+      if (links_[i].name != reader.name || links_[i].endpoint == reader.endpoint) continue;
+      links_[i].endpoint = reader.endpoint;
+      reconnect(i);
+    }
+  }
+}
+
+void Edges::reconnect(size_t reader) {
+  disconnect(reader);
+  connect(reader);
+}
+
+void Edges::connect(size_t reader) {
+  Link& link = links_[reader];
+  if (link.endpoint.empty()) return;
+  Result<runtime::ZmqSocket> socket = runtime::ZmqSocket::dealer(context_, options());
+  if (!socket) return log::error("reader " + link.name + ": " + socket.error().what);
+  link.socket.emplace(*std::move(socket));
+  if (Status connected = link.socket->connect(link.endpoint); !connected) {
+    link.socket.reset();
+    return log::error("reader " + link.name + ": " + connected.error().what);
+  }
+  link.watch =
+      loop_.watch_socket(link.socket->get(), [this, reader] { receive_from_reader(reader); });
+  node_->reader_connected(reader);
+}
+
+void Edges::disconnect(size_t reader) {
+  Link& link = links_[reader];
+  if (!link.socket) return;
+  loop_.unwatch(link.watch);
+  link.socket.reset();
+  node_->reader_disconnected(reader);
+}
+
+void Edges::receive_from_reader(size_t reader) {
+  for (int i = 0; i < kMessagesPerTurn && links_[reader].socket; ++i) {
+    const Result<bool> got = links_[reader].socket->receive(parts_);
+    if (!got || !*got) return;
+    const Result<edge::Frame> frame =
+        parts_.size() == 1 ? edge::decode(parts_[0].view())
+                           : Result<edge::Frame>(Error{ErrorCode::kCorrupt, "not one part"});
+    if (frame) {
+      node_->on_reader_frame(reader, *frame);
+    } else {
+      ++refused_;
+    }
+  }
+}
+
+void Edges::to_reader(size_t reader, const edge::Frame& frame) {
+  Link& link = links_[reader];
+  if (!link.socket) return;
+  // What cannot be sent is said again: HELLO and PING are repeated.
+  const std::string bytes = edge::encode(frame);
+  (void)link.socket->send({std::string_view(bytes)});
+}
+
+bool Edges::block_to_reader(size_t reader, const wire::Block& block) {
+  Link& link = links_[reader];
+  if (!link.socket) return false;
+  runtime::Message message =
+      runtime::Message::shared(block.bytes.data, block.bytes.size, block.bytes.owner);
+  const Result<runtime::SendStatus> sent = link.socket->send(std::span(&message, 1));
+  return sent && *sent == runtime::SendStatus::kSent;
+}
+
+// ---- writers
+
+void Edges::receive_from_writers() {
+  for (int i = 0; i < kMessagesPerTurn; ++i) {
+    const Result<bool> got = router_->receive(parts_);
+    if (!got || !*got) return;
+    if (parts_.size() != 2) {
+      ++refused_;
+      continue;
+    }
+    on_writer_message(std::string(parts_[0].view()), std::move(parts_[1]));
+  }
+}
+
+void Edges::on_writer_message(const std::string& route, runtime::Message message) {
+  const auto known = by_route_.find(route);
+  if (wire::looks_like_block(static_cast<const uint8_t*>(message.data()), message.size())) {
+    // A block of a writer that we have not met: it must say HELLO first.
+    if (known == by_route_.end()) return send_to(route, edge::Reset{});
+    Result<wire::Block> block = wire::decode_block(share(std::move(message)));
+    if (!block) {
+      ++refused_;
+      return log::warn("a block from " + node_->inputs()[known->second].name +
+                       " is refused: " + block.error().what);
+    }
+    return node_->on_block(known->second, *std::move(block));
+  }
+  const Result<edge::Frame> frame = edge::decode(message.view());
+  if (!frame) {
+    ++refused_;
+    return send_to(route, edge::Refuse{0, edge::RefuseReason::kMalformed, {}, frame.error().what});
+  }
+  if (const auto* hello = std::get_if<edge::Hello>(&*frame)) return on_hello(route, *hello);
+  if (known == by_route_.end()) return send_to(route, edge::Reset{});
+  node_->on_writer_frame(known->second, *frame);
+}
+
+void Edges::on_hello(const std::string& route, const edge::Hello& hello) {
+  const std::optional<size_t> input = node_->input_named(hello.edge.from);
+  if (!input) {
+    ++refused_;
+    return send_to(route,
+                   edge::Refuse{hello.session,
+                                edge::RefuseReason::kWrongEdge,
+                                {},
+                                "no lane " + hello.edge.from.substr(0, 100) + " is read here"});
+  }
+  if (const auto refuse = node_->on_hello(*input, hello)) {
+    ++refused_;
+    return send_to(route, *refuse);
+  }
+  by_route_.erase(routes_[*input]);
+  routes_[*input] = route;
+  by_route_[route] = *input;
+}
+
+void Edges::to_writer(size_t input, const edge::Frame& frame) {
+  if (!routes_[input].empty()) send_to(routes_[input], frame);
+}
+
+void Edges::send_to(const std::string& route, const edge::Frame& frame) {
+  if (!router_) return;
+  const std::string bytes = edge::encode(frame);
+  // A writer that is gone comes back with HELLO; acknowledgements are cumulative.
+  (void)router_->send({std::string_view(route), std::string_view(bytes)});
+}
+
+}  // namespace weir::shell

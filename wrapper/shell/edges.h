@@ -1,0 +1,68 @@
+// The sockets of a wrapper's edges: one ROUTER where the writers of its inputs connect, one DEALER
+// for each reader of its lane. Frames and blocks go straight to and from the node. Thread: loop.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "schema/edge/frames.h"
+#include "schema/runtime/loop.h"
+#include "schema/runtime/zmq_socket.h"
+#include "schema/wire/block.h"
+#include "schema/wire/order.h"
+#include "wrapper/core/node.h"
+
+namespace weir::shell {
+
+class Edges {
+ public:
+  Edges(runtime::Loop& loop, runtime::ZmqContext& context);
+  ~Edges();
+
+  // Binds for the inputs of `node`, which must outlive this. Returns the endpoint; empty without
+  // inputs.
+  Result<std::string> open(core::Node& node, const wire::StartOrder& order);
+  // The readers as they are now; those whose endpoint changed are connected anew.
+  void set_readers(const std::vector<wire::ReaderOrder>& readers);
+
+  void to_writer(size_t input, const edge::Frame& frame);
+  void to_reader(size_t reader, const edge::Frame& frame);
+  bool block_to_reader(size_t reader, const wire::Block& block);
+  void reconnect(size_t reader);
+
+  // Messages that were no frame or block of this protocol, or came from nobody we know.
+  uint64_t refused_messages() const { return refused_; }
+
+ private:
+  struct Link {
+    std::string name;
+    std::string endpoint;
+    std::optional<runtime::ZmqSocket> socket;
+    runtime::WatchId watch = runtime::WatchId::kNone;
+  };
+
+  static constexpr int kMessagesPerTurn = 64;
+  static runtime::SocketOptions options();
+  void connect(size_t reader);
+  void disconnect(size_t reader);
+  void receive_from_writers();
+  void receive_from_reader(size_t reader);
+  void on_writer_message(const std::string& route, runtime::Message message);
+  void on_hello(const std::string& route, const edge::Hello& hello);
+  void send_to(const std::string& route, const edge::Frame& frame);
+
+  runtime::Loop& loop_;
+  runtime::ZmqContext& context_;
+  core::Node* node_ = nullptr;
+  std::optional<runtime::ZmqSocket> router_;
+  runtime::WatchId router_watch_ = runtime::WatchId::kNone;
+  std::vector<std::string> routes_;                   // Of each input: its writer's connection.
+  std::unordered_map<std::string, size_t> by_route_;  // The other way round.
+  std::vector<Link> links_;
+  std::vector<runtime::Message> parts_;
+  uint64_t refused_ = 0;
+};
+
+}  // namespace weir::shell

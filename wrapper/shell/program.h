@@ -1,0 +1,100 @@
+// The program of a node: its runs through the guard, and the bytes in and out of it. Turns what
+// happens into the core's events. Thread: loop.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "schema/base/result.h"
+#include "schema/runtime/loop.h"
+#include "schema/wire/order.h"
+#include "wrapper/action/guard_client.h"
+#include "wrapper/core/effects.h"
+#include "wrapper/shell/stderr_file.h"
+
+namespace weir::shell {
+
+class Program {
+ public:
+  struct Events {
+    std::function<std::span<uint8_t>()> output_space;
+    std::function<void(size_t)> on_output;
+    std::function<void(size_t)> on_fed;
+    std::function<void()> on_stdin_broken;
+    std::function<void(const core::RunEnd&)> on_run_end;
+    std::function<void()>
+        on_guard_gone;  // After stop(), or when the guard cannot be started again.
+  };
+  Program(runtime::Loop& loop, const wire::StartOrder& order, std::vector<int> keep_fds,
+          Events events);
+  ~Program();
+
+  // Starts the guard. Errors: kNotFound (no weir-guard), kIo.
+  Status start_guard();
+
+  void start_run(const core::RunOrder& order);
+  void feed(const SharedBytes& bytes);
+  void close_stdin();
+  void close_stdout();
+  // The run's end is not reported; the next run starts when nothing is left of this one.
+  void kill_run();
+  // TERM, and KILL where that does not help; its end is reported.
+  void terminate_run();
+  // Processor time of the run's processes, in clock ticks.
+  uint64_t cpu_ticks() const;
+  // Kills everything and ends the guard; then on_guard_gone.
+  void stop();
+
+  // Writes what was fed, as far as the pipe takes it. True if anything was written.
+  bool flush();
+  // Reads its stdout again if there is room for it now.
+  void resume_output();
+
+  pid_t pid() const { return run_ ? run_->pid : 0; }
+
+ private:
+  struct Run {
+    action::RunId id{};
+    action::RunPipes pipes;
+    pid_t pid = 0;
+    runtime::WatchId stdin_watch = runtime::WatchId::kNone;
+    runtime::WatchId stdout_watch = runtime::WatchId::kNone;
+    runtime::WatchId stderr_watch = runtime::WatchId::kNone;
+    std::deque<SharedBytes> to_feed;
+    bool close_when_fed = false;
+    bool stdout_ended = false;
+    bool killed = false;
+    bool end_asked = false;  // What is left of its tree is being killed.
+    bool tree_gone = false;
+    std::optional<core::RunEnd> end;
+  };
+
+  void on_guard_event();
+  void handle(const action::GuardEvent& event);
+  void on_guard_lost();
+  void watch_run();
+  void read_output();
+  void read_stderr();
+  static constexpr std::chrono::seconds kTermWait{5};
+  void end_stdin();
+  void end_stdout();
+  void check_over();
+  std::vector<std::string> argv() const;
+
+  runtime::Loop& loop_;
+  const wire::StartOrder& order_;
+  std::vector<int> keep_fds_;
+  Events events_;
+  std::optional<action::GuardClient> guard_;
+  runtime::WatchId guard_watch_ = runtime::WatchId::kNone;
+  uint64_t next_run_ = 1;
+  std::optional<Run> run_;
+  std::optional<core::RunOrder> waiting_;  // Starts when run_ is gone.
+  StderrFile stderr_;
+  bool stopping_ = false;
+};
+
+}  // namespace weir::shell

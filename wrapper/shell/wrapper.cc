@@ -1,0 +1,295 @@
+#include "wrapper/shell/wrapper.h"
+
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "schema/base/log.h"
+#include "schema/wire/control.h"
+#include "wrapper/wal/keys.h"
+#include "wrapper/wal/rocks_log.h"
+
+namespace weir::shell {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// How long a wrapper that was killed may take to let go of its log.
+constexpr auto kLockWait = seconds(20);
+constexpr auto kStopWait = seconds(15);
+constexpr size_t kNotesKept = 32;
+
+Result<uint64_t> random_nonce() {
+  uint64_t nonce = 0;
+  if (getrandom(&nonce, sizeof nonce, 0) != sizeof nonce) return errno_error("getrandom", errno);
+  return nonce;
+}
+
+uint64_t next_boot(const core::LogState& state) {
+  uint64_t boot = std::max(state.boot_floor, state.commit.of.boot);
+  for (const edge::HistoryEntry& entry : state.history) boot = std::max(boot, entry.of.boot);
+  return boot + 1;
+}
+
+}  // namespace
+
+Wrapper::Wrapper(wire::StartOrder order, WrapperOptions options)
+    : order_(std::move(order)), options_(std::move(options)), context_(1) {}
+
+Wrapper::~Wrapper() {
+  // Callbacks into the node end before the node does.
+  writer_.reset();
+  program_.reset();
+  edges_.reset();
+  if (agent_) loop_.unwatch(agent_watch_);
+}
+
+int Wrapper::run() {
+  if (Status opened = open(); !opened) {
+    log::error(opened.error().what);
+    const bool again =
+        opened.error().code == ErrorCode::kTimeout || opened.error().code == ErrorCode::kIo;
+    return again ? kExitAgain : kExitBadOrder;
+  }
+  loop_.run();
+  return exit_status_;
+}
+
+Status Wrapper::open() {
+  if (Status opened = open_log(); !opened) return opened;
+  Program::Events events;
+  events.output_space = [this] { return node_->output_space(); };
+  events.on_output = [this](size_t bytes) { node_->on_output(bytes); };
+  events.on_fed = [this](size_t bytes) { node_->on_fed(bytes); };
+  events.on_stdin_broken = [this] { node_->on_stdin_broken(); };
+  events.on_run_end = [this](const core::RunEnd& end) { node_->on_run_end(end); };
+  events.on_guard_gone = [this] { stopping_ ? finish() : shut_down(kExitAgain); };
+  std::vector<int> keep = options_.keep_fds;
+  if (options_.lifeline_fd >= 0) keep.push_back(options_.lifeline_fd);
+  program_ = std::make_unique<Program>(loop_, order_, keep, std::move(events));
+  if (!order_.node.caller_stdin) {
+    if (Status started = program_->start_guard(); !started) return started;
+  }
+  Result<std::string> endpoint = edges_->open(*node_, order_);
+  if (!endpoint) return std::move(endpoint).error();
+  endpoint_ = *endpoint;
+  if (Status connected = connect_agent(); !connected) return connected;
+  if (options_.lifeline_fd >= 0) {
+    loop_.watch_fd(options_.lifeline_fd, runtime::Interest::kRead,
+                   [this](runtime::Ready) { shut_down(kExitStopped); });
+  }
+  auto signals =
+      runtime::SignalWatch::create(loop_, {SIGTERM}, [this](int) { shut_down(kExitStopped); });
+  if (!signals) return std::move(signals).error();
+  signals_.emplace(*std::move(signals));
+  loop_.every(core::Node::kTickInterval, [] {});  // A turn, for what the node does by the clock.
+  loop_.every(seconds(1), [this] { report(true); });
+  edges_->set_readers(order_.readers);
+  node_->start(std::chrono::steady_clock::now());
+  loop_.on_turn_end([this] { on_turn_end(); });
+  return {};
+}
+
+Status Wrapper::open_log() {
+  std::error_code failure;
+  std::filesystem::create_directories(order_.log_dir, failure);
+  if (failure) {
+    return Error{ErrorCode::kInvalid, "log " + order_.log_dir + ": " + failure.message()};
+  }
+  auto lock = runtime::FileLock::acquire_within(order_.log_dir + "/wrapper.lock", kLockWait);
+  if (!lock) return std::move(lock).error().in("another wrapper has this log");
+  lock_.emplace(*std::move(lock));
+  Result<std::unique_ptr<wal::Log>> log = wal::open_rocks_log(order_.log_dir + "/db", {});
+  if (!log) return std::move(log).error();
+  log_ = *std::move(log);
+  Result<core::LogState> state = core::load(*log_);
+  if (!state) return std::move(state).error().in(order_.log_dir);
+  const std::string identity = order_.pipeline + "/" + order_.name();
+  if (!state->identity.empty() && state->identity != identity) {
+    return Error{ErrorCode::kInvalid, "log " + order_.log_dir + " belongs to " + state->identity +
+                                          ", not to " + identity};
+  }
+  Result<uint64_t> nonce = random_nonce();
+  if (!nonce) return std::move(nonce).error();
+  of_ = {order_.term, next_boot(*state), *nonce};
+  writer_ = std::make_unique<WalWriter>(
+      loop_, *log_,
+      [this](size_t written) {
+        for (size_t i = 0; i < written; ++i) node_->on_persisted();
+      },
+      [this](const Error& error) {
+        // The tail of the log is unknown now: nothing more is accepted; it is opened anew.
+        log::error(error.what);
+        failure_ = error.what;
+        report(true);
+        exit_status_ = kExitAgain;
+        loop_.stop();
+      });
+  edges_ = std::make_unique<Edges>(loop_, context_);
+  node_ = std::make_unique<core::Node>(core::NodeConfig{order_, of_}, *log_, *state,
+                                       static_cast<core::Effects&>(*this));
+  return {};
+}
+
+Status Wrapper::connect_agent() {
+  if (order_.agent_endpoint.empty()) return {};
+  runtime::SocketOptions options;
+  options.message_bytes_max = static_cast<int64_t>(wire::kControlMessageBytesMax);
+  Result<runtime::ZmqSocket> socket = runtime::ZmqSocket::dealer(context_, options);
+  if (!socket) return std::move(socket).error();
+  agent_.emplace(*std::move(socket));
+  if (Status connected = agent_->connect(order_.agent_endpoint); !connected) return connected;
+  agent_watch_ = loop_.watch_socket(agent_->get(), [this] { on_agent_message(); });
+  const wire::WrapperHello hello{order_.pipeline, order_.node.name, order_.instance, order_.term,
+                                 getpid()};
+  const Result<std::string> bytes = wire::encode({"", hello});
+  if (!bytes) return bytes.error();
+  (void)agent_->send({std::string_view(*bytes)});
+  return {};
+}
+
+void Wrapper::on_agent_message() {
+  std::vector<runtime::Message> parts;
+  while (agent_) {
+    const Result<bool> got = agent_->receive(parts);
+    if (!got || !*got || parts.empty()) return;
+    const Result<wire::Envelope> envelope = wire::decode(parts.back().view());
+    if (!envelope) {
+      log::warn("a message of the agent is refused: " + envelope.error().what);
+      continue;
+    }
+    if (const auto* neighbours = std::get_if<wire::WrapperNeighbours>(&envelope->message)) {
+      edges_->set_readers(neighbours->readers);
+    } else if (std::get_if<wire::WrapperStop>(&envelope->message) != nullptr) {
+      shut_down(kExitStopped);
+    }
+  }
+}
+
+void Wrapper::on_turn_end() {
+  if (stopping_) return;
+  node_->turn(loop_.now());
+  // What the program takes at once makes room for more: acknowledged in the same turn.
+  if (program_->flush()) {
+    node_->turn(loop_.now());
+    program_->flush();
+  }
+  program_->resume_output();
+  report(false);
+}
+
+wire::InstanceStatus Wrapper::status() const {
+  wire::InstanceStatus status;
+  status.pipeline = order_.pipeline;
+  status.node = order_.node.name;
+  status.instance = order_.instance;
+  status.term = of_.term;
+  status.boot = of_.boot;
+  status.state = wire::InstanceState::kRunning;
+  if (node_->ended()) status.state = wire::InstanceState::kEnded;
+  if (!failure_.empty()) status.state = wire::InstanceState::kFailed;
+  status.ended_and_settled = node_->ended_and_settled();
+  status.endpoint = endpoint_;
+  status.pid = getpid();
+  status.action_pid = program_->pid();
+  const core::NodeCounters& counters = node_->counters();
+  status.records_in = counters.records_in;
+  status.records_out = counters.records_out;
+  status.bytes_in = counters.bytes_in;
+  status.bytes_out = counters.bytes_out;
+  status.unsettled_records = node_->lane().held_records();
+  status.log_bytes = node_->lane().log_bytes();
+  status.dead_letters = node_->dead_letters();
+  status.last_error = failure_;
+  status.notes = notes_;
+  return status;
+}
+
+// Once a second, and at once when something changed that somebody waits for.
+void Wrapper::report(bool always) {
+  if (!agent_ || !node_) return;
+  if (!always && reported_) {
+    const bool failed = !failure_.empty();
+    if (reported_->ended_and_settled == node_->ended_and_settled() &&
+        (reported_->state == wire::InstanceState::kFailed) == failed &&
+        (reported_->state == wire::InstanceState::kEnded || !node_->ended() || failed) &&
+        reported_->notes.size() == notes_.size() && reported_->action_pid == program_->pid()) {
+      return;
+    }
+  }
+  reported_ = status();
+  const Result<std::string> bytes = wire::encode({"", wire::WrapperReport{*reported_}});
+  if (bytes) (void)agent_->send({std::string_view(*bytes)});
+}
+
+// Kills the program's tree first, then goes. No lane is ended by this (R8).
+void Wrapper::shut_down(int exit_status) {
+  if (stopping_) return;
+  stopping_ = true;
+  exit_status_ = exit_status;
+  if (order_.node.caller_stdin) return finish();
+  program_->stop();
+  loop_.after(kStopWait, [this] { finish(); });
+}
+
+void Wrapper::finish() { loop_.stop(); }
+
+// ---- core::Effects
+
+void Wrapper::to_writer(size_t input, const edge::Frame& frame) { edges_->to_writer(input, frame); }
+void Wrapper::to_reader(size_t reader, const edge::Frame& frame) {
+  edges_->to_reader(reader, frame);
+}
+bool Wrapper::block_to_reader(size_t reader, const wire::Block& block) {
+  return edges_->block_to_reader(reader, block);
+}
+void Wrapper::reconnect(size_t reader) {
+  loop_.post([this, reader] { edges_->reconnect(reader); });
+}
+void Wrapper::persist(wal::LogBatch batch, bool sync) { writer_->submit(std::move(batch), sync); }
+void Wrapper::start_run(const core::RunOrder& order) { program_->start_run(order); }
+void Wrapper::feed(const SharedBytes& bytes) { program_->feed(bytes); }
+void Wrapper::close_stdin() {
+  program_->close_stdin();
+  loop_.post([] {});
+}
+void Wrapper::close_stdout() {
+  loop_.post([this] { program_->close_stdout(); });
+}
+void Wrapper::kill_run() { program_->kill_run(); }
+void Wrapper::terminate_run() { program_->terminate_run(); }
+uint64_t Wrapper::run_cpu_ticks() { return program_->cpu_ticks(); }
+void Wrapper::wake_at(core::SteadyTime when) {
+  const auto wait = when - std::chrono::steady_clock::now();
+  loop_.after(std::max(wait, runtime::Duration(milliseconds(0))), [] {});
+}
+
+void Wrapper::note(std::string text) {
+  log::info(text);
+  if (notes_.size() < kNotesKept) notes_.push_back(std::move(text));
+}
+
+void Wrapper::failed(std::string reason) {
+  log::error(reason);
+  failure_ = std::move(reason);
+}
+
+void Wrapper::superseded(const Incarnation& by) {
+  if (by.term > of_.term) {
+    log::error("fenced out: term " + std::to_string(by.term) + " is at work, this one is " +
+               std::to_string(of_.term));
+    return loop_.post([this] { shut_down(kExitFenced); });
+  }
+  log::warn("a later boot of this log is known (" + std::to_string(by.boot) + ", this one is " +
+            std::to_string(of_.boot) + "): an old copy was restored; begins again above it");
+  wal::LogBatch batch;
+  batch.put(wal::key(wal::kMeta, "floor"), Encoder().u64(by.boot).bytes());
+  writer_->submit(std::move(batch), true);
+  loop_.post([this] { shut_down(kExitAgain); });
+}
+
+}  // namespace weir::shell

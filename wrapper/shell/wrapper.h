@@ -1,0 +1,95 @@
+// The wrapper process: one object that owns the log, the node, its program, its sockets and the
+// loop. What it decides is decided in core::Node; this class carries it out.
+//
+// Thread: the loop's (which is the one that calls run()), the log's writer aside.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "schema/runtime/loop.h"
+#include "schema/runtime/process.h"
+#include "schema/runtime/signals.h"
+#include "schema/runtime/zmq_socket.h"
+#include "schema/wire/order.h"
+#include "wrapper/core/node.h"
+#include "wrapper/shell/edges.h"
+#include "wrapper/shell/program.h"
+#include "wrapper/shell/wal_writer.h"
+
+namespace weir::shell {
+
+// What the agent reads from the exit status.
+inline constexpr int kExitStopped = 0;  // As it was told to.
+inline constexpr int kExitBadOrder =
+    64;  // The order or the log cannot be used; starting again does not help.
+inline constexpr int kExitFenced = 70;  // A higher term exists: somebody else is this node now.
+inline constexpr int kExitAgain = 75;   // Start it again.
+
+struct WrapperOptions {
+  int lifeline_fd = -1;       // Everything ends when its other end closes; -1: none.
+  std::vector<int> keep_fds;  // Inherited, kept open, and handed to the guard.
+};
+
+class Wrapper : private core::Effects {
+ public:
+  Wrapper(wire::StartOrder order, WrapperOptions options);
+  ~Wrapper() override;
+
+  // Runs until told to stop. Returns the exit status; what is wrong is on stderr.
+  int run();
+
+ private:
+  Status open();
+  Status open_log();
+  Status connect_agent();
+  void on_turn_end();
+  void report(bool always);
+  wire::InstanceStatus status() const;
+  void on_agent_message();
+  void shut_down(int exit_status);
+  void finish();
+
+  // core::Effects
+  void to_writer(size_t input, const edge::Frame& frame) override;
+  void to_reader(size_t reader, const edge::Frame& frame) override;
+  bool block_to_reader(size_t reader, const wire::Block& block) override;
+  void reconnect(size_t reader) override;
+  void persist(wal::LogBatch batch, bool sync) override;
+  void start_run(const core::RunOrder& order) override;
+  void feed(const SharedBytes& bytes) override;
+  void close_stdin() override;
+  void close_stdout() override;
+  void kill_run() override;
+  void terminate_run() override;
+  uint64_t run_cpu_ticks() override;
+  void wake_at(core::SteadyTime when) override;
+  void note(std::string text) override;
+  void failed(std::string reason) override;
+  void superseded(const Incarnation& by) override;
+
+  wire::StartOrder order_;
+  WrapperOptions options_;
+  runtime::Loop loop_;
+  std::optional<runtime::FileLock> lock_;
+  std::unique_ptr<wal::Log> log_;
+  runtime::ZmqContext context_;
+  std::optional<runtime::ZmqSocket> agent_;
+  runtime::WatchId agent_watch_ = runtime::WatchId::kNone;
+  std::unique_ptr<WalWriter> writer_;
+  std::unique_ptr<Edges> edges_;
+  std::unique_ptr<Program> program_;
+  std::unique_ptr<core::Node> node_;
+  std::optional<runtime::SignalWatch> signals_;
+  Incarnation of_;
+  std::string endpoint_;
+  std::string failure_;
+  std::vector<std::string> notes_;
+  std::optional<wire::InstanceStatus> reported_;
+  bool stopping_ = false;
+  int exit_status_ = kExitAgain;
+};
+
+}  // namespace weir::shell
