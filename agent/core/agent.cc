@@ -1,0 +1,232 @@
+#include "agent/core/agent.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "schema/base/log.h"
+
+namespace weir::agent {
+
+AgentCore::AgentCore(std::string name, std::string address, Layout layout)
+    : name_(std::move(name)), address_(std::move(address)), layout_(std::move(layout)) {}
+
+void AgentCore::recover(wire::StartOrder order) {
+  const wire::InstanceKey key = wire::key_of(order);
+  // Completed anew: the agent's folders may have moved.
+  lives_.try_emplace(key, layout_.complete(std::move(order)), true);
+}
+
+// ---- Doors ---------------------------------------------------------------------------------
+
+std::vector<AgentEffect> AgentCore::from_broker(wire::Envelope envelope, SteadyTime now) {
+  broker_heard_ = now;
+  if (const auto* orders = std::get_if<wire::AgentOrders>(&envelope.message)) {
+    registered_ = true;
+    if (!shutting_down_) take_orders(*orders, now);
+  } else if (const auto* refusal = std::get_if<wire::Refusal>(&envelope.message)) {
+    if (refusal->code == ErrorCode::kNotFound) {
+      // The broker was restarted: say everything again, at once.
+      registered_ = false;
+      next_heartbeat_ = now;
+    } else {
+      log::warn("the broker refuses: " + refusal->what);
+    }
+  }
+  return finish(now);
+}
+
+std::vector<AgentEffect> AgentCore::from_wrapper(const std::string& peer, wire::Envelope envelope,
+                                                 SteadyTime now) {
+  if (const auto* hello = std::get_if<wire::WrapperHello>(&envelope.message)) {
+    take_hello(peer, {hello->pipeline, hello->node, hello->instance}, {hello->pid, hello->term},
+               now);
+  } else if (const auto* report = std::get_if<wire::WrapperReport>(&envelope.message)) {
+    take_report(peer, report->status, now);
+  } else if (!std::holds_alternative<wire::Ok>(envelope.message) &&
+             !std::holds_alternative<wire::Refusal>(envelope.message)) {
+    const wire::Refusal refusal{ErrorCode::kInvalid, "an agent does not know this message"};
+    effects_.emplace_back(ToWrapper{peer, refusal});
+  }
+  return finish(now);
+}
+
+std::vector<AgentEffect> AgentCore::from_shell(const wire::InstanceKey& key, const LifeEvent& event,
+                                               SteadyTime now) {
+  step(key, event, now);
+  return finish(now);
+}
+
+std::vector<AgentEffect> AgentCore::tick(SteadyTime now) {
+  // Only those that wait: a step may end a life, so the keys are collected first.
+  std::vector<wire::InstanceKey> due;
+  for (const auto& [key, life] : lives_) {
+    if (const auto at = life.deadline(); at && *at <= now) due.push_back(key);
+  }
+  for (const wire::InstanceKey& key : due) step(key, TimePassed{}, now);
+  return finish(now);
+}
+
+std::vector<AgentEffect> AgentCore::shut_down(SteadyTime now) {
+  shutting_down_ = true;
+  return finish(now);
+}
+
+std::vector<AgentEffect> AgentCore::finish(SteadyTime now) {
+  if (shutting_down_) continue_shutdown(now);
+  talk_to_broker(now);
+  return std::exchange(effects_, {});
+}
+
+SteadyTime AgentCore::deadline(SteadyTime now) const {
+  SteadyTime earliest = std::max(next_heartbeat_, now);
+  for (const auto& [key, life] : lives_) {
+    if (const auto at = life.deadline()) earliest = std::min(earliest, *at);
+  }
+  return std::max(earliest, now);
+}
+
+// ---- Orders --------------------------------------------------------------------------------
+
+void AgentCore::take_orders(const wire::AgentOrders& orders, SteadyTime now) {
+  for (const wire::StartOrder& order : orders.start) take_order(order, now);
+  for (const wire::InstanceKey& key : orders.stop) step(key, StopCame{true}, now);
+  if (orders_version_ != orders.version) report_now_ = true;
+  orders_version_ = orders.version;
+}
+
+void AgentCore::take_order(const wire::StartOrder& order, SteadyTime now) {
+  const wire::InstanceKey key = wire::key_of(order);
+  wire::StartOrder complete = layout_.complete(order);
+  if (const auto found = lives_.find(key); found == lives_.end()) {
+    if (lives_.size() >= wire::kInstancesPerAgentMax) {
+      log::error(wire::to_string(key) + ": too many instances on this agent");
+      return;
+    }
+    lives_.try_emplace(key, complete, false);
+  } else if (order.term < found->second.order().term) {
+    log::warn(wire::to_string(key) + ": refused an order of the lower term " +
+              std::to_string(order.term));
+  }
+  step(key, OrderCame{std::move(complete)}, now);
+}
+
+// ---- Wrappers ------------------------------------------------------------------------------
+
+void AgentCore::take_hello(const std::string& peer, const wire::InstanceKey& key,
+                           const HelloCame& hello, SteadyTime now) {
+  const auto found = lives_.find(key);
+  if (found == lives_.end()) {
+    log::warn(wire::to_string(key) + ": runs without an order; told to stop");
+    effects_.emplace_back(ToWrapper{peer, wire::WrapperStop{false}});
+    return;
+  }
+  bind_peer(peer, key);
+  step(key, hello, now);
+}
+
+void AgentCore::take_report(const std::string& peer, const wire::InstanceStatus& status,
+                            SteadyTime now) {
+  const wire::InstanceKey key = wire::key_of(status);
+  const auto known = by_peer_.find(peer);
+  if (known == by_peer_.end() || known->second != key) {
+    // The wrapper was there before this agent, and its socket has come back.
+    take_hello(peer, key, {status.pid, status.term}, now);
+  }
+  step(key, ReportCame{status}, now);
+}
+
+void AgentCore::bind_peer(const std::string& peer, const wire::InstanceKey& key) {
+  unbind_peer(key);
+  if (const auto other = by_peer_.find(peer); other != by_peer_.end()) {
+    peers_.erase(other->second);
+  }
+  by_peer_[peer] = key;
+  peers_[key] = peer;
+}
+
+void AgentCore::unbind_peer(const wire::InstanceKey& key) {
+  const auto found = peers_.find(key);
+  if (found == peers_.end()) return;
+  by_peer_.erase(found->second);
+  peers_.erase(found);
+}
+
+void AgentCore::step(const wire::InstanceKey& key, const LifeEvent& event, SteadyTime now) {
+  const auto found = lives_.find(key);
+  if (found == lives_.end()) return;  // A stop for, or an answer about, what is gone already.
+  std::vector<LifeEffect> effects = found->second.step(event, now);
+  for (LifeEffect& effect : effects) pass_on(key, std::move(effect));
+  if (std::holds_alternative<Ended>(event)) unbind_peer(key);
+  if (found->second.state() == LifeState::kGone) lives_.erase(found);
+}
+
+void AgentCore::pass_on(const wire::InstanceKey& key, LifeEffect effect) {
+  if (std::holds_alternative<ReportNow>(effect)) {
+    report_now_ = true;
+  } else if (std::holds_alternative<SendStop>(effect)) {
+    to_peer(key, wire::WrapperStop{false});
+  } else if (std::holds_alternative<SendNeighbours>(effect)) {
+    to_peer(key, wire::WrapperNeighbours{lives_.at(key).order().readers});
+  } else {
+    effects_.emplace_back(ForWrapper{key, std::move(effect)});
+  }
+}
+
+void AgentCore::to_peer(const wire::InstanceKey& key, wire::Message message) {
+  const auto found = peers_.find(key);
+  if (found == peers_.end()) return;  // It says hello again, and is told then.
+  effects_.emplace_back(ToWrapper{found->second, std::move(message)});
+}
+
+// ---- The end -------------------------------------------------------------------------------
+
+bool AgentCore::writers_are_down(const wire::StartOrder& order) const {
+  return std::none_of(lives_.begin(), lives_.end(), [&](const auto& entry) {
+    const WrapperLife& life = entry.second;
+    return life.has_process() && life.order().pipeline == order.pipeline &&
+           std::find(order.writers.begin(), order.writers.end(), life.order().name()) !=
+               order.writers.end();
+  });
+}
+
+void AgentCore::continue_shutdown(SteadyTime now) {
+  std::vector<wire::InstanceKey> ready;
+  for (const auto& [key, life] : lives_) {
+    if (life.wanted() == Wanted::kRun && writers_are_down(life.order())) ready.push_back(key);
+  }
+  for (const wire::InstanceKey& key : ready) step(key, StopCame{false}, now);
+}
+
+bool AgentCore::all_down() const {
+  return std::none_of(lives_.begin(), lives_.end(),
+                      [](const auto& entry) { return entry.second.has_process(); });
+}
+
+// ---- The broker ----------------------------------------------------------------------------
+
+std::vector<wire::InstanceStatus> AgentCore::statuses() const {
+  std::vector<wire::InstanceStatus> all;
+  all.reserve(lives_.size());
+  for (const auto& [key, life] : lives_) all.push_back(life.status());
+  return all;
+}
+
+void AgentCore::talk_to_broker(SteadyTime now) {
+  if (!broker_heard_) broker_heard_ = now;
+  if (now - *broker_heard_ >= kBrokerSilence) {
+    registered_ = false;
+    broker_heard_ = now;
+    next_heartbeat_ = now;
+    effects_.emplace_back(ReconnectBroker{});
+  }
+  if (now < next_heartbeat_ && !(report_now_ && registered_)) return;
+  next_heartbeat_ = now + kHeartbeat;
+  report_now_ = false;
+  if (registered_) {
+    effects_.emplace_back(ToBroker{wire::AgentReport{name_, orders_version_, statuses()}});
+  } else {
+    effects_.emplace_back(ToBroker{wire::AgentRegister{name_, address_, statuses()}});
+  }
+}
+
+}  // namespace weir::agent

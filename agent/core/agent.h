@@ -1,0 +1,104 @@
+// The agent's decisions: one WrapperLife for each instance that it has an order for, the link to
+// the broker, and the order in which wrappers stop when the agent itself is told to stop.
+//
+// The broker's orders and what wrappers say come in, what is to be done goes out. The agent does
+// not need the broker to keep wrappers running: orders are on its disk.
+//
+// Pure: no sockets, files, processes or clocks. Loop thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "agent/core/layout.h"
+#include "agent/core/wrapper_life.h"
+#include "schema/wire/control.h"
+
+namespace weir::agent {
+
+inline constexpr std::chrono::milliseconds kHeartbeat{1000};
+inline constexpr std::chrono::milliseconds kBrokerSilence{3000};
+
+// ---- What the shell does, in this order; see the answers in wrapper_life.h -----------------
+
+struct ToBroker {
+  wire::Message message;
+};
+struct ReconnectBroker {};  // A new socket: the old one may never come back (B1).
+struct ToWrapper {
+  std::string peer;
+  wire::Message message;
+};
+// A life's effect that the shell carries out: all but SendStop, SendNeighbours and ReportNow.
+struct ForWrapper {
+  wire::InstanceKey key;
+  LifeEffect what;
+};
+
+using AgentEffect = std::variant<ToBroker, ReconnectBroker, ToWrapper, ForWrapper>;
+
+class AgentCore {
+ public:
+  AgentCore(std::string name, std::string address, Layout layout);
+
+  // An order that was found on disk, before the first event.
+  void recover(wire::StartOrder order);
+
+  std::vector<AgentEffect> from_broker(wire::Envelope envelope, SteadyTime now);
+  std::vector<AgentEffect> from_wrapper(const std::string& peer, wire::Envelope envelope,
+                                        SteadyTime now);
+  // An answer to a ForWrapper, or the end of a process.
+  std::vector<AgentEffect> from_shell(const wire::InstanceKey& key, const LifeEvent& event,
+                                      SteadyTime now);
+  std::vector<AgentEffect> tick(SteadyTime now);
+  // Stop all wrappers, from sources to sinks, and take no more orders. Orders stay on disk.
+  std::vector<AgentEffect> shut_down(SteadyTime now);
+
+  // When tick() is due, at the latest.
+  SteadyTime deadline(SteadyTime now) const;
+  // After shut_down(): no wrapper runs any more.
+  bool all_down() const;
+
+  const Layout& layout() const { return layout_; }
+  const std::map<wire::InstanceKey, WrapperLife>& lives() const { return lives_; }
+
+ private:
+  void step(const wire::InstanceKey& key, const LifeEvent& event, SteadyTime now);
+  void take_orders(const wire::AgentOrders& orders, SteadyTime now);
+  void take_order(const wire::StartOrder& order, SteadyTime now);
+  void take_hello(const std::string& peer, const wire::InstanceKey& key, const HelloCame& hello,
+                  SteadyTime now);
+  void take_report(const std::string& peer, const wire::InstanceStatus& status, SteadyTime now);
+  void pass_on(const wire::InstanceKey& key, LifeEffect effect);
+  void to_peer(const wire::InstanceKey& key, wire::Message message);
+  void bind_peer(const std::string& peer, const wire::InstanceKey& key);
+  void unbind_peer(const wire::InstanceKey& key);
+  void continue_shutdown(SteadyTime now);
+  bool writers_are_down(const wire::StartOrder& order) const;
+  void talk_to_broker(SteadyTime now);
+  std::vector<wire::InstanceStatus> statuses() const;
+  std::vector<AgentEffect> finish(SteadyTime now);
+
+  std::string name_;
+  std::string address_;
+  Layout layout_;
+  std::map<wire::InstanceKey, WrapperLife> lives_;
+  std::map<std::string, wire::InstanceKey> by_peer_;  // One connection for each wrapper, at most.
+  std::map<wire::InstanceKey, std::string> peers_;    // The same, the other way round.
+
+  uint64_t orders_version_ = 0;
+  bool registered_ = false;                 // The broker answered to this connection with orders.
+  std::optional<SteadyTime> broker_heard_;  // Or when we began to listen.
+  SteadyTime next_heartbeat_{};
+  bool report_now_ = false;
+  bool shutting_down_ = false;
+
+  std::vector<AgentEffect> effects_;  // Of the step that is under way.
+};
+
+}  // namespace weir::agent

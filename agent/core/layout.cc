@@ -1,0 +1,70 @@
+#include "agent/core/layout.h"
+
+#include <xxhash.h>
+
+#include <array>
+#include <cstdio>
+
+namespace weir::agent {
+namespace {
+
+std::string instance_name(const wire::InstanceKey& key) {
+  return key.node + "." + std::to_string(key.instance);
+}
+
+}  // namespace
+
+std::string Layout::order_file(const wire::InstanceKey& key) const {
+  // Names of pipelines have no dots.
+  return orders_dir() + "/" + key.pipeline + "." + instance_name(key) + ".order";
+}
+
+std::string Layout::log_dir(const wire::InstanceKey& key) const {
+  return data_dir + "/wal/" + key.pipeline + "/" + instance_name(key);
+}
+
+std::string Layout::wrapper_lock(const wire::InstanceKey& key) const {
+  return log_dir(key) + "/wrapper.lock";
+}
+
+std::string Layout::logs_dir(const wire::InstanceKey& key) const {
+  return data_dir + "/logs/" + key.pipeline;
+}
+
+std::string Layout::wrapper_log(const wire::InstanceKey& key) const {
+  return logs_dir(key) + "/" + instance_name(key) + ".wrapper.log";
+}
+
+std::string Layout::stderr_file(const wire::InstanceKey& key) const {
+  return logs_dir(key) + "/" + instance_name(key) + ".stderr";
+}
+
+std::string Layout::wrapper_socket(const wire::InstanceKey& key) const {
+  const std::string name = wire::to_string(key);
+  std::array<char, 17> hex{};
+  std::snprintf(hex.data(), hex.size(), "%016llx",
+                static_cast<unsigned long long>(XXH3_64bits(name.data(), name.size())));
+  return run_dir + "/" + hex.data();
+}
+
+Status Layout::check() const {
+  const size_t longest = wrapper_socket({}).size();
+  if (longest <= kSocketPathBytesMax) return {};
+  return Error{ErrorCode::kLimit, "the run folder " + run_dir +
+                                      " has too long a name: its sockets' "
+                                      "paths have " +
+                                      std::to_string(longest) + " bytes, the system allows " +
+                                      std::to_string(kSocketPathBytesMax) +
+                                      "; give a shorter one with --run-dir"};
+}
+
+wire::StartOrder Layout::complete(wire::StartOrder order) const {
+  const wire::InstanceKey key = wire::key_of(order);
+  order.log_dir = log_dir(key);
+  order.listen = order.writers.empty() ? "" : "ipc://" + wrapper_socket(key);
+  order.agent_endpoint = "ipc://" + agent_socket();
+  order.stderr_file = stderr_file(key);
+  return order;
+}
+
+}  // namespace weir::agent

@@ -1,0 +1,45 @@
+// Where an agent keeps what: names of files and sockets. Pure; nothing here touches the disk.
+//
+//   DATA/agent.lock                               held while the agent lives
+//   DATA/orders/PIPELINE.NODE.INSTANCE.order      what each wrapper was told
+//   DATA/wal/PIPELINE/NODE.INSTANCE/              its log; wrapper.lock in it is held while it
+//   lives DATA/logs/PIPELINE/NODE.INSTANCE.wrapper.log  what the wrapper says
+//   DATA/logs/PIPELINE/NODE.INSTANCE.stderr       what its program says
+//   RUN/agent                                     the agent's socket for its wrappers
+//   RUN/0123456789abcdef                          the socket of one wrapper's input lanes
+#pragma once
+
+#include <string>
+
+#include "schema/base/result.h"
+#include "schema/wire/control.h"
+
+namespace weir::agent {
+
+// sockaddr_un::sun_path has 108 bytes with the final zero.
+inline constexpr size_t kSocketPathBytesMax = 107;
+
+struct Layout {
+  std::string data_dir;  // Absolute.
+  std::string run_dir;   // Absolute.
+
+  std::string lock_file() const { return data_dir + "/agent.lock"; }
+  std::string orders_dir() const { return data_dir + "/orders"; }
+  std::string order_file(const wire::InstanceKey& key) const;
+  std::string log_dir(const wire::InstanceKey& key) const;
+  std::string wrapper_lock(const wire::InstanceKey& key) const;
+  std::string logs_dir(const wire::InstanceKey& key) const;
+  std::string wrapper_log(const wire::InstanceKey& key) const;
+  std::string stderr_file(const wire::InstanceKey& key) const;
+  std::string agent_socket() const { return run_dir + "/agent"; }
+  // The same for the same instance, whenever it is asked.
+  std::string wrapper_socket(const wire::InstanceKey& key) const;
+
+  // kLimit if sockets in `run_dir` would have names that are too long for the system.
+  Status check() const;
+
+  // The order with everything filled in that is the agent's to choose.
+  wire::StartOrder complete(wire::StartOrder order) const;
+};
+
+}  // namespace weir::agent

@@ -1,0 +1,293 @@
+#include "agent/shell/agent_shell.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <utility>
+
+#include "agent/shell/files.h"
+#include "schema/base/log.h"
+#include "schema/runtime/process_tree.h"
+
+namespace weir::agent {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr auto kLockLimit = milliseconds(5000);       // The agent before us may be ending.
+constexpr auto kInOrderLimit = milliseconds(20'000);  // SIGTERM: until wrappers are killed.
+constexpr auto kAtOnceLimit = milliseconds(5000);     // Lifeline: likewise.
+constexpr auto kKilledLimit = milliseconds(2000);     // For what was killed to be gone.
+constexpr auto kEndPoll = milliseconds(10);
+constexpr auto kInheritedPoll = milliseconds(1000);
+constexpr int kMessagesPerTurn = 256;  // Then the timers and signals have their turn.
+constexpr int64_t kSocketSlackBytes = 1 << 16;
+
+runtime::SocketOptions socket_options() {
+  runtime::SocketOptions options;
+  options.message_bytes_max =
+      static_cast<int64_t>(wire::kControlMessageBytesMax) + kSocketSlackBytes;
+  return options;
+}
+
+Status make_all_folders(const Layout& layout) {
+  if (auto fits = layout.check(); !fits) return fits;
+  for (const std::string& folder : {layout.data_dir, layout.orders_dir(), layout.run_dir}) {
+    // 0700: what is in the sockets' folder has no other protection.
+    if (auto made = make_folders(folder, 0700); !made) return made;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<AgentShell>> AgentShell::create(runtime::Loop& loop,
+                                                       runtime::ZmqContext& context,
+                                                       const AgentOptions& options) {
+  if (auto made = make_all_folders(options.layout); !made) return Error(made.error());
+  auto lock = runtime::FileLock::acquire_within(options.layout.lock_file(), kLockLimit);
+  if (!lock) return std::move(lock).error();
+  if (!runtime::become_subreaper()) log::warn("the kernel has no subreapers");
+  auto orders = read_orders(options.layout.orders_dir());
+  if (!orders) return std::move(orders).error();
+  auto wrappers = runtime::ZmqSocket::router(context, socket_options());
+  if (!wrappers) return std::move(wrappers).error();
+  auto bound = wrappers->bind("ipc://" + options.layout.agent_socket());
+  if (!bound) return std::move(bound).error();
+  std::unique_ptr<AgentShell> shell(
+      new AgentShell(loop, context, options, std::move(*lock), std::move(*wrappers)));
+  for (wire::StartOrder& order : *orders) shell->core_.recover(std::move(order));
+  if (auto connected = shell->connect_broker(); !connected) return Error(connected.error());
+  return shell;
+}
+
+AgentShell::AgentShell(runtime::Loop& loop, runtime::ZmqContext& context,
+                       const AgentOptions& options, runtime::FileLock lock,
+                       runtime::ZmqSocket wrappers)
+    : loop_(loop),
+      context_(context),
+      broker_(options.broker),
+      core_(options.name, options.address, options.layout),
+      lock_(std::move(lock)),
+      wrappers_(std::move(wrappers)),
+      processes_(
+          loop, core_.layout(), options.processes,
+          [this](const wire::InstanceKey& key, const Ended& ended) { on_ended(key, ended); }) {
+  wrappers_watch_ = loop_.watch_socket(wrappers_.get(), [this] { receive_from_wrappers(); });
+  inherited_timer_ = loop_.every(kInheritedPoll, [this] { look_after_inherited(); });
+}
+
+AgentShell::~AgentShell() {
+  loop_.unwatch(wrappers_watch_);
+  loop_.unwatch(broker_watch_);
+  loop_.cancel(timer_);
+  loop_.cancel(inherited_timer_);
+  loop_.cancel(end_timer_);
+}
+
+void AgentShell::start() { carry_out(core_.tick(loop_.now())); }
+
+// ---- Sockets -------------------------------------------------------------------------------
+
+Status AgentShell::connect_broker() {
+  loop_.unwatch(broker_watch_);
+  broker_socket_.reset();
+  runtime::SocketOptions options = socket_options();
+  // Reports are only worth something when they are fresh.
+  options.only_when_connected = true;
+  auto socket = runtime::ZmqSocket::dealer(context_, options);
+  if (!socket) return Error(socket.error());
+  if (auto connected = socket->connect(broker_); !connected) return connected;
+  broker_socket_.emplace(std::move(*socket));
+  broker_watch_ = loop_.watch_socket(broker_socket_->get(), [this] { receive_from_broker(); });
+  return {};
+}
+
+void AgentShell::receive_from_broker() {
+  std::vector<runtime::Message> parts;
+  for (int i = 0; i < kMessagesPerTurn && broker_socket_; ++i) {
+    const auto got = broker_socket_->receive(parts);
+    if (!got) {
+      log::warn(got.error().what);
+      continue;
+    }
+    if (!*got) return;
+    if (parts.size() != 1) continue;
+    auto envelope = wire::decode(parts[0].view());
+    if (!envelope) {
+      log::warn("from the broker: " + envelope.error().what);
+      continue;
+    }
+    if (end_ != End::kAtOnce) carry_out(core_.from_broker(std::move(*envelope), loop_.now()));
+  }
+}
+
+void AgentShell::receive_from_wrappers() {
+  std::vector<runtime::Message> parts;
+  for (int i = 0; i < kMessagesPerTurn; ++i) {
+    const auto got = wrappers_.receive(parts);
+    if (!got) {
+      log::warn(got.error().what);
+      continue;
+    }
+    if (!*got) return;
+    if (parts.size() == 2) take_from_wrapper(parts);
+  }
+}
+
+void AgentShell::take_from_wrapper(const std::vector<runtime::Message>& parts) {
+  const std::string peer(parts[0].view());
+  auto envelope = wire::decode(parts[1].view());
+  if (!envelope) {
+    log::warn("from a wrapper: " + envelope.error().what);
+    send_to_wrapper({peer, wire::refusal(envelope.error())});
+    return;
+  }
+  if (end_ == End::kAtOnce) return;
+  carry_out(core_.from_wrapper(peer, std::move(*envelope), loop_.now()));
+}
+
+// What is not sent is not queued: the next heartbeat says it all again.
+void AgentShell::send_to_broker(const wire::Message& message) {
+  if (!broker_socket_) return;
+  const auto bytes = wire::encode({"", message});
+  if (!bytes) return log::error(bytes.error().what);
+  const auto sent = broker_socket_->send({*bytes});
+  if (!sent) log::warn(sent.error().what);
+}
+
+void AgentShell::send_to_wrapper(const ToWrapper& effect) {
+  const auto bytes = wire::encode({"", effect.message});
+  if (!bytes) return log::error(bytes.error().what);
+  const auto sent = wrappers_.send({effect.peer, *bytes});
+  if (!sent) log::warn(sent.error().what);
+}
+
+// ---- Effects -------------------------------------------------------------------------------
+
+// Answers come while effects are carried out; what they cause is done after what is waiting.
+void AgentShell::carry_out(std::vector<AgentEffect> effects) {
+  for (AgentEffect& effect : effects) pending_.push_back(std::move(effect));
+  if (draining_) return;
+  draining_ = true;
+  while (!pending_.empty()) {
+    const AgentEffect effect = std::move(pending_.front());
+    pending_.pop_front();
+    carry_out_one(effect);
+  }
+  draining_ = false;
+  arm_timer();
+  if (end_ == End::kInOrder) check_the_end();
+}
+
+void AgentShell::carry_out_one(const AgentEffect& effect) {
+  if (const auto* to_broker = std::get_if<ToBroker>(&effect)) {
+    send_to_broker(to_broker->message);
+  } else if (const auto* to_wrapper = std::get_if<ToWrapper>(&effect)) {
+    send_to_wrapper(*to_wrapper);
+  } else if (const auto* task = std::get_if<ForWrapper>(&effect)) {
+    do_for_wrapper(*task);
+  } else if (auto connected = connect_broker(); !connected) {
+    log::warn(connected.error().what);  // Tried again when the broker stays silent.
+  }
+}
+
+void AgentShell::do_for_wrapper(const ForWrapper& task) {
+  const wire::InstanceKey& key = task.key;
+  if (std::holds_alternative<StoreOrder>(task.what)) {
+    answer(key, store_order(key));
+  } else if (std::holds_alternative<RemoveOrder>(task.what)) {
+    const auto removed = remove_order(core_.layout().order_file(key));
+    answer(key, removed ? LifeEvent(OrderRemoved{}) : LifeEvent(DiskFailed{removed.error().what}));
+  } else if (std::holds_alternative<Launch>(task.what)) {
+    answer(key, processes_.launch(key));
+  } else if (std::holds_alternative<ProbeLock>(task.what)) {
+    answer(key, processes_.probe(key));
+  } else if (const auto* follow = std::get_if<Follow>(&task.what)) {
+    const auto pid = static_cast<pid_t>(follow->pid);
+    if (!processes_.follow(key, pid)) answer(key, Ended{pid, std::nullopt, "it is gone", ""});
+  } else if (const auto* signal = std::get_if<SignalProcess>(&task.what)) {
+    processes_.signal(key, signal->signal);
+  }
+}
+
+LifeEvent AgentShell::store_order(const wire::InstanceKey& key) {
+  const auto life = core_.lives().find(key);
+  if (life == core_.lives().end()) return OrderRemoved{};
+  const auto stored = write_order(core_.layout().order_file(key), life->second.order());
+  if (stored) return OrderStored{};
+  log::error(stored.error().what);
+  return DiskFailed{stored.error().what};
+}
+
+void AgentShell::answer(const wire::InstanceKey& key, const LifeEvent& event) {
+  carry_out(core_.from_shell(key, event, loop_.now()));
+}
+
+void AgentShell::on_ended(const wire::InstanceKey& key, const Ended& ended) {
+  if (end_ == End::kAtOnce) return;  // check_the_end() looks at what is left.
+  look_after_inherited();
+  carry_out(core_.from_shell(key, ended, loop_.now()));
+}
+
+void AgentShell::arm_timer() {
+  loop_.cancel(timer_);
+  if (end_ == End::kAtOnce) return;
+  const auto delay = core_.deadline(loop_.now()) - loop_.now();
+  timer_ = loop_.after(delay, [this] { carry_out(core_.tick(loop_.now())); });
+}
+
+// What a killed wrapper leaves behind comes to us: its guard, which goes by itself, and what the
+// guard left if it was killed too (R11).
+void AgentShell::look_after_inherited() {
+  if (runtime::reap_inherited() > 0 && runtime::kill_inherited() > 0) runtime::reap_inherited();
+}
+
+// ---- The end -------------------------------------------------------------------------------
+
+void AgentShell::stop_in_order() {
+  if (end_ != End::kNot) return;
+  log::info("stopping all wrappers");
+  end_ = End::kInOrder;
+  wait_for_the_end(kInOrderLimit);
+  carry_out(core_.shut_down(loop_.now()));
+}
+
+void AgentShell::lifeline_closed() {
+  if (end_ == End::kAtOnce) return;
+  end_ = End::kAtOnce;
+  loop_.cancel(timer_);
+  wait_for_the_end(kAtOnceLimit);
+}
+
+void AgentShell::wait_for_the_end(runtime::Duration limit) {
+  end_limit_ = loop_.now() + limit;
+  loop_.cancel(end_timer_);
+  end_timer_ = loop_.every(kEndPoll, [this] { check_the_end(); });
+}
+
+void AgentShell::check_the_end() {
+  const bool down = end_ == End::kAtOnce || core_.all_down();
+  if (down && processes_.empty() && runtime::reap_inherited() == 0) return finish();
+  if (loop_.now() < end_limit_) return;
+  if (killed_) {
+    log::error("something could not be killed");
+    return finish();
+  }
+  killed_ = true;
+  end_ = End::kAtOnce;
+  end_limit_ = loop_.now() + kKilledLimit;
+  processes_.signal_all(SIGKILL);
+  runtime::kill_trees([](pid_t child) { return !runtime::is_own_child(child); });
+}
+
+void AgentShell::finish() {
+  loop_.cancel(end_timer_);
+  // Wrappers that were killed could not remove theirs; our own goes with the socket.
+  for (const auto& [key, life] : core_.lives()) {
+    ::unlink(core_.layout().wrapper_socket(key).c_str());
+  }
+  loop_.stop();
+}
+
+}  // namespace weir::agent

@@ -1,0 +1,93 @@
+// The agent as a process: sockets to the broker and to the wrappers, the wrappers' processes, the
+// order files, a clock, and the core that decides. Owns all of them. Loop thread.
+//
+// It ends in one of two ways. SIGTERM: wrappers are stopped from sources to sinks, within a limit.
+// The lifeline closes: the wrappers see it too and go by themselves; the agent waits for them,
+// within a limit. What is left then is killed.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/core/agent.h"
+#include "agent/shell/processes.h"
+#include "schema/runtime/loop.h"
+#include "schema/runtime/process.h"
+#include "schema/runtime/zmq_socket.h"
+
+namespace weir::agent {
+
+struct AgentOptions {
+  std::string name;
+  std::string address;
+  std::string broker;
+  Layout layout;
+  ProcessOptions processes;
+};
+
+class AgentShell {
+ public:
+  // Makes the folders, takes the lock of the data folder, reads the orders and binds. kTimeout if
+  // another agent has the folder.
+  static Result<std::unique_ptr<AgentShell>> create(runtime::Loop& loop,
+                                                    runtime::ZmqContext& context,
+                                                    const AgentOptions& options);
+  AgentShell(const AgentShell&) = delete;
+  AgentShell& operator=(const AgentShell&) = delete;
+  ~AgentShell();
+
+  // Starts what was wanted when the last agent ended, and begins to speak to the broker.
+  void start();
+  // Both stop the loop when they are done.
+  void stop_in_order();
+  void lifeline_closed();
+
+ private:
+  AgentShell(runtime::Loop& loop, runtime::ZmqContext& context, const AgentOptions& options,
+             runtime::FileLock lock, runtime::ZmqSocket wrappers);
+
+  Status connect_broker();
+  void receive_from_broker();
+  void receive_from_wrappers();
+  void take_from_wrapper(const std::vector<runtime::Message>& parts);
+  void carry_out(std::vector<AgentEffect> effects);
+  void carry_out_one(const AgentEffect& effect);
+  void do_for_wrapper(const ForWrapper& task);
+  LifeEvent store_order(const wire::InstanceKey& key);
+  void answer(const wire::InstanceKey& key, const LifeEvent& event);
+  void send_to_broker(const wire::Message& message);
+  void send_to_wrapper(const ToWrapper& effect);
+  void on_ended(const wire::InstanceKey& key, const Ended& ended);
+  void arm_timer();
+  void look_after_inherited();
+  void wait_for_the_end(runtime::Duration limit);
+  void check_the_end();
+  void finish();
+
+  runtime::Loop& loop_;
+  runtime::ZmqContext& context_;
+  std::string broker_;
+  AgentCore core_;
+  runtime::FileLock lock_;
+  runtime::ZmqSocket wrappers_;
+  runtime::WatchId wrappers_watch_{};
+  std::optional<runtime::ZmqSocket> broker_socket_;
+  runtime::WatchId broker_watch_{};
+  Processes processes_;
+
+  std::deque<AgentEffect> pending_;
+  bool draining_ = false;
+  runtime::TimerId timer_{};
+  runtime::TimerId inherited_timer_{};
+
+  enum class End { kNot, kInOrder, kAtOnce };
+  End end_ = End::kNot;
+  bool killed_ = false;
+  runtime::SteadyTime end_limit_{};
+  runtime::TimerId end_timer_{};
+};
+
+}  // namespace weir::agent

@@ -1,0 +1,151 @@
+#include "agent/shell/files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+
+#include "schema/base/log.h"
+#include "schema/base/unique_fd.h"
+
+namespace weir::agent {
+namespace {
+
+constexpr off_t kTailBytes = 4096;
+constexpr size_t kLineBytesMax = 500;
+constexpr off_t kOrderBytesMax = 64 << 20;
+
+std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+Status write_all(int fd, std::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return errno_error("write " + path, errno);
+    bytes.remove_prefix(static_cast<size_t>(count));
+  }
+  return {};
+}
+
+Status sync_folder(const std::string& folder) {
+  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) return errno_error("open folder " + folder, errno);
+  if (::fsync(fd.get()) != 0) return errno_error("sync folder " + folder, errno);
+  return {};
+}
+
+// `count` bytes from `from`, or fewer at the end.
+Result<std::string> read_part(const std::string& path, off_t from, off_t count) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return errno_error("open " + path, errno);
+  std::string bytes(static_cast<size_t>(count), '\0');
+  size_t have = 0;
+  while (have < bytes.size()) {
+    const ssize_t got = ::pread(fd.get(), bytes.data() + have, bytes.size() - have,
+                                from + static_cast<off_t>(have));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno_error("read " + path, errno);
+    if (got == 0) break;
+    have += static_cast<size_t>(got);
+  }
+  bytes.resize(have);
+  return bytes;
+}
+
+Result<wire::StartOrder> read_order(const std::string& path) {
+  const off_t size = file_size(path);
+  if (size > kOrderBytesMax) return Error{ErrorCode::kCorrupt, path + ": too large for an order"};
+  auto bytes = read_part(path, 0, size);
+  if (!bytes) return std::move(bytes).error();
+  auto order = wire::decode_order(*bytes);
+  if (!order) return std::move(order).error().in(path);
+  return order;
+}
+
+// "TIME LEVEL NAME: message" without what stands in front of the message.
+std::string_view without_prefix(std::string_view line) {
+  const size_t end = line.find("]: ");
+  const size_t begin = line.find('[');
+  if (end == std::string_view::npos || begin > end || line.find(' ') > begin) return line;
+  return line.substr(end + 3);
+}
+
+}  // namespace
+
+Status make_folders(const std::string& path, mode_t mode) {
+  for (size_t end = 1; end != std::string::npos;) {
+    end = path.find('/', end);
+    const std::string part = path.substr(0, end);
+    if (end != std::string::npos) ++end;
+    if (::mkdir(part.c_str(), mode) != 0 && errno != EEXIST) {
+      return errno_error("make folder " + part, errno);
+    }
+  }
+  return {};
+}
+
+Status write_order(const std::string& path, const wire::StartOrder& order) {
+  const std::string temporary = path + ".tmp";
+  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!fd.valid()) return errno_error("open " + temporary, errno);
+  if (auto written = write_all(fd.get(), wire::encode_order(order), temporary); !written) {
+    return written;
+  }
+  if (::fsync(fd.get()) != 0) return errno_error("sync " + temporary, errno);
+  fd.reset();
+  if (::rename(temporary.c_str(), path.c_str()) != 0) return errno_error("rename " + path, errno);
+  return sync_folder(folder_of(path));
+}
+
+Status remove_order(const std::string& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return errno_error("remove " + path, errno);
+  return sync_folder(folder_of(path));
+}
+
+Result<std::vector<wire::StartOrder>> read_orders(const std::string& folder) {
+  std::vector<wire::StartOrder> orders;
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
+    const std::string path = entry.path().string();
+    if (!path.ends_with(".order")) continue;
+    auto order = read_order(path);
+    if (order) {
+      orders.push_back(std::move(*order));
+    } else {
+      log::error(order.error().what + "; kept as *.bad");
+      std::rename(path.c_str(), (path + ".bad").c_str());
+    }
+  }
+  if (failed) return Error{ErrorCode::kIo, "read folder " + folder + ": " + failed.message()};
+  return orders;
+}
+
+off_t file_size(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 ? info.st_size : 0;
+}
+
+std::string last_line(const std::string& path, off_t from) {
+  const off_t size = file_size(path);
+  const off_t begin = std::max(from, size - kTailBytes);
+  if (begin >= size) return {};
+  auto tail = read_part(path, begin, size - begin);
+  if (!tail) return {};
+  const size_t end = tail->find_last_not_of(" \r\n");
+  if (end == std::string::npos) return {};
+  std::string_view line = std::string_view(*tail).substr(0, end + 1);
+  if (const size_t start = line.rfind('\n'); start != std::string_view::npos) {
+    line.remove_prefix(start + 1);
+  }
+  return std::string(without_prefix(line).substr(0, kLineBytesMax));
+}
+
+void rotate_log(const std::string& path, off_t limit_bytes) {
+  if (file_size(path) >= limit_bytes) std::rename(path.c_str(), (path + ".1").c_str());
+}
+
+}  // namespace weir::agent

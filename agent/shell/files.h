@@ -1,0 +1,33 @@
+// The agent's files: orders that survive a power cut, folders, and the end of a log. Any thread;
+// all calls block for as long as the disk takes.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "schema/base/result.h"
+#include "schema/wire/control.h"
+
+namespace weir::agent {
+
+// Makes a folder and its parents; those that are there already are left as they are.
+Status make_folders(const std::string& path, mode_t mode);
+
+// Temporary file, sync, rename, sync of the folder: the file is whole, old or new, at any moment.
+Status write_order(const std::string& path, const wire::StartOrder& order);
+// Removing what is not there is no error.
+Status remove_order(const std::string& path);
+// All orders in the folder. Files that cannot be read as orders are renamed to *.bad and logged.
+Result<std::vector<wire::StartOrder>> read_orders(const std::string& folder);
+
+// 0 if it is not there.
+off_t file_size(const std::string& path);
+// The last line that is not empty, if it begins at or after `from`; without the time, level and
+// name that our logs put in front.
+std::string last_line(const std::string& path, off_t from);
+// Moves a log that has become large out of the way: PATH.1, replacing the one before.
+void rotate_log(const std::string& path, off_t limit_bytes);
+
+}  // namespace weir::agent

@@ -1,0 +1,138 @@
+#include "agent/shell/processes.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "agent/shell/files.h"
+#include "schema/base/log.h"
+
+namespace weir::agent {
+namespace {
+
+constexpr off_t kWrapperLogBytesMax = 4 << 20;
+
+Ended make_ended(pid_t pid, std::optional<int> wait_status) {
+  Ended ended;
+  ended.pid = pid;
+  ended.how = wait_status ? runtime::describe_wait_status(*wait_status) : "it is gone";
+  if (wait_status && WIFEXITED(*wait_status)) ended.exit_code = WEXITSTATUS(*wait_status);
+  return ended;
+}
+
+}  // namespace
+
+Processes::Processes(runtime::Loop& loop, const Layout& layout, ProcessOptions options,
+                     OnEnded on_ended)
+    : loop_(loop), layout_(layout), options_(std::move(options)), on_ended_(std::move(on_ended)) {}
+
+Processes::~Processes() {
+  for (auto& [key, process] : processes_) loop_.unwatch(process.watch);
+}
+
+LifeEvent Processes::probe(const wire::InstanceKey& key) {
+  if (auto made = make_folders(layout_.log_dir(key), 0700); !made) {
+    return StartFailed{made.error().what};
+  }
+  // Let go of at once: it is the wrapper's.
+  const auto lock = runtime::FileLock::try_acquire(layout_.wrapper_lock(key));
+  if (lock) return LockFree{};
+  if (lock.error().code == ErrorCode::kConflict) return LockHeld{};
+  return StartFailed{lock.error().what};
+}
+
+LifeEvent Processes::launch(const wire::InstanceKey& key) {
+  LifeEvent free = probe(key);
+  if (!std::holds_alternative<LockFree>(free)) return free;
+  if (auto made = make_folders(layout_.logs_dir(key), 0700); !made) {
+    return StartFailed{made.error().what};
+  }
+  rotate_log(layout_.wrapper_log(key), kWrapperLogBytesMax);
+  const off_t log_from = file_size(layout_.wrapper_log(key));
+  auto child = spawn(key);
+  if (!child) return StartFailed{child.error().what};
+  const pid_t pid = child->pid;
+  log::info(wire::to_string(key) + ": started, pid " + std::to_string(pid));
+  watch(key, std::move(*child), log_from);
+  return Started{pid};
+}
+
+Result<runtime::Child> Processes::spawn(const wire::InstanceKey& key) {
+  std::string program = options_.wrapper_program;
+  if (program.empty()) {
+    auto found = runtime::find_program("weir-wrapper");
+    if (!found) return std::move(found).error();
+    program = std::move(*found);
+  }
+  const std::string log_path = layout_.wrapper_log(key);
+  const UniqueFd nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const UniqueFd output(::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!nothing.valid()) return errno_error("open /dev/null", errno);
+  if (!output.valid()) return errno_error("open " + log_path, errno);
+  runtime::SpawnOptions spawn;
+  spawn.program = program;
+  spawn.argv = {program, "--order", layout_.order_file(key), "--log-level", options_.log_level};
+  spawn.fds = {{nothing.get(), 0}, {output.get(), 1}, {output.get(), 2}};
+  if (options_.lifeline_fd >= 0) {
+    spawn.argv.insert(spawn.argv.end(), {"--lifeline-fd", std::to_string(options_.lifeline_fd)});
+    spawn.fds.push_back({options_.lifeline_fd, options_.lifeline_fd});
+  }
+  for (const int fd : options_.keep_fds) {
+    spawn.argv.insert(spawn.argv.end(), {"--keep-fd", std::to_string(fd)});
+    spawn.fds.push_back({fd, fd});
+  }
+  return runtime::spawn(spawn);
+}
+
+bool Processes::follow(const wire::InstanceKey& key, pid_t pid) {
+  auto pidfd = runtime::open_pidfd(pid);
+  if (!pidfd) return false;
+  // Only now, so that the lock's holder and the pidfd's process are the same: a pid that was given
+  // anew would come with a free lock.
+  if (!std::holds_alternative<LockHeld>(probe(key))) return false;
+  log::info(wire::to_string(key) + ": adopted, pid " + std::to_string(pid));
+  watch(key, runtime::Child{pid, std::move(*pidfd)}, file_size(layout_.wrapper_log(key)));
+  return true;
+}
+
+void Processes::watch(const wire::InstanceKey& key, runtime::Child child, off_t log_from) {
+  Process process;
+  process.log_from = log_from;
+  process.watch = loop_.watch_fd(child.pidfd.get(), runtime::Interest::kRead,
+                                 [this, key](runtime::Ready /*ready*/) { ended(key); });
+  process.child = std::move(child);
+  processes_.insert_or_assign(key, std::move(process));
+}
+
+void Processes::ended(const wire::InstanceKey& key) {
+  const auto found = processes_.find(key);
+  if (found == processes_.end()) return;
+  const pid_t pid = found->second.child.pid;
+  // Not our child: adopted, and so its status is for somebody else.
+  const auto status = runtime::try_reap(pid);
+  if (status && !*status) return;  // The pidfd is ready a little before the status.
+  Ended ended = make_ended(pid, status ? *status : std::nullopt);
+  ended.last_line = last_line(layout_.wrapper_log(key), found->second.log_from);
+  loop_.unwatch(found->second.watch);
+  processes_.erase(found);
+  log::info(wire::to_string(key) + ": pid " + std::to_string(pid) + ": " + ended.how);
+  // The callback that runs is a part of the watch that was just removed: `key` too.
+  on_ended_(key, ended);
+}
+
+void Processes::signal(const wire::InstanceKey& key, int signal) {
+  const auto found = processes_.find(key);
+  if (found == processes_.end()) return;
+  // That it has ended is noticed elsewhere.
+  (void)runtime::signal_pidfd(found->second.child.pidfd, signal);
+}
+
+void Processes::signal_all(int signal) {
+  for (auto& [key, process] : processes_) {
+    (void)runtime::signal_pidfd(process.child.pidfd, signal);
+  }
+}
+
+}  // namespace weir::agent
