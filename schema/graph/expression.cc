@@ -8,23 +8,33 @@
 namespace weir::graph {
 
 Checked<PipelineSpec> spec_from_expression(std::string_view text) {
-  const Source source{std::string(kExpressionSourceName), text};
+  return spec_from_expressions({std::string(text)});
+}
+
+Checked<PipelineSpec> spec_from_expressions(const std::vector<std::string>& texts) {
   Problems problems;
   PipelineSpec spec;
-  const std::optional<Ast> ast = parse(text, {.commands_only = true}, problems);
-  if (ast) {
+  std::vector<Ast> asts;
+  for (uint32_t i = 0; i < texts.size(); ++i) {
+    std::optional<Ast> ast = parse(texts[i], {.commands_only = true, .expression = i}, problems);
+    if (ast) asts.push_back(*std::move(ast));
+  }
+  if (asts.size() == texts.size()) {
     const ResolvedGraph graph =
-        resolve({*ast}, {.declared = std::nullopt, .allow_stdin = true}, problems);
+        resolve(asts, {.declared = std::nullopt, .allow_stdin = true}, problems);
     if (graph.is_complete) validate(graph, problems);
     spec = skeleton(kUpPipelineName, graph);
   }
   if (!problems.empty()) {
     Checked<PipelineSpec> failed;
     for (const Problem& problem : problems.all()) {
+      const Source source{std::string(kExpressionSourceName), texts[problem.place.expression]};
       failed.diagnostics.push_back(
           diagnostic_at(source, problem.place.offset, problem.message, problem.hint));
     }
-    tidy(failed.diagnostics);
+    // Places of different texts have no order among themselves; of one, parse() has kept it.
+    if (texts.size() == 1) tidy(failed.diagnostics);
+    if (failed.diagnostics.size() > kDiagnosticsMax) failed.diagnostics.resize(kDiagnosticsMax);
     return failed;
   }
   std::vector<bool> has_input(spec.nodes.size(), false);

@@ -2,6 +2,7 @@
 // share: the defaults, and the way from a resolved graph to a specification.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,6 +21,8 @@ inline constexpr int kShellAcceptMax = 125;
 // The pipeline that an expression of commands in quotes stands for: named "up", every node a `run`
 // with unit stream, every source re-runnable.
 Checked<PipelineSpec> spec_from_expression(std::string_view text);
+// The same for several expressions, which are united.
+Checked<PipelineSpec> spec_from_expressions(const std::vector<std::string>& texts);
 
 // Nodes in the order of the graph, with name and command filled in and all else as NodeSpec has it;
 // edges and dataflow.

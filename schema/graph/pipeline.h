@@ -24,7 +24,8 @@ enum class Durability { kDisk, kProcess };
 struct NodeSpec {
   std::string name;  // [a-zA-Z_][a-zA-Z0-9_-]*, unique in the pipeline; "-" for the caller's stdin
   bool caller_stdin = false;  // The `-` entry of `up`: no program, its records come from weirctl.
-  std::string action;         // Name of an uploaded action, or empty.
+  // Name of an uploaded action, or the absolute path of a program (`up`), or empty.
+  std::string action;
   std::vector<std::string> args;  // Arguments of the action.
   std::string run;                // Inline shell command, run by `sh -c`, or empty.
   Protocol protocol = Protocol::kPipe;

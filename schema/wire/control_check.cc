@@ -108,7 +108,9 @@ Status check_program(const graph::NodeSpec& node) {
   for (const std::string& host : node.hosts) {
     if (!graph::is_host_name(host)) return wrong("hosts: \"" + host + "\" is not a good name");
   }
-  return first_of({check_text("action", node.action, graph::kNameMax),
+  // With a slash in it, it is the path of a program on the agents' host and not a name.
+  const bool is_path = node.action.find('/') != std::string::npos;
+  return first_of({check_text("action", node.action, is_path ? kPathBytesMax : graph::kNameMax),
                    check_texts("args", node.args, kTextBytesMax),
                    check_text("run", node.run, kTextBytesMax),
                    check_size("hosts", node.hosts.size(), kListMax),

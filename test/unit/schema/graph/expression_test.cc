@@ -39,6 +39,17 @@ TEST(Expression, MakesAPipeline) {
   EXPECT_TRUE(check_topology(spec));
 }
 
+TEST(Expression, UnitesSeveral) {
+  const auto both = spec_from_expressions({"'seq 3' ; 'wc -l'", "'seq 4' ; 'wc -c'"});
+  ASSERT_TRUE(both) << render(both.diagnostics);
+  EXPECT_EQ(both.value->dataflow, (std::vector<std::string>{"seq ; wc", "seq-2 ; wc-2"}));
+  EXPECT_EQ(both.value->edges, (std::vector<EdgeSpec>{{0, 1}, {2, 3}}));
+  EXPECT_TRUE(check_topology(*both.value));
+  EXPECT_EQ(render(spec_from_expressions({"'seq 3'", "'a' ; ; 'b'", "'a' ;"}).diagnostics),
+            render(spec_from_expression("'a' ; ; 'b'").diagnostics) +
+                render(spec_from_expression("'a' ;").diagnostics));
+}
+
 TEST(Expression, KnowsTheCaller) {
   const PipelineSpec spec = spec_of("- ; 'wc -l'");
   ASSERT_EQ(spec.nodes.size(), 2u);

@@ -147,6 +147,8 @@ TEST(Control, RangesOfAnOrder) {
        }},
       {"zero byte", [](StartOrder& o) { o.log_dir = std::string("a\0b", 3); }},
       {"long path", [](StartOrder& o) { o.listen.assign(5000, 'x'); }},
+      {"long name of an action", [](StartOrder& o) { o.node.action.assign(64, 'x'); }},
+      {"long path of an action", [](StartOrder& o) { o.node.action.assign(5000, '/'); }},
       {"delimiter", [](StartOrder& o) { o.node.delimiter = ','; }},
       {"accept is empty", [](StartOrder& o) { o.node.accept.clear(); }},
       {"accept", [](StartOrder& o) { o.node.accept = {256}; }},
@@ -166,6 +168,12 @@ TEST(Control, RangesOfAnOrder) {
     EXPECT_FALSE(decode_order(encode_order(order))) << bad.what;
     EXPECT_FALSE(decode(encoded({"r", AgentOrders{1, {order}, {}}}))) << bad.what;
   }
+}
+
+TEST(Control, AnActionMayBeALongPath) {
+  StartOrder order = sample_order();
+  order.node.action = "/" + std::string(200, 'x');
+  EXPECT_TRUE(decode_order(encode_order(order)));
 }
 
 TEST(Control, RangesOfASpec) {
