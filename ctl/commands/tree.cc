@@ -21,6 +21,7 @@ struct Options {
 std::vector<std::string> names(const graph::PipelineSpec& spec,
                                const std::vector<uint32_t>& nodes) {
   std::vector<std::string> result;
+  result.reserve(nodes.size());
   for (const uint32_t node : nodes) result.push_back(spec.nodes[node].name);
   return result;
 }

@@ -346,6 +346,7 @@ NodeSpec read_node(const TomlValue& table, NodePlace place, Reporter& reporter) 
 
 std::vector<std::string> node_keys() {
   std::vector<std::string> names;
+  names.reserve(kProgramKeys.size() + kOtherKeys.size());
   for (const NodeKey& key : kProgramKeys) names.emplace_back(key.name);
   for (const NodeKey& key : kOtherKeys) names.emplace_back(key.name);
   return names;

@@ -22,7 +22,10 @@ struct Position {
   uint32_t line = 0;
   uint32_t column = 0;
 
-  auto operator<=>(const Position&) const = default;
+  bool operator==(const Position&) const = default;
+  bool operator<(const Position& other) const {
+    return line != other.line ? line < other.line : column < other.column;
+  }
 };
 
 struct TomlValue {

@@ -41,6 +41,7 @@ class ValueReader {
   bool choice(const TomlValue& value, const std::vector<std::pair<std::string, T>>& choices,
               T& out) {
     std::vector<std::string> names;
+    names.reserve(choices.size());
     for (const auto& [name, ignored] : choices) names.push_back(name);
     const int found = choice_of(value, names);
     if (found >= 0) out = choices[static_cast<size_t>(found)].second;

@@ -56,6 +56,7 @@ struct EdgeSpec {
   uint32_t from = 0;
   uint32_t to = 0;
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 misreads a defaulted <=>.
   auto operator<=>(const EdgeSpec&) const = default;
 };
 

@@ -135,7 +135,7 @@ class Resolver {
   }
 
   std::string fresh_name(const std::string& command) {
-    const std::string base = command_name(command);
+    std::string base = command_name(command);
     if (taken_.insert(base).second) return base;
     uint32_t& number = next_number_[base];
     if (number == 0) number = 2;
