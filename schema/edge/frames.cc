@@ -53,7 +53,7 @@ struct Put {
     put(out, hello.first_held);
   }
   void operator()(const Welcome& welcome) const {
-    out.u8(kWelcome).u64(welcome.session);
+    out.u8(kWelcome).u64(welcome.session).u64(welcome.round);
     put(out, welcome.seen);
     put(out, welcome.position.of);
     out.u64(welcome.position.seq);
@@ -61,11 +61,14 @@ struct Put {
     out.u64(welcome.credit_bytes).u8(welcome.enough ? 1 : 0).u8(welcome.ended ? 1 : 0);
   }
   void operator()(const Begin& begin) const {
-    out.u8(kBegin).u64(begin.session);
+    out.u8(kBegin).u64(begin.session).u64(begin.round);
     put(out, begin.from);
     out.u8(static_cast<uint8_t>(begin.cause));
   }
-  void operator()(const Ping& ping) const { out.u8(kPing).u64(ping.session); }
+  void operator()(const Ping& ping) const {
+    out.u8(kPing).u64(ping.session);
+    put(out, ping.next);
+  }
   void operator()(const Ack& ack) const {
     out.u8(kAck).u64(ack.session);
     put(out, ack.taken);
@@ -113,6 +116,7 @@ Result<Frame> get_body(uint8_t type, Decoder& in) {
     case kWelcome: {
       Welcome welcome;
       welcome.session = in.u64();
+      welcome.round = in.u64();
       welcome.seen = get_incarnation(in);
       welcome.position.of = get_incarnation(in);
       welcome.position.seq = in.u64();
@@ -125,14 +129,19 @@ Result<Frame> get_body(uint8_t type, Decoder& in) {
     case kBegin: {
       Begin begin;
       begin.session = in.u64();
+      begin.round = in.u64();
       begin.from = get_id(in);
       const uint8_t cause = in.u8();
       if (cause > static_cast<uint8_t>(ResumeCause::kUnknown)) return corrupt("unknown cause");
       begin.cause = static_cast<ResumeCause>(cause);
       return Frame(begin);
     }
-    case kPing:
-      return Frame(Ping{in.u64()});
+    case kPing: {
+      Ping ping;
+      ping.session = in.u64();
+      ping.next = get_id(in);
+      return Frame(ping);
+    }
     case kAck: {
       Ack ack;
       ack.session = in.u64();

@@ -45,6 +45,8 @@ struct Hello {
 
 struct Welcome {
   uint64_t session = 0;
+  uint64_t round =
+      0;              // Counts the reader's answers: only the BEGIN that bears the last one counts.
   Incarnation seen;   // The latest incarnation of the writer that this reader knows.
   Position position;  // The last record that the reader has; none: it has seen nothing.
   RecordId settled;
@@ -55,12 +57,14 @@ struct Welcome {
 
 struct Begin {
   uint64_t session = 0;
+  uint64_t round = 0;  // Of the WELCOME that it answers.
   RecordId from;
   ResumeCause cause = ResumeCause::kAfter;
 };
 
 struct Ping {
   uint64_t session = 0;
+  RecordId next;  // The next record that the writer will send: a reader that is behind missed some.
 };
 
 struct Ack {

@@ -43,11 +43,14 @@ EdgeReader::Meeting EdgeReader::on_hello(const Hello& hello) {
 Welcome EdgeReader::welcome() {
   WEIR_CHECK(state_ != State::kClosed, "welcome() answers a HELLO");
   state_ = State::kWelcomed;
-  return Welcome{session_, seen_, received_, ack_.settled, credit_bytes_, ack_.enough, ack_.ended};
+  return Welcome{session_,     ++round_,      seen_,       received_,
+                 ack_.settled, credit_bytes_, ack_.enough, ack_.ended};
 }
 
 std::optional<EdgeReader::Rewind> EdgeReader::on_begin(const Begin& begin) {
-  if (!current(begin.session) || state_ != State::kWelcomed) return std::nullopt;
+  if (!current(begin.session) || begin.round != round_ || state_ != State::kWelcomed) {
+    return std::nullopt;
+  }
   state_ = State::kOpen;
   asked_ = false;
   expected_ = begin.from;
@@ -59,6 +62,12 @@ std::optional<EdgeReader::Rewind> EdgeReader::on_begin(const Begin& begin) {
   }
   received_ = rewind.keep;
   return rewind;
+}
+
+bool EdgeReader::on_ping(const Ping& ping) {
+  if (!current(ping.session)) return false;
+  if (state_ == State::kWelcomed) return true;  // BEGIN was lost.
+  return state_ == State::kOpen && expected_ < ping.next;
 }
 
 uint64_t EdgeReader::restart(const Position& frontier) {

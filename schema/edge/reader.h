@@ -61,6 +61,10 @@ class EdgeReader {
   };
   Taking on_block(const wire::BlockHeader& header);
 
+  // The writer is there. True if something that it sent has not come: send welcome() once more. An
+  // acknowledgement is due in any case.
+  bool on_ping(const Ping& ping);
+
   // Begins again from a committed record: a run was lost and needs its input once more. Send Reset
   // with the session that is returned.
   uint64_t restart(const Position& frontier);
@@ -97,6 +101,7 @@ class EdgeReader {
   uint64_t credit_bytes_;
   State state_ = State::kClosed;
   uint64_t session_ = 0;
+  uint64_t round_ = 0;
   Incarnation seen_;
   History history_;  // The writer's, from its HELLO.
   Position received_;

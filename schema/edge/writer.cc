@@ -24,8 +24,9 @@ EdgeWriter::Greeted EdgeWriter::on_welcome(const Welcome& welcome, const History
   pinged_at_ = now;
   state_ = State::kStreaming;
   credit_bytes_ = welcome.credit_bytes;
-  enough_ = enough_ || welcome.enough;
-  ended_ = ended_ || welcome.ended;
+  // Not sticky: a reader that lost its log wants again what it once had enough of.
+  enough_ = welcome.enough;
+  ended_ = welcome.ended;
   settled_ = std::max(settled_, welcome.settled);
   const Resume resume = history.resume(welcome.position, settled_, first_held);
   cursor_ = resume.from;
@@ -36,7 +37,7 @@ EdgeWriter::Greeted EdgeWriter::on_welcome(const Welcome& welcome, const History
     outstanding_bytes_ -= outstanding_.back().wire_bytes;
     outstanding_.pop_back();
   }
-  greeted.begin = Begin{session_, resume.from, resume.cause};
+  greeted.begin = Begin{session_, welcome.round, resume.from, resume.cause};
   greeted.cause = resume.cause;
   return greeted;
 }
@@ -89,7 +90,7 @@ EdgeWriter::Tick EdgeWriter::tick(SteadyTime now) {
 
 Ping EdgeWriter::ping(SteadyTime now) {
   pinged_at_ = now;
-  return Ping{session_};
+  return Ping{session_, cursor_};
 }
 
 void EdgeWriter::disconnected() {

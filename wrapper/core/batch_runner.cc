@@ -106,6 +106,11 @@ class BatchRunner : public Runner {
   void on_enough() override { enough_ = true; }
   bool ended() const override { return phase_ == Phase::kEnded; }
   bool holds() const override { return false; }
+  std::string state() const override {
+    return "batch phase " + std::to_string(static_cast<int>(phase_)) + " unit " +
+           to_string(unit_.id) + " of " + std::to_string(unit_.records) + " records, parts " +
+           std::to_string(parts_.size()) + ", owed " + std::to_string(owed_.size());
+  }
 
  private:
   enum class Phase { kIdle, kForming, kRunning, kBackingOff, kEnding, kEnded };

@@ -193,7 +193,10 @@ void Node::on_writer_frame(size_t index, const edge::Frame& frame) {
     input.inbox.rewind(rewind->keep);
     runner_->on_rewound(index, rewind->keep);
   } else if (const auto* ping = std::get_if<edge::Ping>(&frame)) {
-    if (input.reader.current(ping->session)) input.ack_due = true;
+    if (!input.reader.current(ping->session)) return;
+    input.ack_due = true;
+    const bool satisfied = input.durable.ended || input.durable.enough;
+    if (input.reader.on_ping(*ping) && !satisfied) input.greeting = true;
   }
 }
 
@@ -494,6 +497,7 @@ void Node::on_run_end(const RunEnd& end) {
   if (!failed_) runner_->on_run_end(end);
 }
 
+std::string Node::runner_state() const { return runner_->state(); }
 bool Node::ended() const { return runner_->ended(); }
 bool Node::ended_and_settled() const {
   return runner_->ended() && persisting_.empty() && lane_settled_upto(lane_->published_id());

@@ -112,6 +112,7 @@ class Node {
   const edge::EdgeWriter& reader(size_t index) const { return readers_[index]; }
   const graph::NodeSpec& spec() const { return config_.order.node; }
   const wire::StartOrder& order() const { return config_.order; }
+  std::string runner_state() const;
   uint64_t dead_letters() const { return dead_letters_; }
 
   // ---- for runners

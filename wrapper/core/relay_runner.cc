@@ -37,6 +37,7 @@ class RelayRunner : public Runner {
   }
   bool ended() const override { return ended_; }
   bool holds() const override { return false; }
+  std::string state() const override { return ending_ ? "relay ending" : "relay"; }
 
  private:
   void pass_on(const Portion& portion) {

@@ -127,6 +127,10 @@ class ReplyRunner : public Runner {
 
   bool ended() const override { return phase_ == Phase::kEnded; }
   bool holds() const override { return false; }
+  std::string state() const override {
+    return "replies phase " + std::to_string(static_cast<int>(phase_)) + " in flight " +
+           std::to_string(in_flight_) + " failed " + std::to_string(failed_);
+  }
 
  private:
   enum class Phase { kWaiting, kRunning, kEnding, kEnded };
@@ -558,6 +562,9 @@ class FrameSource : public Runner {
   }
   bool ended() const override { return phase_ == Phase::kEnded; }
   bool holds() const override { return false; }
+  std::string state() const override {
+    return "frames phase " + std::to_string(static_cast<int>(phase_));
+  }
 
  private:
   enum class Phase { kWaiting, kRunning, kEnding, kEnded };

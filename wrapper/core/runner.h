@@ -32,6 +32,8 @@ class Runner {
   virtual bool ended() const = 0;
   // An open unit here needs its input until it ends (R7).
   virtual bool holds() const = 0;
+  // Where it stands, for a person who looks for a fault.
+  virtual std::string state() const = 0;
 };
 
 // True if this end of a run acknowledges (R9).

@@ -46,7 +46,7 @@ class StreamRunner : public Runner {
     }
     points_ = state.points;
     segments_.assign(state.segments.begin(), state.segments.end());
-    segment_count_ = next_segment(state);
+    segment_count_ = state.segments.size();
     published_bytes_ = state.commit.out_bytes;
     published_hash_ = state.commit.out_hash;
     if (state.skips.empty()) return;
@@ -146,6 +146,16 @@ class StreamRunner : public Runner {
   }
 
   bool ended() const override { return phase_ == Phase::kEnded; }
+  std::string state() const override {
+    std::string text = "stream phase " + std::to_string(static_cast<int>(phase_));
+    if (recognizer_) text += " recognizing " + std::to_string(recognizer_->held_bytes());
+    if (!replay_.empty()) {
+      text += " replays " + replay_.front().lane + " to " + to_string(replay_.front().to);
+    }
+    if (clearing_ > 0) text += " clearing " + std::to_string(clearing_);
+    return text + " fed " + std::to_string(fed_bytes_) + " open lanes " +
+           std::to_string(inputs_.size() - lanes_ended_);
+  }
   bool holds() const override {
     return !source_ && (phase_ == Phase::kRunning || phase_ == Phase::kWaiting);
   }
@@ -158,8 +168,6 @@ class StreamRunner : public Runner {
     Position last;
     size_t bytes;
   };
-
-  static uint64_t next_segment(const LogState& state) { return state.segments.size(); }
 
   // ---- starting
 
@@ -505,6 +513,7 @@ class StreamRunner : public Runner {
     node_.batch().erase_range(key(wal::kSegment), key_end(wal::kSegment));
     points_.clear();
     segments_.clear();
+    segment_count_ = 0;
     published_bytes_ = published_hash_ = 0;
     commit.out_bytes = commit.out_hash = 0;
     ++commit.units;

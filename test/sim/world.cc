@@ -1,0 +1,618 @@
+#include "test/sim/world.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "schema/base/codec.h"
+#include "wrapper/wal/keys.h"
+
+namespace weir::sim {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+using EdgeMessage = std::variant<edge::Frame, wire::Block>;
+
+std::string node_name(const graph::NodeSpec& spec) { return spec.name + ".0"; }
+
+// The program of a node: reads what it was fed, writes what its behaviour says, in uneven chunks.
+class Program {
+ public:
+  Program(const NodePlan& plan, uint64_t run, uint64_t position)
+      : plan_(plan), failing_(plan.behaviour == Behaviour::kFailOnce && run < plan.count) {
+    if (plan.behaviour != Behaviour::kNumbers) return;
+    for (uint64_t i = position + 1; i <= plan.count; ++i) out_ += std::to_string(i) + "\n";
+    done_ = true;
+  }
+
+  void read(std::string_view bytes) {
+    line_.append(bytes);
+    size_t at = 0;
+    while (!done_) {
+      const size_t end = line_.find('\n', at);
+      if (end == std::string::npos) break;
+      take(line_.substr(at, end + 1 - at));
+      at = end + 1;
+    }
+    line_.erase(0, at);
+  }
+
+  void end_of_input() {
+    if (done_) return;
+    if (!line_.empty()) take(line_);
+    if (plan_.behaviour == Behaviour::kCount) out_ += std::to_string(lines_) + "\n";
+    done_ = true;
+  }
+
+  std::string write(size_t most) {
+    std::string chunk = out_.substr(0, most);
+    out_.erase(0, chunk.size());
+    return chunk;
+  }
+  bool finished() const { return done_ && out_.empty(); }
+  bool done() const { return done_; }
+  int status() const { return failing_ ? 3 : 0; }
+
+ private:
+  void take(const std::string& line) {
+    ++lines_;
+    switch (plan_.behaviour) {
+      case Behaviour::kNumbers:
+      case Behaviour::kCount:
+        break;
+      case Behaviour::kCat:
+        out_ += line;
+        break;
+      case Behaviour::kTwice:
+        out_ += line + line;
+        break;
+      case Behaviour::kEven:
+        if (std::stoull(line) % 2 == 0) out_ += line;
+        break;
+      case Behaviour::kHead:
+        out_ += line;
+        if (lines_ >= plan_.count) done_ = true;
+        break;
+      case Behaviour::kFailOnce:
+        out_ += line;
+        if (failing_ && lines_ >= 3) done_ = true;
+        break;
+    }
+  }
+
+  const NodePlan& plan_;
+  bool failing_;
+  std::string line_;
+  std::string out_;
+  uint64_t lines_ = 0;
+  bool done_ = false;
+};
+
+}  // namespace
+
+// One connection between a writer and its reader; what is under way in each direction.
+struct World::Link {
+  size_t writer = 0;
+  size_t reader_index = 0;       // Among the writer's readers.
+  std::optional<size_t> reader;  // A host, or
+  std::optional<size_t> sink;    // a sink's reader.
+  size_t input_index = 0;
+  uint64_t connection = 0;  // Raised when it is made anew.
+  uint64_t route = 0;       // The connection that the reader answers to; 0: none.
+  bool up = false;
+  std::deque<EdgeMessage> to_reader;
+  std::deque<EdgeMessage> to_writer;
+};
+
+// A wrapper and its log.
+class World::Host : public core::Effects {
+ public:
+  Host(World& world, size_t index) : world_(world), index_(index) { make_order(); }
+
+  void start() {
+    world_.trace_ += order_.node.name + " starts\n";
+    const Result<core::LogState> state = core::load(log_);
+    if (!state) return world_.fail("log does not load: " + state.error().what);
+    uint64_t boot = std::max(state->boot_floor, state->commit.of.boot);
+    for (const auto& entry : state->history) boot = std::max(boot, entry.of.boot);
+    order_.term = term_;
+    core::NodeConfig config{order_, {term_, boot + 1, world_.random_() | 1}, 4096};
+    node_ = std::make_unique<core::Node>(config, log_, *state, *this);
+    node_->start(world_.now_);
+    copies_.push_back(std::make_unique<wal::MemoryLog>(log_));
+    if (copies_.size() > 3) copies_.erase(copies_.begin());
+  }
+
+  void crash(bool lose_unsynced) {
+    world_.trace_ += order_.node.name + (lose_unsynced ? " power cut\n" : " crashes\n");
+    node_.reset();
+    program_.reset();
+    start_wanted_ = false;
+    fed_.clear();
+    // Batches that were handed over but not written are gone; how many were written is chance.
+    const size_t written = world_.pick(unwritten_.size() + 1);
+    for (size_t i = 0; i < written; ++i)
+      (void)log_.write(unwritten_[i].first, unwritten_[i].second);
+    unwritten_.clear();
+    if (lose_unsynced) {
+      if (log_.unsynced_batches() > 0) world_.logs_lost_ = true;
+      log_.lose_unsynced(world_.pick(log_.unsynced_batches() + 1));
+    }
+  }
+
+  void restore_old_copy() {
+    crash(false);
+    log_ = *copies_[world_.pick(copies_.size())];
+    world_.logs_lost_ = true;
+  }
+
+  void replace() {
+    crash(false);
+    log_ = wal::MemoryLog();
+    copies_.clear();
+    ++term_;
+    world_.logs_lost_ = true;
+  }
+
+  bool up() const { return node_ != nullptr; }
+  core::Node& node() { return *node_; }
+  const core::Node& node() const { return *node_; }
+  const wire::StartOrder& order() const { return order_; }
+  std::vector<size_t>& inputs() { return inputs_; }    // Links.
+  std::vector<size_t>& readers() { return readers_; }  // Links.
+  bool runs() const { return program_ != nullptr; }
+
+  // One thing that the surroundings of a wrapper may do now, chosen by chance; then its turn.
+  void step() {
+    switch (world_.pick(6)) {
+      case 0:
+        write_some();
+        break;
+      case 1:
+      case 2:
+        run_program();
+        break;
+      case 3:
+        end_program();
+        break;
+      default:
+        break;
+    }
+    if (start_wanted_ && !program_) begin_run();
+    if (again_) {
+      again_ = false;
+      return crash(false);
+    }
+    if (node_) node_->turn(world_.now_);
+  }
+
+  void kill_program(bool guard) {
+    if (!program_) return;
+    world_.trace_ += order_.node.name + (guard ? " guard lost\n" : " program killed\n");
+    program_.reset();
+    fed_.clear();
+    core::RunEnd end;
+    end.kind = guard ? core::RunEnd::Kind::kLost : core::RunEnd::Kind::kSignaled;
+    end.code = 9;
+    end.reason = "the guard was killed";
+    node_->on_run_end(end);
+  }
+
+  // ---- core::Effects
+
+  void to_writer(size_t input, const edge::Frame& frame) override {
+    Link& link = *world_.links_[inputs_[input]];
+    if (link.up) link.to_writer.push_back(frame);
+  }
+  void to_reader(size_t reader, const edge::Frame& frame) override {
+    Link& link = *world_.links_[readers_[reader]];
+    if (link.up) link.to_reader.push_back(frame);
+  }
+  bool block_to_reader(size_t reader, const wire::Block& block) override {
+    Link& link = *world_.links_[readers_[reader]];
+    if (!link.up || link.to_reader.size() > 50) return false;
+    link.to_reader.push_back(block);
+    return true;
+  }
+  void reconnect(size_t reader) override { world_.drop_link(*world_.links_[readers_[reader]]); }
+  void persist(wal::LogBatch batch, bool sync) override {
+    unwritten_.emplace_back(std::move(batch), sync);
+  }
+  void start_run(const core::RunOrder& order) override {
+    start_wanted_ = true;
+    wanted_ = order;
+    fed_.clear();
+    close_wanted_ = false;
+  }
+  void feed(const SharedBytes& bytes) override {
+    if (start_wanted_ || program_) fed_.emplace_back(bytes.view());
+  }
+  void close_stdin() override { close_wanted_ = true; }
+  void close_stdout() override {
+    // Its next write fails: it is gone with the signal that this brings.
+    stdout_closed_ = true;
+  }
+  void kill_run() override {
+    program_.reset();
+    start_wanted_ = false;
+    fed_.clear();
+  }
+  void terminate_run() override { terminate_ = true; }
+  uint64_t run_cpu_ticks() override { return 0; }
+  void wake_at(core::SteadyTime) override {}
+  void note(std::string text) override {
+    world_.trace_ += order_.node.name + ": " + text + "\n";
+  }
+  void failed(std::string reason) override { world_.fail(order_.node.name + " failed: " + reason); }
+  void superseded(const Incarnation& by) override {
+    if (by.term > term_) return world_.fail("fenced by a term that nobody gave");
+    wal::LogBatch batch;
+    batch.put(wal::key(wal::kMeta, "floor"), Encoder().u64(by.boot).bytes());
+    unwritten_.emplace_back(std::move(batch), true);
+    while (!unwritten_.empty()) write_one(false);
+    again_ = true;
+  }
+
+ private:
+  void make_order() {
+    const Plan& plan = world_.plan_;
+    order_.pipeline = "sim";
+    order_.node = plan.nodes[index_].spec;
+    order_.log_limit_bytes = plan.log_limit_bytes;
+    for (const auto& [from, to] : plan.edges) {
+      if (to == index_) order_.writers.push_back(node_name(plan.nodes[from].spec));
+      if (from == index_) order_.readers.push_back({node_name(plan.nodes[to].spec), ""});
+    }
+    if (order_.readers.empty()) {
+      order_.sink = true;
+      order_.readers.push_back({"weirctl.0", ""});
+    }
+  }
+
+  void write_some() {
+    for (uint64_t i = world_.pick(4); i > 0 && !unwritten_.empty(); --i) write_one(true);
+  }
+  void write_one(bool tell) {
+    (void)log_.write(unwritten_.front().first, unwritten_.front().second);
+    unwritten_.pop_front();
+    if (tell && node_) node_->on_persisted();
+  }
+
+  void begin_run() {
+    start_wanted_ = false;
+    stdout_closed_ = terminate_ = false;
+    uint64_t position = 0;
+    for (const auto& [name, value] : wanted_.env) {
+      if (name == "WEIR_POSITION") position = std::stoull(value);
+    }
+    program_ = std::make_unique<Program>(world_.plan_.nodes[index_], runs_++, position);
+  }
+
+  void run_program() {
+    if (!program_ || !node_) return;
+    if (!fed_.empty() && !program_->done()) {
+      std::string& next = fed_.front();
+      const size_t count = 1 + world_.pick(next.size());
+      program_->read(std::string_view(next).substr(0, count));
+      next.erase(0, count);
+      if (next.empty()) fed_.pop_front();
+      node_->on_fed(count);
+    }
+    if (!program_) return;
+    if (fed_.empty() && close_wanted_) program_->end_of_input();
+    if (stdout_closed_) return;
+    const std::span<uint8_t> space = node_->output_space();
+    if (space.empty()) return;
+    const std::string chunk = program_->write(std::min<size_t>(space.size(), 1 + world_.pick(200)));
+    std::copy(chunk.begin(), chunk.end(), space.begin());
+    if (!chunk.empty()) node_->on_output(chunk.size());
+  }
+
+  void end_program() {
+    if (!program_ || !node_) return;
+    if (program_->done() && !fed_.empty()) {
+      fed_.clear();
+      node_->on_stdin_broken();
+    }
+    if (!program_) return;
+    const bool ended = stdout_closed_ || terminate_ || program_->finished();
+    if (!ended) return;
+    core::RunEnd end;
+    if (stdout_closed_ || terminate_) {
+      end.kind = core::RunEnd::Kind::kSignaled;
+      end.code = stdout_closed_ ? 13 : 15;
+    } else {
+      end.code = program_->status();
+    }
+    program_.reset();
+    node_->on_run_end(end);
+  }
+
+  World& world_;
+  size_t index_;
+  wire::StartOrder order_;
+  uint64_t term_ = 1;
+  wal::MemoryLog log_;
+  std::vector<std::unique_ptr<wal::MemoryLog>> copies_;
+  std::unique_ptr<core::Node> node_;
+  std::deque<std::pair<wal::LogBatch, bool>> unwritten_;
+  std::unique_ptr<Program> program_;
+  std::deque<std::string> fed_;
+  core::RunOrder wanted_;
+  uint64_t runs_ = 0;
+  bool start_wanted_ = false;
+  bool close_wanted_ = false;
+  bool stdout_closed_ = false;
+  bool terminate_ = false;
+  bool again_ = false;
+  std::vector<size_t> inputs_;
+  std::vector<size_t> readers_;
+};
+
+// Reads one sink's lane, as weirctl does: what it has written is settled.
+class World::Sink {
+ public:
+  Sink(const std::string& from, size_t link)
+      : link_(link), reader_({"sim", from, "weirctl.0"}, 4096, {}) {}
+
+  void on_message(World& world, const EdgeMessage& message) {
+    if (const auto* block = std::get_if<wire::Block>(&message)) return on_block(*block);
+    const auto& frame = std::get<edge::Frame>(message);
+    Link& link = *world.links_[link_];
+    if (const auto* hello = std::get_if<edge::Hello>(&frame)) {
+      const auto meeting = reader_.on_hello(*hello);
+      if (meeting.refuse) {
+        link.to_writer.push_back(edge::Frame(*meeting.refuse));
+      } else {
+        link.to_writer.push_back(edge::Frame(reader_.welcome()));
+      }
+    } else if (const auto* begin = std::get_if<edge::Begin>(&frame)) {
+      (void)reader_.on_begin(*begin);
+    } else if (const auto* ping = std::get_if<edge::Ping>(&frame)) {
+      if (reader_.on_ping(*ping) && !ended_) ask_ = true;
+    }
+    if (ask_) {
+      ask_ = false;
+      link.to_writer.push_back(edge::Frame(reader_.welcome()));
+    }
+    if (reader_.open()) link.to_writer.push_back(edge::Frame(reader_.ack()));
+  }
+
+  void step(World& world) {
+    Link& link = *world.links_[link_];
+    if (reader_.open() && link.up && link.to_writer.size() < 5) {
+      link.to_writer.push_back(edge::Frame(reader_.ack()));
+    }
+  }
+
+  bool ended() const { return ended_; }
+  const std::string& output() const { return output_; }
+
+ private:
+  void on_block(const wire::Block& block) {
+    if (ended_) return;
+    const auto taking = reader_.on_block(block.header);
+    if (taking.verdict == edge::EdgeReader::Verdict::kAsk) ask_ = true;
+    if (taking.verdict != edge::EdgeReader::Verdict::kTake) return;
+    inbox_.push(block, taking.skip_pieces);
+    while (std::optional<core::Portion> portion = inbox_.take_block()) {
+      output_.append(portion->bytes.view());
+      reader_.set_taken(portion->last.id());
+      reader_.set_settled(portion->last.id());
+      if (!portion->end) continue;
+      ended_ = true;
+      reader_.set_ended();
+      reader_.set_settled(kAllRecords);
+    }
+  }
+
+  size_t link_;
+  edge::EdgeReader reader_;
+  core::Inbox inbox_;
+  std::string output_;
+  bool ended_ = false;
+  bool ask_ = false;
+};
+
+World::World(uint64_t seed, Plan plan, Faults faults)
+    : random_(seed), plan_(std::move(plan)), faults_(faults) {
+  now_ += std::chrono::hours(1);
+  sinks_.resize(plan_.nodes.size());
+  for (size_t i = 0; i < plan_.nodes.size(); ++i)
+    hosts_.push_back(std::make_unique<Host>(*this, i));
+  const auto add = [&](size_t from, std::optional<size_t> to) {
+    auto link = std::make_unique<Link>();
+    link->writer = from;
+    link->reader_index = hosts_[from]->readers().size();
+    link->reader = to;
+    const size_t number = links_.size();
+    hosts_[from]->readers().push_back(number);
+    if (to) {
+      link->input_index = hosts_[*to]->inputs().size();
+      hosts_[*to]->inputs().push_back(number);
+    } else {
+      link->sink = from;
+      sinks_[from] = std::make_unique<Sink>(node_name(plan_.nodes[from].spec), number);
+    }
+    links_.push_back(std::move(link));
+  };
+  for (const auto& [from, to] : plan_.edges) add(from, to);
+  for (size_t i = 0; i < hosts_.size(); ++i) {
+    if (hosts_[i]->order().sink) add(i, std::nullopt);
+  }
+}
+
+World::~World() = default;
+
+void World::fail(std::string why) {
+  if (why_.empty()) why_ = std::move(why);
+}
+
+const std::string& World::output(size_t node) const { return sinks_[node]->output(); }
+
+std::vector<std::string> World::lines(size_t node) const {
+  std::vector<std::string> lines;
+  std::string line;
+  for (const char c : output(node)) {
+    if (c == '\n') {
+      lines.push_back(std::exchange(line, {}));
+    } else {
+      line.push_back(c);
+    }
+  }
+  if (!line.empty()) lines.push_back(line);
+  return lines;
+}
+
+void World::drop_link(Link& link) {
+  link.up = false;
+  link.to_reader.clear();
+  link.to_writer.clear();
+  link.route = 0;
+  if (hosts_[link.writer]->up()) hosts_[link.writer]->node().reader_disconnected(link.reader_index);
+}
+
+void World::deliver(Link& link, bool to_reader) {
+  std::deque<EdgeMessage>& queue = to_reader ? link.to_reader : link.to_writer;
+  if (queue.empty()) return;
+  if (!healed_ && queue.size() > 1 && chance(faults_.message_swap)) std::swap(queue[0], queue[1]);
+  EdgeMessage message = queue.front();
+  if (healed_ || !chance(faults_.message_repeat)) queue.pop_front();
+  if (!healed_ && chance(faults_.message_loss)) {
+    ++faults_done_;
+    return;
+  }
+  if (to_reader && link.sink) return sinks_[*link.sink]->on_message(*this, message);
+  const size_t target = to_reader ? *link.reader : link.writer;
+  if (!hosts_[target]->up()) return;
+  core::Node& node = hosts_[target]->node();
+  const auto* block = std::get_if<wire::Block>(&message);
+  if (!to_reader) {
+    node.on_reader_frame(link.reader_index, std::get<edge::Frame>(message));
+  } else if (block == nullptr) {
+    const auto& frame = std::get<edge::Frame>(message);
+    if (const auto* hello = std::get_if<edge::Hello>(&frame)) {
+      if (const auto refuse = node.on_hello(link.input_index, *hello)) {
+        link.to_writer.push_back(edge::Frame(*refuse));
+      } else {
+        link.route = link.connection;
+      }
+    } else if (link.route == link.connection) {
+      node.on_writer_frame(link.input_index, frame);
+    } else {
+      link.to_writer.push_back(edge::Frame(edge::Reset{}));
+    }
+  } else if (link.route == link.connection) {
+    // Over a real socket the bytes are checked again.
+    Result<wire::Block> decoded = wire::decode_block(block->bytes);
+    if (!decoded) return fail("a block does not decode: " + decoded.error().what);
+    node.on_block(link.input_index, *std::move(decoded));
+  } else {
+    link.to_writer.push_back(edge::Frame(edge::Reset{}));
+  }
+}
+
+void World::inject() {
+  Host& host = *hosts_[pick(hosts_.size())];
+  Link& link = *links_[pick(links_.size())];
+  const bool lossy = host.up() && !host.order().writers.empty();
+  const auto lose_links = [&] {
+    for (const size_t each : host.inputs()) drop_link(*links_[each]);
+    for (const size_t each : host.readers()) {
+      links_[each]->up = false;
+      links_[each]->to_reader.clear();
+      links_[each]->to_writer.clear();
+    }
+  };
+  const uint64_t before = faults_done_;
+  if (host.up() && chance(faults_.crash)) ++faults_done_, host.crash(false);
+  if (host.up() && chance(faults_.power_cut)) ++faults_done_, host.crash(true);
+  if (lossy && host.up() && chance(faults_.old_copy)) ++faults_done_, host.restore_old_copy();
+  if (lossy && host.up() && chance(faults_.replace)) ++faults_done_, host.replace();
+  if (faults_done_ != before) lose_links();
+  if (chance(faults_.link_drop)) ++faults_done_, drop_link(link);
+  if (host.up() && host.runs() && chance(faults_.program_kill))
+    ++faults_done_, host.kill_program(false);
+  if (host.up() && host.runs() && chance(faults_.guard_loss))
+    ++faults_done_, host.kill_program(true);
+}
+
+void World::step() {
+  now_ += milliseconds(1 + pick(20));
+  if (!healed_) inject();
+  for (auto& link : links_) {
+    if (link->up || !hosts_[link->writer]->up()) continue;
+    if (link->reader && !hosts_[*link->reader]->up()) continue;
+    if (pick(4) != 0) continue;
+    link->up = true;
+    ++link->connection;
+    hosts_[link->writer]->node().reader_connected(link->reader_index);
+  }
+  for (auto& host : hosts_) {
+    if (!host->up()) {
+      if (pick(8) == 0) host->start();
+    } else if (pick(2) == 0) {
+      host->step();
+      if (!host->up()) {
+        for (const size_t each : host->inputs()) drop_link(*links_[each]);
+        for (const size_t each : host->readers()) links_[each]->up = false;
+      }
+    }
+  }
+  for (auto& link : links_) {
+    if (!link->up) continue;
+    for (uint64_t i = pick(4); i > 0; --i) deliver(*link, pick(2) == 0);
+  }
+  for (auto& sink : sinks_) {
+    if (sink && pick(8) == 0) sink->step(*this);
+  }
+}
+
+bool World::finished() const {
+  for (const auto& host : hosts_) {
+    if (!host->up()) return false;
+    if (host->order().sink && !host->node().ended_and_settled()) return false;
+  }
+  return true;
+}
+
+void World::heal() { healed_ = true; }
+
+bool World::run(uint64_t steps) {
+  for (uint64_t i = 0; i < steps && why_.empty(); ++i) step();
+  heal();
+  for (uint64_t i = 0; i < 400'000 && why_.empty(); ++i) {
+    if (i % 64 == 0 && finished()) return true;
+    step();
+  }
+  if (why_.empty()) {
+    why_ = "it does not come to an end:";
+    for (const auto& host : hosts_) {
+      why_ += " " + host->order().node.name;
+      if (!host->up()) {
+        why_ += " down;";
+        continue;
+      }
+      const core::Node& node = host->node();
+      why_ += node.ended() ? " ended" : " runs";
+      why_ += " (" + node.runner_state() + ")";
+      why_ += node.ended_and_settled() ? " settled" : "";
+      why_ += " published " + to_string(node.lane().published_id());
+      for (size_t i = 0; i < node.order().readers.size(); ++i) {
+        why_ += " reader at " + to_string(node.reader(i).cursor()) +
+                (node.reader(i).streaming() ? " streaming" : " not streaming") + " settled " +
+                to_string(node.reader(i).settled());
+      }
+      for (const core::Input& input : node.inputs()) {
+        why_ += " input " + input.name + " at " + to_string(input.reader.received()) +
+                " consumed " + to_string(input.consumed) +
+                (input.reader.open() ? " open" : " closed");
+      }
+      why_ += ";";
+    }
+  }
+  return false;
+}
+
+}  // namespace weir::sim

@@ -1,0 +1,113 @@
+// A small world in one thread, replayed from one seed: nodes with their logs, programs, the edges
+// between them and a sinks' reader, under a virtual clock. What a real shell does in real time
+// happens here in an order that the seed chooses; faults come in between.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "schema/edge/reader.h"
+#include "wrapper/core/inbox.h"
+#include "wrapper/core/node.h"
+#include "wrapper/wal/memory_log.h"
+
+namespace weir::sim {
+
+// What a simulated program does with its input; deterministic unless it says otherwise.
+enum class Behaviour {
+  kNumbers,   // Source: writes the numbers from 1 to `count`, one a line.
+  kCat,       // Writes what it reads.
+  kEven,      // Writes the lines with an even number.
+  kCount,     // Writes, at the end, how many lines it read.
+  kHead,      // Writes the first `count` lines and exits.
+  kTwice,     // Writes each line twice.
+  kFailOnce,  // Like kCat, but its first `count` runs exit with status 3 half way.
+};
+
+struct NodePlan {
+  graph::NodeSpec spec;
+  Behaviour behaviour = Behaviour::kCat;
+  uint64_t count = 0;
+};
+
+struct Plan {
+  std::vector<NodePlan> nodes;
+  std::vector<std::pair<size_t, size_t>> edges;
+  uint64_t log_limit_bytes = 0;
+};
+
+// How often things go wrong, each per thousand steps.
+struct Faults {
+  int crash = 0;         // A wrapper dies; its log stays, unsynced batches included.
+  int power_cut = 0;     // A wrapper dies, and its log loses what was not synced.
+  int link_drop = 0;     // An edge's connection breaks; what was under way is gone.
+  int message_loss = 0;  // Per message.
+  int message_repeat = 0;
+  int message_swap = 0;  // Overtakes another one.
+  int program_kill = 0;  // The program is killed by a signal.
+  int guard_loss = 0;    // The guard is killed: the run is lost, and no attempt counts.
+  int old_copy = 0;      // A wrapper dies, and an older copy of its log is put in place.
+  int replace = 0;       // A wrapper's host is lost: a new one with a higher term and no log.
+};
+
+class World {
+ public:
+  World(uint64_t seed, Plan plan, Faults faults);
+  ~World();
+
+  // Runs with faults for `steps`, then without until everything has ended. False, with why() set,
+  // if that does not happen within a generous number of steps or a rule is broken.
+  bool run(uint64_t steps);
+
+  // What the sinks' reader got from this node, as lines.
+  std::vector<std::string> lines(size_t node) const;
+  const std::string& output(size_t node) const;
+  // What happened, one line each: faults and what the nodes noted.
+  const std::string& trace() const { return trace_; }
+  const std::string& why() const { return why_; }
+  uint64_t faults_done() const { return faults_done_; }
+  // Logs lost something (power cuts, old copies, replacements): records may be seen again.
+  bool logs_lost() const { return logs_lost_; }
+
+ private:
+  class Host;
+  class Sink;
+  struct Link;
+  friend class Host;
+  friend class Sink;
+
+  bool chance(int per_thousand) {
+    return per_thousand > 0 && pick(1000) < static_cast<uint64_t>(per_thousand);
+  }
+  uint64_t pick(uint64_t below) { return below == 0 ? 0 : random_() % below; }
+  void step();
+  void inject();
+  void deliver(Link& link, bool to_reader);
+  void drop_link(Link& link);
+  bool finished() const;
+  void heal();
+  void fail(std::string why);
+
+  std::mt19937_64 random_;
+  Plan plan_;
+  Faults faults_;
+  core::SteadyTime now_{};
+  std::vector<std::unique_ptr<Host>> hosts_;
+  std::vector<std::unique_ptr<Sink>> sinks_;
+  std::vector<std::unique_ptr<Link>> links_;
+  std::map<std::string, std::string> why_map_;
+  std::string why_;
+  std::string trace_;
+  uint64_t faults_done_ = 0;
+  bool logs_lost_ = false;
+  bool healed_ = false;
+};
+
+}  // namespace weir::sim
