@@ -262,6 +262,7 @@ void read_keys(std::span<const NodeKey> keys, const TomlValue& table, Reporter& 
 void refuse_other_keys(const TomlValue& table, Reporter& reporter) {
   const std::vector<std::string> known = node_keys();
   for (const TomlValue& item : table.items) {
+    if (reporter.is_full()) return;
     if (std::find(known.begin(), known.end(), item.key) != known.end()) continue;
     const bool is_unsupported = std::find(kUnsupportedKeys.begin(), kUnsupportedKeys.end(),
                                           item.key) != kUnsupportedKeys.end();

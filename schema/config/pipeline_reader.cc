@@ -46,6 +46,7 @@ class PipelineReader {
  private:
   void refuse_other_keys(const TomlValue& root) {
     for (const TomlValue& item : root.items) {
+      if (reporter_.is_full()) return;
       const auto& known = top_keys();
       if (std::find(known.begin(), known.end(), item.key) != known.end()) continue;
       reporter_.at(item.key_at, "unknown key '" + item.key + "'",

@@ -27,6 +27,8 @@ class Reporter {
     return graph::offset_of(source_.text, position.line, position.column);
   }
   const graph::Source& source() const { return source_; }
+  // Nothing more is collected; loops over hostile input may stop.
+  bool is_full() const { return diagnostics_.size() >= kCollectedMax; }
   bool has_problems() const { return !diagnostics_.empty(); }
 
   graph::Diagnostics take() {
@@ -36,10 +38,10 @@ class Reporter {
 
  private:
   // Many more than are shown, so that what is shown is most likely the first in the text.
-  static constexpr size_t kCollectedMax = 20 * graph::kDiagnosticsMax;
+  static constexpr size_t kCollectedMax = 4 * graph::kDiagnosticsMax;
 
   void add(graph::Diagnostic diagnostic) {
-    if (diagnostics_.size() < kCollectedMax) diagnostics_.push_back(std::move(diagnostic));
+    if (!is_full()) diagnostics_.push_back(std::move(diagnostic));
   }
 
   graph::Source source_;
