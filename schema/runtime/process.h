@@ -65,9 +65,10 @@ bool is_own_child(pid_t pid);
 // Reaps those inherited children that are dead, and returns how many inherited ones still live.
 // Does not block and leaves own children alone.
 int reap_inherited();
-// Kills the trees of inherited children that `keep` does not spare, and returns how many
-// processes it found alive; does not wait and does not reap. An inherited guard is spared by its
-// name ("weir-guard"): it is about to kill its tree in the right order, and goes by itself.
+// Kills the trees of inherited children that `keep` does not spare; does not wait and does not
+// reap. Returns how many processes it sent a signal to, zombies included. An inherited guard is
+// spared by its name ("weir-guard"): it is about to kill its tree in the right order, and goes by
+// itself.
 int kill_inherited(const std::function<bool(pid_t)>& keep = nullptr);
 
 // An flock on a file that is made when it is not there. Held until the object goes, and by every

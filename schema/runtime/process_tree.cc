@@ -6,11 +6,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
+#include <set>
 #include <string>
 
 #include "schema/base/unique_fd.h"
@@ -81,7 +82,8 @@ std::vector<Member> members_of(const ChildFilter& filter) {
 }
 
 // Sends the signal if `member` still is the child of the parent below which it was found. Returns
-// whether it is alive and got it.
+// whether it was sent. Zombies get it too: a process is one in /proc as soon as its first thread
+// has ended, while others may go on for long.
 bool signal_member(const Member& member, int signal) {
   const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, member.pid, 0)));
   if (!pidfd.valid()) return false;
@@ -89,7 +91,6 @@ bool signal_member(const Member& member, int signal) {
   // it holds is dead, and the signal goes nowhere.
   const auto stat = process_stat(member.pid);
   if (!stat || stat->parent != member.parent) return false;
-  if (stat->state == 'Z' || stat->state == 'X') return false;
   return ::syscall(SYS_pidfd_send_signal, pidfd.get(), signal, nullptr, 0) == 0;
 }
 
@@ -134,18 +135,31 @@ int signal_trees(const ChildFilter& filter, int signal) {
 }
 
 int kill_trees(const ChildFilter& filter) {
-  std::vector<pid_t> stopped;
+  // Asked once for each child: what was stopped must be killed as well, and not be taken for
+  // somebody else's on a second look.
+  std::map<pid_t, bool> taken;
+  const ChildFilter once = [&](pid_t child) {
+    const auto known = taken.find(child);
+    if (known != taken.end()) return known->second;
+    return taken[child] = filter(child);
+  };
+  std::set<pid_t> stopped;
   for (int round = 0; round < kFreezeRounds; ++round) {
     bool found_new = false;
-    for (const Member& member : members_of(filter)) {
-      if (std::find(stopped.begin(), stopped.end(), member.pid) != stopped.end()) continue;
-      if (!signal_member(member, SIGSTOP)) continue;
-      stopped.push_back(member.pid);
+    for (const Member& member : members_of(once)) {
+      if (stopped.contains(member.pid) || !signal_member(member, SIGSTOP)) continue;
+      stopped.insert(member.pid);
       found_new = true;
     }
     if (!found_new) break;
   }
-  return signal_trees(filter, SIGKILL);
+  // Children first, because those of a dead parent are not where they were found any more.
+  std::vector<Member> members = members_of(once);
+  int count = 0;
+  for (auto at = members.rbegin(); at != members.rend(); ++at) {
+    count += signal_member(*at, SIGKILL) ? 1 : 0;
+  }
+  return count;
 }
 
 }  // namespace weir::runtime

@@ -18,7 +18,8 @@ struct ProcessStat {
   pid_t parent = 0;
   pid_t group = 0;
   pid_t session = 0;
-  char state = '?';  // As in proc(5): 'Z' is a zombie, 'T' is stopped.
+  // As in proc(5). A 'Z' may still have threads that run: only waitpid says that it is dead.
+  char state = '?';
 };
 
 // What /proc says of `pid`; nothing when it is gone.
@@ -30,16 +31,17 @@ std::vector<pid_t> children_of(pid_t pid);
 // Makes orphaned descendants become children of this process. False when the kernel refuses.
 bool become_subreaper();
 
-// Which of our own children to take, with all that descends from them. Asked anew in each pass,
-// because orphans arrive.
+// Which of our own children to take, with all that descends from them. Asked for each child that
+// turns up, because orphans arrive while others die.
 using ChildFilter = std::function<bool(pid_t child)>;
 
-// Sends `signal` once to each process of the trees, parents first. Returns how many got it.
+// Sends `signal` once to each process of the trees, parents first. Returns to how
+// many, zombies included.
 int signal_trees(const ChildFilter& filter, int signal);
 
 // Kills the trees: stops process by process until nothing new turns up (a limited number of
-// rounds), so that a fork bomb stands still, then sends SIGKILL to all. Returns how many live
-// processes it saw: 0 means that there is nothing left to kill. They are not reaped.
+// rounds), so that a fork bomb stands still, then sends SIGKILL to all. Returns to how many,
+// zombies included: only reaping tells whether something is left.
 int kill_trees(const ChildFilter& filter);
 
 }  // namespace weir::runtime

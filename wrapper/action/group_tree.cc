@@ -1,30 +1,43 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <csignal>
-#include <cstring>
-#include <string_view>
+#include <string>
+#include <vector>
 
 #include "schema/base/unique_fd.h"
 #include "schema/runtime/process_tree.h"
 #include "wrapper/action/run_tree.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 namespace weir::action {
 namespace {
 
-// Whether the environment with which `pid` was started has this run's marker.
-bool has_marker(pid_t pid, std::uint64_t run) {
-  const std::string wanted = std::string(1, '\0') + run_marker(run) + std::string(1, '\0');
-  const UniqueFd fd(
-      ::open(("/proc/" + std::to_string(pid) + "/environ").c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) return false;
-  std::string environment(1, '\0');  // So that the first entry has a zero before it as well.
-  char buffer[4096];
-  ssize_t got = 0;
-  while ((got = ::read(fd.get(), buffer, sizeof buffer)) > 0) {
-    environment.append(buffer, static_cast<std::size_t>(got));
+// A process that is in the middle of an exec has no environment for a moment.
+constexpr int kEnvironmentTries = 20;
+constexpr useconds_t kEnvironmentDelayUs = 200;
+
+// The environment with which `pid` was started, with a zero before and after each entry.
+std::string environment_of(pid_t pid) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/environ";
+  std::string environment(1, '\0');
+  for (int attempt = 0; attempt < kEnvironmentTries; ++attempt) {
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd.valid()) break;
+    char buffer[4096];
+    ssize_t got = 0;
+    while ((got = ::read(fd.get(), buffer, sizeof buffer)) > 0) {
+      environment.append(buffer, static_cast<std::size_t>(got));
+    }
+    const auto stat = runtime::process_stat(pid);
+    if (got < 0 || environment.size() > 1 || !stat || stat->state == 'Z') break;
+    ::usleep(kEnvironmentDelayUs);
   }
-  return environment.find(wanted) != std::string::npos;
+  return environment;
+}
+
+bool has_marker(const std::string& environment, std::uint64_t run) {
+  return environment.find('\0' + run_marker(run) + '\0') != std::string::npos;
 }
 
 enum class Owner { kThis, kOther, kUnknown };
@@ -37,9 +50,10 @@ Owner owner_of(pid_t child, const RunKey& key, std::span<const RunKey> open) {
   for (const RunKey& other : open) {
     if (child == other.main || stat->session == other.main) return Owner::kOther;
   }
-  if (has_marker(child, key.run)) return Owner::kThis;
+  const std::string environment = environment_of(child);
+  if (has_marker(environment, key.run)) return Owner::kThis;
   for (const RunKey& other : open) {
-    if (other.run != key.run && has_marker(child, other.run)) return Owner::kOther;
+    if (has_marker(environment, other.run)) return Owner::kOther;
   }
   return Owner::kUnknown;
 }
@@ -65,12 +79,9 @@ class GroupTree : public RunTree {
   }
 
   bool empty(const RunKey& key, std::span<const RunKey> open) override {
-    const runtime::ChildFilter takes = filter_for(key, open);
-    for (const pid_t child : runtime::children_of(::getpid())) {
-      const auto stat = runtime::process_stat(child);
-      if (stat && stat->state != 'Z' && stat->state != 'X' && takes(child)) return false;
-    }
-    return true;
+    // Zombies count, because they may have threads that run; what is dead is reaped first.
+    const std::vector<pid_t> children = runtime::children_of(::getpid());
+    return std::none_of(children.begin(), children.end(), filter_for(key, open));
   }
 
   void kill_all() override {

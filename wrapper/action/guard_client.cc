@@ -25,6 +25,7 @@ using std::chrono::milliseconds;
 // one that meets a process which the kernel does not let go.
 constexpr milliseconds kStopLimit{10'000};
 constexpr milliseconds kFinishDelayMax{50};
+constexpr int kRemovalsMax = 10;
 
 struct Pipe {
   UniqueFd read_end;
@@ -356,11 +357,15 @@ void GuardClient::finish_off() {
   (void)!::read(alarm_.get(), &expirations, sizeof expirations);
   const bool cgroup_empty = cgroup_.empty() || kill_cgroup(cgroup_);
   runtime::kill_inherited();
-  if (runtime::reap_inherited() > 0 || !cgroup_empty) {
+  const bool left = runtime::reap_inherited() > 0 || !cgroup_empty;
+  // A cgroup counts its dead a moment longer than waitpid does. One that cannot be removed is not
+  // worth waiting for, only processes are.
+  const bool unremoved =
+      !left && !cgroup_.empty() && !remove_cgroup(cgroup_) && ++removals_ < kRemovalsMax;
+  if (left || unremoved) {
     alarm_delay_ = std::clamp(alarm_delay_ * 2, milliseconds(1), kFinishDelayMax);
     return set_alarm(alarm_delay_);
   }
-  if (!cgroup_.empty()) remove_cgroup(cgroup_);
 
   std::vector<RunId> open(runs_.begin(), runs_.end());
   runs_.clear();

@@ -165,6 +165,7 @@ class GuardClient {
   UniqueFd alarm_;  // A timerfd; drives finish_off().
   std::chrono::milliseconds alarm_delay_{0};
   bool guard_reaped_ = false;
+  int removals_ = 0;  // Attempts to remove the lost guard's cgroup.
   std::string loss_reason_;
   std::string cgroup_;  // The guard's, if it has one; for when it is lost.
   PacketReader reader_;

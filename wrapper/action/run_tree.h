@@ -33,7 +33,7 @@ class RunTree {
   virtual void signal(const RunKey& key, std::span<const RunKey> open, int signal) = 0;
   // SIGKILL to each process of the run. Once may not be enough; repeat until it is empty.
   virtual void kill(const RunKey& key, std::span<const RunKey> open) = 0;
-  // Whether nothing of the run is left but perhaps zombies.
+  // Whether nothing of the run is left. What is dead was reaped before.
   virtual bool empty(const RunKey& key, std::span<const RunKey> open) = 0;
   // SIGKILL to everything that descends from this process.
   virtual void kill_all() = 0;
