@@ -1,0 +1,182 @@
+#include "test/e2e/control_cluster.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "schema/runtime/process_tree.h"
+
+namespace weir::e2e {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kAnswerLimit = std::chrono::milliseconds(500);
+constexpr int kPollMs = 5;
+
+}  // namespace
+
+Cluster::Cluster() : context_(1) {
+  runtime::become_subreaper();
+  std::string pattern = "/tmp/weir-e2e-XXXXXX";
+  folder_ = ::mkdtemp(pattern.data());
+  int ends[2];
+  EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  lifeline_read_.reset(ends[0]);
+  lifeline_write_.reset(ends[1]);
+}
+
+Cluster::~Cluster() {
+  close_lifeline();
+  for (auto& [name, child] : processes_) {
+    EXPECT_TRUE(runtime::reap_within(child, kLimit)) << name;
+  }
+  // Adopted wrappers are nobody's children but ours.
+  wait("no orphans", [] { return runtime::reap_inherited() == 0; });
+  runtime::kill_inherited();
+  if (!::testing::Test::HasFailure()) std::filesystem::remove_all(folder_);
+}
+
+void Cluster::start(const std::string& name, std::vector<std::string> argv) {
+  runtime::SpawnOptions options;
+  options.program = argv[0];
+  argv.insert(argv.end(), {"--lifeline-fd", "3"});
+  options.argv = std::move(argv);
+  options.fds = {{lifeline_read_.get(), 3}};
+  const std::string log = folder_ + "/" + name + ".log";
+  const UniqueFd output(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  options.fds.push_back({output.get(), 2});
+  auto child = runtime::spawn(options);
+  ASSERT_TRUE(child) << child.error().what;
+  processes_[name] = std::move(*child);
+}
+
+void Cluster::start_broker() {
+  start("broker", {WEIR_BROKER, "--listen", "ipc://" + folder_ + "/broker", "--data",
+                   folder_ + "/broker-data"});
+}
+
+void Cluster::start_agent(const std::string& name) {
+  start(name,
+        {WEIR_AGENT, "--name", name, "--broker", "ipc://" + folder_ + "/broker", "--data",
+         layout(name).data_dir, "--run-dir", layout(name).run_dir, "--wrapper", WEIR_FAKE_WRAPPER});
+}
+
+agent::Layout Cluster::layout(const std::string& agent) const {
+  return {folder_ + "/data-" + agent, folder_ + "/run-" + agent};
+}
+
+void Cluster::kill(const std::string& process) {
+  runtime::Child child = std::move(processes_.at(process));
+  processes_.erase(process);
+  EXPECT_TRUE(runtime::signal_pidfd(child.pidfd, SIGKILL));
+  EXPECT_TRUE(runtime::reap_within(child, kLimit));
+}
+
+void Cluster::terminate(const std::string& process) {
+  EXPECT_TRUE(runtime::signal_pidfd(processes_.at(process).pidfd, SIGTERM));
+}
+
+int Cluster::wait_for_exit(const std::string& process) {
+  runtime::Child child = std::move(processes_.at(process));
+  processes_.erase(process);
+  auto status = runtime::reap_within(child, std::chrono::milliseconds(30'000));
+  EXPECT_TRUE(status) << process << " does not end";
+  return status && WIFEXITED(*status) ? WEXITSTATUS(*status) : -1;
+}
+
+wire::Message Cluster::ask(const wire::Message& question) {
+  return ask_as("test-" + std::to_string(::getpid()) + "-" + std::to_string(++last_request_),
+                question);
+}
+
+wire::Message Cluster::ask_as(const std::string& request, const wire::Message& question) {
+  const auto bytes = wire::encode({request, question});
+  EXPECT_TRUE(bytes);
+  const auto deadline = Clock::now() + kLimit;
+  while (Clock::now() < deadline) {
+    if (!socket_) {
+      socket_.emplace(std::move(*runtime::ZmqSocket::dealer(context_, {})));
+      EXPECT_TRUE(socket_->connect("ipc://" + folder_ + "/broker"));
+    }
+    EXPECT_TRUE(socket_->send({*bytes}));
+    const auto answer_by = Clock::now() + kAnswerLimit;
+    std::vector<runtime::Message> parts;
+    while (Clock::now() < answer_by) {
+      zmq_pollitem_t item{socket_->get(), 0, ZMQ_POLLIN, 0};
+      zmq_poll(&item, 1, kPollMs);
+      auto got = socket_->receive(parts);
+      if (!got || !*got) continue;
+      auto envelope = wire::decode(parts.at(0).view());
+      EXPECT_TRUE(envelope);
+      if (envelope && envelope->request == request) return envelope->message;
+    }
+    socket_.reset();
+  }
+  ADD_FAILURE() << "no answer to " << wire::type_name(question);
+  return wire::Refusal{ErrorCode::kTimeout, "no answer"};
+}
+
+wire::PipelineStatus Cluster::status(const std::string& pipeline) {
+  const wire::Message answer = ask(wire::PipelineStatusRequest{pipeline});
+  if (const auto* status = std::get_if<wire::PipelineStatus>(&answer)) return *status;
+  return {};
+}
+
+bool Cluster::wait(const std::string& what, const std::function<bool()>& condition) {
+  const auto deadline = Clock::now() + kLimit;
+  while (!condition()) {
+    if (Clock::now() >= deadline) {
+      ADD_FAILURE() << "waited in vain for: " << what << "; see " << folder_;
+      return false;
+    }
+    ::poll(nullptr, 0, kPollMs);
+  }
+  return true;
+}
+
+bool Cluster::wait_for_state(wire::PipelineState state) {
+  wire::PipelineStatus last;
+  const bool came = wait("state " + std::string(wire::to_string(state)), [&] {
+    last = status();
+    return last.state == state;
+  });
+  if (!came) ADD_FAILURE() << "it is " << wire::to_string(last.state) << ": " << last.reason;
+  return came;
+}
+
+graph::PipelineSpec Cluster::chain(const std::vector<std::pair<std::string, std::string>>& nodes) {
+  graph::PipelineSpec spec;
+  spec.name = "p";
+  for (const auto& [name, command] : nodes) {
+    graph::NodeSpec node;
+    node.name = name;
+    node.run = command;
+    spec.nodes.push_back(node);
+    const auto index = static_cast<uint32_t>(spec.nodes.size() - 1);
+    if (index > 0) spec.edges.push_back({index - 1, index});
+  }
+  return spec;
+}
+
+void Cluster::put_and_run(const std::vector<std::pair<std::string, std::string>>& nodes) {
+  EXPECT_TRUE(std::holds_alternative<wire::Ok>(ask(wire::PipelinePut{chain(nodes)})));
+  const wire::ReaderOrder weirctl{"weirctl.0", "ipc://" + folder_ + "/weirctl"};
+  EXPECT_TRUE(std::holds_alternative<wire::Ok>(ask(wire::PipelineRun{"p", weirctl, {}})));
+}
+
+std::vector<std::string> Cluster::lines(const std::string& agent, const std::string& node,
+                                        const std::string& file) const {
+  std::ifstream stream(layout(agent).log_dir({"p", node, 0}) + "/" + file);
+  std::vector<std::string> all;
+  for (std::string line; std::getline(stream, line);) all.push_back(line);
+  return all;
+}
+
+}  // namespace weir::e2e

@@ -1,0 +1,71 @@
+// A cluster of real processes for tests: broker and agents, with the fake wrapper. The test plays
+// weirctl: it holds the lifeline, restarts what was killed, and asks the broker.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <csignal>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/core/layout.h"
+#include "schema/runtime/process.h"
+#include "schema/runtime/zmq_socket.h"
+#include "schema/wire/control.h"
+
+namespace weir::e2e {
+
+inline constexpr std::chrono::milliseconds kLimit{20'000};
+
+class Cluster {
+ public:
+  Cluster();
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+  ~Cluster();
+
+  void start_broker();
+  void start_agent(const std::string& name);
+  // kill -9, and reaps. By the names "broker" and the agents'.
+  void kill(const std::string& process);
+  void terminate(const std::string& process);
+  // Asks nicely and waits; the exit status.
+  int wait_for_exit(const std::string& process);
+  void close_lifeline() { lifeline_write_.reset(); }
+
+  // Sends, and sends again with the same id, until there is an answer.
+  wire::Message ask(const wire::Message& question);
+  wire::Message ask_as(const std::string& request, const wire::Message& question);
+  wire::PipelineStatus status(const std::string& pipeline = "p");
+  // Waits for the condition; a failure of the test if it does not come in time.
+  bool wait(const std::string& what, const std::function<bool()>& condition);
+  bool wait_for_state(wire::PipelineState state);
+
+  // A pipeline "p" whose nodes have these commands, each feeding the next.
+  void put_and_run(const std::vector<std::pair<std::string, std::string>>& nodes);
+  static graph::PipelineSpec chain(const std::vector<std::pair<std::string, std::string>>& nodes);
+
+  agent::Layout layout(const std::string& agent) const;
+  // Lines of a file that the fake wrapper left.
+  std::vector<std::string> lines(const std::string& agent, const std::string& node,
+                                 const std::string& file) const;
+  const std::string& folder() const { return folder_; }
+
+ private:
+  void start(const std::string& name, std::vector<std::string> argv);
+
+  std::string folder_;
+  UniqueFd lifeline_read_;
+  UniqueFd lifeline_write_;
+  std::map<std::string, runtime::Child> processes_;
+  runtime::ZmqContext context_;
+  std::optional<runtime::ZmqSocket> socket_;
+  int last_request_ = 0;
+};
+
+}  // namespace weir::e2e

@@ -1,0 +1,367 @@
+// Broker and agents as real processes, killed with kill -9 in turn and together: everything comes
+// back, nothing is started twice, and nothing stays behind.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "test/e2e/control_cluster.h"
+
+namespace weir::e2e {
+namespace {
+
+using wire::InstanceState;
+using wire::PipelineState;
+
+const std::vector<std::pair<std::string, std::string>> kThree{
+    {"src", "seq 1 10"}, {"mid", "cat"}, {"out", "wc -l"}};
+
+std::map<std::string, int64_t> pids(const wire::PipelineStatus& status) {
+  std::map<std::string, int64_t> all;
+  for (const auto& node : status.nodes) all[node.name] = node.instances.at(0).status.pid;
+  return all;
+}
+
+class Control : public ::testing::Test {
+ protected:
+  void start_one(const std::vector<std::pair<std::string, std::string>>& nodes = kThree) {
+    cluster_.start_broker();
+    cluster_.start_agent("alpha");
+    cluster_.put_and_run(nodes);
+  }
+
+  // All run, and each wrapper is the last that was started.
+  bool wait_until_whole() {
+    return cluster_.wait("the pipeline is whole", [&] {
+      const auto status = cluster_.status();
+      if (status.state != PipelineState::kRunning || status.nodes.size() != 3) return false;
+      return std::all_of(status.nodes.begin(), status.nodes.end(), [&](const auto& node) {
+        const auto& instance = node.instances.at(0);
+        const auto starts = cluster_.lines(instance.agent, node.name, "starts");
+        return !starts.empty() && std::to_string(instance.status.pid) == starts.back() &&
+               ::kill(static_cast<pid_t>(instance.status.pid), 0) == 0;
+      });
+    });
+  }
+
+  void expect_no_conflicts() {
+    for (const auto& [node, command] : kThree) {
+      EXPECT_TRUE(cluster_.lines("alpha", node, "conflicts").empty()) << node;
+    }
+  }
+
+  Cluster cluster_;
+};
+
+TEST_F(Control, StartsFromSinksToSources) {
+  start_one();
+  ASSERT_TRUE(wait_until_whole());
+  const agent::Layout layout = cluster_.layout("alpha");
+  const std::string mid = "mid.0 ipc://" + layout.wrapper_socket({"p", "mid", 0});
+  const std::string out = "out.0 ipc://" + layout.wrapper_socket({"p", "out", 0});
+  EXPECT_EQ(cluster_.lines("alpha", "src", "readers"), std::vector<std::string>{mid});
+  EXPECT_EQ(cluster_.lines("alpha", "mid", "readers"), std::vector<std::string>{out});
+  EXPECT_EQ(cluster_.lines("alpha", "out", "readers"),
+            std::vector<std::string>{"weirctl.0 ipc://" + cluster_.folder() + "/weirctl"});
+  const auto status = cluster_.status();
+  EXPECT_EQ(status.nodes.at(0).instances.at(0).status.endpoint, "");  // A source reads nothing.
+  EXPECT_TRUE(status.nodes.at(2).sink);
+  const auto pid = pids(status);
+  EXPECT_LT(pid.at("out"), pid.at("mid"));
+  EXPECT_LT(pid.at("mid"), pid.at("src"));
+}
+
+TEST_F(Control, KilledBrokerForgetsNothingAndDisturbsNobody) {
+  start_one();
+  ASSERT_TRUE(wait_until_whole());
+  const auto before = pids(cluster_.status());
+  for (int round = 0; round < 3; ++round) {
+    cluster_.kill("broker");
+    cluster_.start_broker();
+    ASSERT_TRUE(wait_until_whole());
+  }
+  EXPECT_EQ(pids(cluster_.status()), before);
+  EXPECT_EQ(cluster_.status().nodes.at(0).instances.at(0).status.term, 1u);
+}
+
+TEST_F(Control, KilledAgentAdoptsItsWrappers) {
+  start_one();
+  ASSERT_TRUE(wait_until_whole());
+  const auto before = pids(cluster_.status());
+  for (int round = 0; round < 3; ++round) {
+    cluster_.kill("alpha");
+    cluster_.start_agent("alpha");
+    ASSERT_TRUE(wait_until_whole());
+  }
+  EXPECT_EQ(pids(cluster_.status()), before);
+  for (const auto& [node, pid] : before) {
+    EXPECT_EQ(cluster_.lines("alpha", node, "starts").size(), 1u) << node;
+  }
+  expect_no_conflicts();
+}
+
+TEST_F(Control, KilledWrapperIsStartedAgainAndNoOther) {
+  start_one();
+  ASSERT_TRUE(wait_until_whole());
+  const auto before = pids(cluster_.status());
+  ::kill(static_cast<pid_t>(before.at("mid")), SIGKILL);
+  ASSERT_TRUE(cluster_.wait("a second start",
+                            [&] { return cluster_.lines("alpha", "mid", "starts").size() == 2; }));
+  ASSERT_TRUE(wait_until_whole());
+  const auto status = cluster_.status();
+  EXPECT_EQ(pids(status).at("src"), before.at("src"));
+  EXPECT_EQ(pids(status).at("out"), before.at("out"));
+  EXPECT_EQ(status.nodes.at(1).instances.at(0).status.restarts, 1u);
+  EXPECT_EQ(status.nodes.at(1).instances.at(0).status.term, 1u);
+}
+
+// An adopted wrapper is not the agent's child; its end is noticed all the same.
+TEST_F(Control, KilledAdoptedWrapperIsStartedAgain) {
+  start_one();
+  ASSERT_TRUE(wait_until_whole());
+  cluster_.kill("alpha");
+  cluster_.start_agent("alpha");
+  ASSERT_TRUE(wait_until_whole());
+  ::kill(static_cast<pid_t>(pids(cluster_.status()).at("src")), SIGKILL);
+  ASSERT_TRUE(cluster_.wait("a second start",
+                            [&] { return cluster_.lines("alpha", "src", "starts").size() == 2; }));
+  ASSERT_TRUE(wait_until_whole());
+}
+
+TEST_F(Control, AnyMixtureOfKillsComesBack) {
+  start_one();
+  ASSERT_TRUE(wait_until_whole());
+  std::map<std::string, size_t> starts{{"src", 1}, {"mid", 1}, {"out", 1}};
+  // Bits: broker, agent, src, mid, out.
+  for (const unsigned which : {0b00011u, 0b00110u, 0b11101u, 0b11110u, 0b01010u, 0b11111u}) {
+    const auto before = pids(cluster_.status());
+    if ((which & 1) != 0) cluster_.kill("broker");
+    if ((which & 2) != 0) cluster_.kill("alpha");
+    for (unsigned node = 0; node < 3; ++node) {
+      if ((which >> (2 + node) & 1) == 0) continue;
+      const std::string& name = kThree[node].first;
+      ::kill(static_cast<pid_t>(before.at(name)), SIGKILL);
+      ++starts[name];
+    }
+    if ((which & 1) != 0) cluster_.start_broker();
+    if ((which & 2) != 0) cluster_.start_agent("alpha");
+    for (const auto& [name, count] : starts) {
+      ASSERT_TRUE(
+          cluster_.wait(name + " is started as often as it was killed",
+                        [&] { return cluster_.lines("alpha", name, "starts").size() >= count; }))
+          << "kills " << which;
+    }
+    ASSERT_TRUE(wait_until_whole()) << "kills " << which;
+    for (const auto& [name, count] : starts) {
+      EXPECT_EQ(cluster_.lines("alpha", name, "starts").size(), count) << name << " " << which;
+    }
+  }
+  expect_no_conflicts();
+}
+
+TEST_F(Control, ThePipelineIsWholeWhileTheBrokerIsAway) {
+  start_one();
+  ASSERT_TRUE(wait_until_whole());
+  const auto before = pids(cluster_.status());
+  cluster_.kill("broker");
+  cluster_.kill("alpha");
+  ::kill(static_cast<pid_t>(before.at("mid")), SIGKILL);
+  cluster_.start_agent("alpha");
+  ASSERT_TRUE(cluster_.wait("a second start without the broker",
+                            [&] { return cluster_.lines("alpha", "mid", "starts").size() == 2; }));
+  cluster_.start_broker();
+  ASSERT_TRUE(wait_until_whole());
+}
+
+TEST_F(Control, NothingIsLeftWhenTheLifelineCloses) {
+  start_one({{"src", "child"}, {"mid", "cat"}, {"out", "wc -l"}});
+  ASSERT_TRUE(wait_until_whole());
+  // One of each kind: adopted, and started by the agent that runs now.
+  cluster_.kill("alpha");
+  cluster_.start_agent("alpha");
+  ASSERT_TRUE(wait_until_whole());
+  ::kill(static_cast<pid_t>(pids(cluster_.status()).at("mid")), SIGKILL);
+  ASSERT_TRUE(cluster_.wait("a second start",
+                            [&] { return cluster_.lines("alpha", "mid", "starts").size() == 2; }));
+  ASSERT_TRUE(wait_until_whole());
+  const auto last = pids(cluster_.status());
+  cluster_.close_lifeline();
+  EXPECT_EQ(cluster_.wait_for_exit("broker"), 0);
+  EXPECT_EQ(cluster_.wait_for_exit("alpha"), 0);
+  EXPECT_FALSE(std::filesystem::exists(cluster_.layout("alpha").run_dir));
+  EXPECT_TRUE(cluster_.wait("no process is left", [&] {
+    // The adopted ones, and the child of one of them, are this test's to reap.
+    runtime::kill_inherited();
+    return runtime::reap_inherited() == 0 &&
+           std::all_of(last.begin(), last.end(), [](const auto& entry) {
+             return ::kill(static_cast<pid_t>(entry.second), 0) != 0;
+           });
+  }));
+}
+
+TEST_F(Control, AProgramThatOutlivesItsWrapperIsKilled) {
+  start_one({{"src", "child"}, {"mid", "cat"}, {"out", "wc -l"}});
+  ASSERT_TRUE(wait_until_whole());
+  ASSERT_TRUE(
+      cluster_.wait("a child", [&] { return !cluster_.lines("alpha", "src", "child").empty(); }));
+  const pid_t child = std::stoi(cluster_.lines("alpha", "src", "child").at(0));
+  ASSERT_EQ(::kill(child, 0), 0);
+  ::kill(static_cast<pid_t>(pids(cluster_.status()).at("src")), SIGKILL);
+  EXPECT_TRUE(cluster_.wait("the child is dead and reaped", [&] { return ::kill(child, 0) != 0; }));
+}
+
+TEST_F(Control, StopsAndRunsAgainUnderTheSameTerm) {
+  start_one();
+  ASSERT_TRUE(wait_until_whole());
+  EXPECT_TRUE(std::holds_alternative<wire::Ok>(cluster_.ask(wire::PipelineStop{"p"})));
+  ASSERT_TRUE(cluster_.wait_for_state(PipelineState::kStopped));
+  for (const auto& [node, command] : kThree) {
+    EXPECT_FALSE(std::filesystem::exists(cluster_.layout("alpha").order_file({"p", node, 0})));
+    EXPECT_EQ(cluster_.lines("alpha", node, "stops").size(), 1u);
+  }
+  cluster_.put_and_run(kThree);
+  ASSERT_TRUE(wait_until_whole());
+  EXPECT_EQ(cluster_.status().nodes.at(0).instances.at(0).status.term, 1u);
+  EXPECT_TRUE(std::holds_alternative<wire::Refusal>(
+      cluster_.ask(wire::PipelinePut{Cluster::chain({{"other", "cat"}})})));
+}
+
+TEST_F(Control, AStopSurvivesKills) {
+  start_one({{"src", "deaf"}, {"mid", "cat"}, {"out", "wc -l"}});
+  ASSERT_TRUE(wait_until_whole());
+  EXPECT_TRUE(std::holds_alternative<wire::Ok>(cluster_.ask(wire::PipelineStop{"p"})));
+  ASSERT_TRUE(cluster_.wait_for_state(PipelineState::kStopping));
+  cluster_.kill("broker");
+  cluster_.kill("alpha");
+  cluster_.start_agent("alpha");
+  cluster_.start_broker();
+  ASSERT_TRUE(cluster_.wait_for_state(PipelineState::kStopping));
+  // The source ignores it; nobody behind it is stopped before it is killed for that.
+  EXPECT_TRUE(cluster_.lines("alpha", "mid", "stops").empty());
+  ASSERT_TRUE(cluster_.wait_for_state(PipelineState::kStopped));
+}
+
+TEST_F(Control, CompletedStaysCompletedOverABrokersDeath) {
+  start_one({{"src", "end"}, {"mid", "end"}, {"out", "end"}});
+  ASSERT_TRUE(cluster_.wait_for_state(PipelineState::kCompleted));
+  cluster_.kill("broker");
+  cluster_.start_broker();
+  ASSERT_TRUE(cluster_.wait_for_state(PipelineState::kCompleted));
+}
+
+TEST_F(Control, FailuresAreTold) {
+  start_one({{"src", "seq"}, {"mid", "fail"}, {"out", "wc -l"}});
+  ASSERT_TRUE(cluster_.wait_for_state(PipelineState::kFailed));
+  EXPECT_EQ(cluster_.status().reason, "mid: cannot do that");
+}
+
+TEST_F(Control, ABadOrderIsNotTriedAgain) {
+  start_one({{"out", "exit 64"}});
+  ASSERT_TRUE(cluster_.wait_for_state(PipelineState::kFailed));
+  EXPECT_EQ(cluster_.status().reason, "out: the order is bad: told to end with 64");
+  EXPECT_EQ(cluster_.lines("alpha", "out", "starts").size(), 1u);
+}
+
+TEST_F(Control, AWrapperThatEndsAgainAndAgainIsPaced) {
+  start_one({{"out", "exit 75"}});
+  ASSERT_TRUE(cluster_.wait("three restarts", [&] {
+    const auto status = cluster_.status();
+    return !status.nodes.empty() && status.nodes[0].instances.at(0).status.restarts >= 3;
+  }));
+  EXPECT_EQ(cluster_.status().state, PipelineState::kStarting);
+}
+
+TEST_F(Control, TermStopsWrappersAndTheNextAgentGoesOn) {
+  start_one();
+  ASSERT_TRUE(wait_until_whole());
+  cluster_.terminate("alpha");
+  EXPECT_EQ(cluster_.wait_for_exit("alpha"), 0);
+  EXPECT_FALSE(std::filesystem::exists(cluster_.layout("alpha").run_dir));
+  for (const auto& [node, command] : kThree) {
+    EXPECT_EQ(cluster_.lines("alpha", node, "stops").size(), 1u);
+  }
+  cluster_.start_agent("alpha");
+  ASSERT_TRUE(wait_until_whole());
+}
+
+TEST_F(Control, NodesGoToTheirHosts) {
+  cluster_.start_broker();
+  auto spec = Cluster::chain(kThree);
+  spec.nodes[0].hosts = {"beta"};
+  spec.nodes[1].hosts = {"gamma", "alpha"};
+  spec.nodes[2].hosts = {"alpha"};
+  EXPECT_TRUE(std::holds_alternative<wire::Ok>(cluster_.ask(wire::PipelinePut{spec})));
+  EXPECT_TRUE(std::holds_alternative<wire::Ok>(cluster_.ask(wire::PipelineRun{"p", {}, {}})));
+  cluster_.start_agent("alpha");
+  ASSERT_TRUE(cluster_.wait("it waits for beta", [&] {
+    const auto status = cluster_.status();
+    return status.state == PipelineState::kStarting && status.reason == "src: waits for agent beta";
+  }));
+  cluster_.start_agent("beta");
+  ASSERT_TRUE(wait_until_whole());
+  const auto status = cluster_.status();
+  EXPECT_EQ(status.nodes.at(0).instances.at(0).agent, "beta");
+  EXPECT_EQ(status.nodes.at(1).instances.at(0).agent, "alpha");
+  EXPECT_EQ(status.nodes.at(2).instances.at(0).agent, "alpha");
+}
+
+TEST_F(Control, ARepeatedRequestIsDoneOnce) {
+  start_one();
+  ASSERT_TRUE(wait_until_whole());
+  EXPECT_TRUE(std::holds_alternative<wire::Ok>(cluster_.ask_as("stop-1", wire::PipelineStop{"p"})));
+  ASSERT_TRUE(cluster_.wait_for_state(PipelineState::kStopped));
+  cluster_.put_and_run(kThree);
+  cluster_.kill("broker");
+  cluster_.start_broker();
+  // The answer comes from the store; the pipeline is not stopped again.
+  EXPECT_TRUE(std::holds_alternative<wire::Ok>(cluster_.ask_as("stop-1", wire::PipelineStop{"p"})));
+  ASSERT_TRUE(wait_until_whole());
+}
+
+TEST_F(Control, ABrokerThatLostItsMemoryTakesAHigherTerm) {
+  start_one();
+  ASSERT_TRUE(wait_until_whole());
+  cluster_.kill("broker");
+  std::filesystem::remove_all(cluster_.folder() + "/broker-data");
+  cluster_.start_broker();
+  ASSERT_TRUE(cluster_.wait("the agent is heard", [&] {
+    const auto answer = cluster_.ask(wire::BrokerStatusRequest{});
+    const auto* status = std::get_if<wire::BrokerStatus>(&answer);
+    return status != nullptr && status->agents.size() == 1 && status->agents[0].instances == 3;
+  }));
+  cluster_.put_and_run(kThree);
+  ASSERT_TRUE(wait_until_whole());
+  for (const auto& node : cluster_.status().nodes) {
+    EXPECT_EQ(node.instances.at(0).status.term, 2u) << node.name;
+  }
+  expect_no_conflicts();
+}
+
+TEST_F(Control, TooLongARunFolderIsSaidAtOnce) {
+  runtime::SpawnOptions options;
+  options.program = WEIR_AGENT;
+  const std::string log = cluster_.folder() + "/long.log";
+  options.argv = {WEIR_AGENT,
+                  "--name",
+                  "alpha",
+                  "--data",
+                  cluster_.folder() + "/x",
+                  "--run-dir",
+                  cluster_.folder() + "/" + std::string(100, 'r')};
+  const UniqueFd output(::open(log.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  options.fds = {{output.get(), 2}};
+  auto child = runtime::spawn(options);
+  ASSERT_TRUE(child);
+  auto status = runtime::reap_within(*child, kLimit);
+  ASSERT_TRUE(status);
+  EXPECT_EQ(runtime::describe_wait_status(*status), "exit status 1");
+  std::ifstream file(log);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_NE(text.find("--run-dir"), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace weir::e2e
