@@ -1,0 +1,574 @@
+#include "broker/core/broker.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+
+#include "broker/core/plan.h"
+#include "broker/store/store.h"
+
+namespace weir::broker {
+namespace {
+
+using std::chrono::milliseconds;
+using wire::InstanceState;
+using wire::PipelineState;
+
+graph::NodeSpec node(const std::string& name, std::vector<std::string> hosts = {}) {
+  graph::NodeSpec spec;
+  spec.name = name;
+  spec.run = "cat";
+  spec.hosts = std::move(hosts);
+  return spec;
+}
+
+graph::PipelineSpec chain(std::vector<graph::NodeSpec> nodes) {
+  graph::PipelineSpec spec;
+  spec.name = "p";
+  spec.nodes = std::move(nodes);
+  for (uint32_t i = 1; i < spec.nodes.size(); ++i) spec.edges.push_back({i - 1, i});
+  return spec;
+}
+
+// An agent that obeys at once; what it runs can be changed by hand.
+struct FakeAgent {
+  std::map<wire::InstanceKey, wire::InstanceStatus> runs;
+  uint64_t version = 0;
+  int orders_seen = 0;
+  std::vector<wire::StartOrder> last_start;
+  std::vector<wire::InstanceKey> last_stop;
+};
+
+// A broker with a store, and agents that are answered through it. A crash may come anywhere: the
+// broker is made anew from the store.
+class World {
+ public:
+  World() { restart_broker(); }
+
+  void restart_broker() {
+    auto records = store_->load();
+    ASSERT_TRUE(records);
+    std::vector<StoreWrite> writes;
+    auto core = BrokerCore::recover(*records, writes);
+    ASSERT_TRUE(core) << core.error().what;
+    ASSERT_TRUE(store_->write(writes));
+    core_.emplace(std::move(*core));
+    peers_.clear();
+  }
+
+  void lose_memory() {
+    store_ = make_memory_store();
+    restart_broker();
+  }
+
+  // Registers, or reports; and obeys. Twice, so that what follows from it is ordered too.
+  void hear(const std::string& name) {
+    FakeAgent& agent = agents[name];
+    std::vector<wire::InstanceStatus> statuses;
+    for (const auto& [key, status] : agent.runs) statuses.push_back(status);
+    if (!peers_.contains(name)) {
+      peers_[name] = "peer-" + name + std::to_string(++connections_);
+      by_peer_[peers_[name]] = name;
+      tell(peers_[name], wire::AgentRegister{name, "", statuses});
+    } else {
+      tell(peers_[name], wire::AgentReport{name, agent.version, statuses});
+    }
+  }
+  void settle() {
+    for (int i = 0; i < 20; ++i) {
+      for (auto& [name, agent] : agents) hear(name);
+    }
+  }
+
+  wire::Message ask(const wire::Message& question, const std::string& request = "") {
+    answer_.reset();
+    do_all(core_->receive("ctl", {request, question}, now));
+    EXPECT_TRUE(answer_.has_value());
+    return answer_ ? *answer_ : wire::Message(wire::Refusal{});
+  }
+  bool ok(const wire::Message& question, const std::string& request = "") {
+    return std::holds_alternative<wire::Ok>(ask(question, request));
+  }
+  ErrorCode refused(const wire::Message& question, const std::string& request = "") {
+    const auto answer = ask(question, request);
+    const auto* refusal = std::get_if<wire::Refusal>(&answer);
+    EXPECT_NE(refusal, nullptr);
+    return refusal != nullptr ? refusal->code : ErrorCode::kIo;
+  }
+  wire::PipelineStatus status() {
+    return std::get<wire::PipelineStatus>(ask(wire::PipelineStatusRequest{"p"}));
+  }
+  PipelineState state() { return status().state; }
+  void tick(milliseconds later) {
+    now += later;
+    do_all(core_->tick(now));
+  }
+  void run(graph::PipelineSpec spec) {
+    EXPECT_TRUE(ok(wire::PipelinePut{std::move(spec)}));
+    EXPECT_TRUE(ok(wire::PipelineRun{"p", wire::ReaderOrder{"weirctl.0", "ipc://w"}, {}}));
+  }
+
+  const State& core_state() const { return core_->state(); }
+  wire::InstanceStatus& instance(const std::string& agent, const std::string& name) {
+    return agents.at(agent).runs.at({"p", name, 0});
+  }
+
+  std::map<std::string, FakeAgent> agents;
+  std::vector<std::string> started;  // Names, in the order in which they were started.
+  std::vector<std::string> stopped;
+  SteadyTime now{std::chrono::hours(1)};
+
+ private:
+  void tell(const std::string& peer, wire::Message message) {
+    do_all(core_->receive(peer, {"", std::move(message)}, now));
+  }
+
+  void do_all(const Effects& effects) {
+    if (!effects.writes.empty()) EXPECT_TRUE(store_->write(effects.writes));
+    for (const Outgoing& one : effects.sends) {
+      if (one.peer == "ctl") {
+        answer_ = one.envelope.message;
+      } else if (const auto name = by_peer_.find(one.peer); name != by_peer_.end()) {
+        if (const auto* orders = std::get_if<wire::AgentOrders>(&one.envelope.message)) {
+          obey(agents[name->second], *orders);
+        } else if (std::holds_alternative<wire::Refusal>(one.envelope.message)) {
+          peers_.erase(name->second);
+        }
+      }
+    }
+  }
+
+  void obey(FakeAgent& agent, const wire::AgentOrders& orders) {
+    EXPECT_NE(orders.version, 0u);
+    ++agent.orders_seen;
+    agent.version = orders.version;
+    agent.last_start = orders.start;
+    agent.last_stop = orders.stop;
+    for (const wire::StartOrder& order : orders.start) {
+      // The term was on disk before the order left.
+      const Placement* placed = core_->state().placement(wire::key_of(order));
+      ASSERT_NE(placed, nullptr);
+      ASSERT_EQ(placed->term, order.term);
+      wire::InstanceStatus& status = agent.runs[wire::key_of(order)];
+      if (status.term == order.term) continue;
+      started.push_back(order.node.name);
+      status = {};
+      status.pipeline = order.pipeline;
+      status.node = order.node.name;
+      status.term = order.term;
+      status.state = InstanceState::kRunning;
+      status.pid = 100;
+      if (!order.writers.empty()) status.endpoint = "ipc://" + order.node.name;
+    }
+    for (const wire::InstanceKey& key : orders.stop) {
+      if (agent.runs.erase(key) > 0) stopped.push_back(key.node);
+    }
+  }
+
+  std::unique_ptr<Store> store_ = make_memory_store();
+  std::optional<BrokerCore> core_;
+  std::map<std::string, std::string> peers_;
+  std::map<std::string, std::string> by_peer_;
+  int connections_ = 0;
+  std::optional<wire::Message> answer_;
+};
+
+TEST(Broker, StartsFromSinksToSourcesAndStopsTheOtherWay) {
+  World world;
+  world.hear("alpha");
+  world.run(chain({node("a"), node("b"), node("c")}));
+  EXPECT_EQ(world.state(), PipelineState::kStarting);
+  world.settle();
+  EXPECT_EQ(world.started, (std::vector<std::string>{"c", "b", "a"}));
+  EXPECT_EQ(world.state(), PipelineState::kRunning);
+  EXPECT_TRUE(world.ok(wire::PipelineStop{"p"}));
+  EXPECT_EQ(world.state(), PipelineState::kStopping);
+  world.settle();
+  EXPECT_EQ(world.stopped, (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(world.state(), PipelineState::kStopped);
+}
+
+TEST(Broker, AnOrderHasNeighboursAndOptions) {
+  World world;
+  world.hear("alpha");
+  graph::PipelineSpec spec = chain({node("in"), node("b"), node("c")});
+  spec.nodes[0] = graph::NodeSpec{};
+  spec.nodes[0].name = "-";
+  spec.nodes[0].caller_stdin = true;
+  EXPECT_TRUE(world.ok(wire::PipelinePut{spec}));
+  EXPECT_TRUE(world.ok(
+      wire::PipelineRun{"p", wire::ReaderOrder{"weirctl.0", "ipc://w"}, {true, 1 << 20, "/home"}}));
+  world.settle();
+  const auto& orders = world.agents["alpha"].last_start;
+  ASSERT_EQ(orders.size(), 3u);
+  EXPECT_EQ(orders[0].node, spec.nodes[0]);
+  EXPECT_EQ(orders[0].writers, std::vector<std::string>{"weirctl.0"});
+  EXPECT_EQ(orders[0].readers, (std::vector<wire::ReaderOrder>{{"b.0", "ipc://b"}}));
+  EXPECT_EQ(orders[1].writers, std::vector<std::string>{"-.0"});
+  EXPECT_FALSE(orders[1].sink);
+  EXPECT_TRUE(orders[2].sink);
+  EXPECT_EQ(orders[2].readers, (std::vector<wire::ReaderOrder>{{"weirctl.0", "ipc://w"}}));
+  for (const auto& order : orders) {
+    EXPECT_EQ(order.term, 1u);
+    EXPECT_TRUE(order.trim_at_taken);
+    EXPECT_EQ(order.log_limit_bytes, 1u << 20);
+    EXPECT_EQ(order.working_dir, "/home");
+  }
+}
+
+TEST(Broker, ANewEndpointReachesTheWriter) {
+  World world;
+  world.hear("alpha");
+  world.run(chain({node("a"), node("b")}));
+  world.settle();
+  world.instance("alpha", "b").endpoint = "ipc://moved";
+  world.settle();
+  EXPECT_EQ(world.agents["alpha"].last_start.at(0).readers.at(0).endpoint, "ipc://moved");
+  // So does a new weirctl's, by running what runs.
+  EXPECT_TRUE(world.ok(wire::PipelineRun{"p", wire::ReaderOrder{"weirctl.0", "ipc://w2"}, {}}));
+  EXPECT_EQ(world.agents["alpha"].last_start.at(1).readers.at(0).endpoint, "ipc://w2");
+  EXPECT_EQ(world.started.size(), 2u);
+}
+
+TEST(Broker, OrdersAreSentOnlyWhenTheyChangeOrWereNotObeyed) {
+  World world;
+  world.hear("alpha");
+  world.run(chain({node("a")}));
+  world.settle();
+  const int before = world.agents["alpha"].orders_seen;
+  world.settle();
+  EXPECT_EQ(world.agents["alpha"].orders_seen, before);
+  world.agents["alpha"].version = 12345;  // As if the last ones were lost.
+  world.hear("alpha");
+  EXPECT_EQ(world.agents["alpha"].orders_seen, before + 1);
+}
+
+struct PlacementCase {
+  const char* what;
+  std::vector<std::string> hosts;
+  std::vector<std::string> agents;
+  std::string expected;  // Empty: waits.
+};
+
+TEST(Broker, PlacesNodes) {
+  const std::vector<PlacementCase> cases{
+      {"any agent", {}, {"alpha"}, "alpha"},
+      {"the first by name", {}, {"beta", "alpha"}, "alpha"},
+      {"nobody is there", {}, {}, ""},
+      {"first host", {"beta", "alpha"}, {"alpha", "beta"}, "beta"},
+      {"second host", {"beta", "alpha"}, {"alpha", "gamma"}, "alpha"},
+      {"no host is there", {"beta"}, {"alpha"}, ""},
+  };
+  for (const PlacementCase& one : cases) {
+    World world;
+    for (const std::string& agent : one.agents) world.hear(agent);
+    world.run(chain({node("a", one.hosts)}));
+    world.settle();
+    const auto status = world.status();
+    EXPECT_EQ(status.nodes.at(0).instances.at(0).agent, one.expected) << one.what;
+    if (!one.expected.empty()) continue;
+    EXPECT_EQ(status.state, PipelineState::kStarting) << one.what;
+    EXPECT_NE(status.reason.find("waits for"), std::string::npos) << status.reason;
+  }
+}
+
+TEST(Broker, SpreadsNodesOverAgents) {
+  World world;
+  for (const char* name : {"alpha", "beta", "gamma"}) world.hear(name);
+  world.run(chain({node("a"), node("b"), node("c"), node("d"), node("e"), node("f")}));
+  world.settle();
+  for (const auto& [name, agent] : world.agents) EXPECT_EQ(agent.runs.size(), 2u) << name;
+}
+
+TEST(Broker, PlacementsStay) {
+  World world;
+  world.hear("alpha");
+  world.run(chain({node("a", {"beta", "alpha"})}));
+  world.settle();
+  world.hear("beta");  // The first host came late: nothing moves.
+  world.settle();
+  world.restart_broker();
+  world.settle();
+  EXPECT_EQ(world.status().nodes.at(0).instances.at(0).agent, "alpha");
+  EXPECT_EQ(world.status().nodes.at(0).instances.at(0).status.term, 1u);
+  EXPECT_EQ(world.started.size(), 1u);
+}
+
+TEST(Broker, RunAfterStopKeepsPlaceAndTerm) {
+  World world;
+  world.hear("alpha");
+  const auto spec = chain({node("a"), node("b")});
+  world.run(spec);
+  world.settle();
+  EXPECT_TRUE(world.ok(wire::PipelineStop{"p"}));
+  world.settle();
+  world.run(spec);
+  world.settle();
+  EXPECT_EQ(world.state(), PipelineState::kRunning);
+  EXPECT_EQ(world.instance("alpha", "a").term, 1u);
+}
+
+TEST(Broker, AHigherTermIsAdoptedPlusOne) {
+  World world;
+  world.hear("alpha");
+  world.run(chain({node("a"), node("b")}));
+  world.settle();
+  world.instance("alpha", "a").term = 41;
+  world.settle();
+  EXPECT_EQ(world.instance("alpha", "a").term, 42u);
+  EXPECT_EQ(world.instance("alpha", "b").term, 1u);
+  world.restart_broker();
+  world.settle();
+  EXPECT_EQ(world.instance("alpha", "a").term, 42u);
+}
+
+TEST(Broker, WhoeverIsFoundRunningKeepsItsPlace) {
+  World world;
+  world.hear("alpha");
+  world.hear("beta");
+  const auto spec = chain({node("a", {"beta"}), node("b")});
+  world.run(spec);
+  world.settle();
+  world.lose_memory();
+  // Without a pipeline of that name nothing is touched.
+  world.settle();
+  EXPECT_TRUE(world.stopped.empty());
+  EXPECT_TRUE(world.ok(wire::PipelinePut{spec}));
+  world.settle();
+  EXPECT_TRUE(world.stopped.empty());
+  world.run(spec);
+  world.settle();
+  EXPECT_TRUE(world.stopped.empty());
+  EXPECT_EQ(world.instance("beta", "a").term, 2u);
+  EXPECT_EQ(world.instance("alpha", "b").term, 2u);
+  EXPECT_EQ(world.state(), PipelineState::kRunning);
+}
+
+TEST(Broker, AStrayIsStoppedAndItsTermSurpassed) {
+  World world;
+  world.hear("alpha");
+  world.run(chain({node("a", {"alpha"})}));
+  world.settle();
+  world.agents["beta"].runs = world.agents["alpha"].runs;
+  world.agents["beta"].runs.begin()->second.term = 5;
+  world.settle();
+  EXPECT_TRUE(world.agents["beta"].runs.empty());
+  EXPECT_EQ(world.instance("alpha", "a").term, 6u);
+}
+
+TEST(Broker, StatesOfAPipeline) {
+  World world;
+  const auto spec = chain({node("a"), node("b")});
+  EXPECT_TRUE(world.ok(wire::PipelinePut{spec}));
+  EXPECT_EQ(world.state(), PipelineState::kStored);
+  world.run(spec);
+  EXPECT_EQ(world.state(), PipelineState::kStarting);
+  world.hear("alpha");
+  world.settle();
+  EXPECT_EQ(world.state(), PipelineState::kRunning);
+  world.instance("alpha", "a").state = InstanceState::kStarting;
+  world.instance("alpha", "a").last_error = "signal 9 (Killed)";
+  world.settle();
+  EXPECT_EQ(world.state(), PipelineState::kDegraded);
+  EXPECT_EQ(world.status().reason, "a: starting again: signal 9 (Killed)");
+  world.instance("alpha", "b").state = InstanceState::kFailed;
+  world.instance("alpha", "b").last_error = "exit status 3";
+  world.settle();
+  EXPECT_EQ(world.state(), PipelineState::kFailed);
+  EXPECT_EQ(world.status().reason, "b: exit status 3");
+  world.instance("alpha", "a").state = InstanceState::kEnded;
+  world.instance("alpha", "b").state = InstanceState::kEnded;
+  world.settle();
+  EXPECT_EQ(world.state(), PipelineState::kRunning);
+  world.instance("alpha", "b").ended_and_settled = true;
+  world.settle();
+  EXPECT_EQ(world.state(), PipelineState::kCompleted);
+  // And it stays so, whatever becomes of its wrappers.
+  world.instance("alpha", "b").ended_and_settled = false;
+  world.restart_broker();
+  world.settle();
+  EXPECT_EQ(world.state(), PipelineState::kCompleted);
+}
+
+TEST(Broker, CompletedNeedsAllSinks) {
+  World world;
+  world.hear("alpha");
+  graph::PipelineSpec spec = chain({node("a"), node("b")});
+  spec.nodes.push_back(node("c"));
+  spec.edges = {{0, 1}, {0, 2}};
+  world.run(spec);
+  world.settle();
+  world.instance("alpha", "a").ended_and_settled = true;
+  world.instance("alpha", "b").ended_and_settled = true;
+  world.settle();
+  EXPECT_EQ(world.state(), PipelineState::kRunning);
+  world.instance("alpha", "c").ended_and_settled = true;
+  world.settle();
+  EXPECT_EQ(world.state(), PipelineState::kCompleted);
+}
+
+TEST(Broker, ASilentAgentDegrades) {
+  World world;
+  world.hear("alpha");
+  world.run(chain({node("a")}));
+  world.settle();
+  world.tick(kAgentSilence - milliseconds(1));
+  EXPECT_EQ(world.state(), PipelineState::kRunning);
+  world.tick(milliseconds(1));
+  EXPECT_EQ(world.state(), PipelineState::kDegraded);
+  const auto status = world.status();
+  EXPECT_EQ(status.reason, "a: waits for agent alpha");
+  EXPECT_EQ(status.nodes.at(0).instances.at(0).status.state, InstanceState::kUnmanaged);
+  const auto broker = std::get<wire::BrokerStatus>(world.ask(wire::BrokerStatusRequest{}));
+  EXPECT_FALSE(broker.agents.at(0).connected);
+  world.hear("alpha");
+  EXPECT_EQ(world.state(), PipelineState::kRunning);
+}
+
+TEST(Broker, AStopWaitsForASilentAgent) {
+  World world;
+  world.hear("alpha");
+  world.run(chain({node("a")}));
+  world.settle();
+  world.restart_broker();
+  EXPECT_TRUE(world.ok(wire::PipelineStop{"p"}));
+  EXPECT_EQ(world.state(), PipelineState::kStopping);
+  EXPECT_EQ(world.status().reason, "a: waits for agent alpha");
+  world.settle();
+  EXPECT_EQ(world.state(), PipelineState::kStopped);
+}
+
+// The agent's report was on its way when the start was ordered: that it lacks the instance does not
+// mean that it will not start it.
+TEST(Broker, AnOldReportDoesNotMakeAStop) {
+  std::vector<StoreWrite> writes;
+  auto core = BrokerCore::recover({}, writes);
+  ASSERT_TRUE(core);
+  const SteadyTime now{std::chrono::hours(1)};
+  (void)core->receive("x", {"", wire::AgentRegister{"alpha", "", {}}}, now);
+  (void)core->receive("ctl", {"", wire::PipelinePut{chain({node("a")})}}, now);
+  (void)core->receive("ctl", {"", wire::PipelineRun{"p", {}, {}}}, now);
+  (void)core->receive("ctl", {"", wire::PipelineStop{"p"}}, now);
+  const uint64_t version = core->state().agents.at("alpha").orders.version;
+  (void)core->receive("x", {"", wire::AgentReport{"alpha", version - 1, {}}}, now);
+  const auto& pipeline = core->state().pipelines.at("p");
+  EXPECT_EQ(make_status(core->state(), pipeline).state, PipelineState::kStopping);
+  (void)core->receive("x", {"", wire::AgentReport{"alpha", version, {}}}, now);
+  EXPECT_EQ(make_status(core->state(), pipeline).state, PipelineState::kStopped);
+}
+
+TEST(Broker, RefusalsOfRequests) {
+  World world;
+  world.hear("alpha");
+  EXPECT_EQ(world.refused(wire::PipelineRun{"q", {}, {}}), ErrorCode::kNotFound);
+  EXPECT_EQ(world.refused(wire::PipelineStop{"q"}), ErrorCode::kNotFound);
+  EXPECT_EQ(world.refused(wire::PipelineStatusRequest{"q"}), ErrorCode::kNotFound);
+  EXPECT_EQ(world.refused(wire::Unknown{1, "pipeline.fly"}), ErrorCode::kInvalid);
+  EXPECT_EQ(world.refused(wire::WrapperStop{}), ErrorCode::kInvalid);
+  EXPECT_EQ(world.refused(wire::AgentReport{"beta", 0, {}}), ErrorCode::kNotFound);
+  EXPECT_EQ(world.refused(wire::AgentReport{"alpha", 0, {}}), ErrorCode::kNotFound);
+  EXPECT_TRUE(world.ok(wire::PipelinePut{chain({node("a")})}));
+  EXPECT_TRUE(world.ok(wire::PipelinePut{chain({node("b")})}));  // Never run: replaced.
+  world.run(chain({node("b")}));
+  EXPECT_EQ(world.refused(wire::PipelinePut{chain({node("c")})}), ErrorCode::kConflict);
+}
+
+TEST(Broker, ARequestIsDoneOnceForItsId) {
+  World world;
+  world.hear("alpha");
+  const auto spec = chain({node("a")});
+  world.run(spec);
+  world.settle();
+  EXPECT_TRUE(world.ok(wire::PipelineStop{"p"}, "id-1"));
+  EXPECT_EQ(world.refused(wire::PipelineStop{"q"}, "id-2"), ErrorCode::kNotFound);
+  world.settle();
+  world.run(spec);
+  world.restart_broker();
+  EXPECT_TRUE(world.ok(wire::PipelineStop{"p"}, "id-1"));
+  EXPECT_EQ(world.refused(wire::PipelineStop{"q"}, "id-2"), ErrorCode::kNotFound);
+  world.settle();
+  EXPECT_EQ(world.state(), PipelineState::kRunning);
+}
+
+TEST(Broker, ResultsAreBounded) {
+  std::vector<StoreWrite> writes;
+  auto core = BrokerCore::recover({}, writes);
+  ASSERT_TRUE(core);
+  size_t kept = 0;
+  for (size_t i = 0; i < kResultsKept + 10; ++i) {
+    const auto effects =
+        core->receive("ctl", {"r" + std::to_string(i), wire::PipelineStop{"p"}}, {});
+    for (const StoreWrite& write : effects.writes) {
+      if (write.key.kind != RecordKind::kResult) continue;
+      kept += write.value ? 1 : size_t(-1);
+    }
+  }
+  EXPECT_EQ(kept, kResultsKept);
+}
+
+TEST(Broker, AStoreOfAnotherFormatIsRefused) {
+  std::vector<StoreWrite> writes;
+  EXPECT_FALSE(BrokerCore::recover(
+      {{{RecordKind::kMeta, kMetaFormat}, encode_number(kStoreFormat + 1)}}, writes));
+  EXPECT_FALSE(BrokerCore::recover({{{RecordKind::kPipeline, 1}, "rubbish"}}, writes));
+}
+
+TEST(Broker, VersionsOfOrdersDoNotComeTwice) {
+  World world;
+  world.hear("alpha");
+  world.run(chain({node("a")}));
+  world.settle();
+  const uint64_t before = world.agents["alpha"].version;
+  world.restart_broker();
+  world.settle();
+  EXPECT_GT(world.agents["alpha"].version, before);
+}
+
+// Random kills of the broker, silences and reports: once all is quiet, everything runs, once, where
+// it was placed, and terms never went down.
+TEST(Broker, ComesToRestWhateverHappened) {
+  for (unsigned seed = 1; seed <= 200; ++seed) {
+    std::mt19937 random(seed);
+    World world;
+    const auto spec = chain({node("a"), node("b", {"beta", "alpha"}), node("c"), node("d")});
+    world.run(spec);
+    std::map<std::string, uint64_t> highest;
+    for (int step = 0; step < 60; ++step) {
+      switch (random() % 6) {
+        case 0:
+          world.restart_broker();
+          break;
+        case 1:
+          world.tick(milliseconds(random() % 4000));
+          break;
+        case 2:
+          (void)world.ok(wire::PipelineStop{"p"});
+          break;
+        case 3:
+          (void)world.ok(wire::PipelineRun{"p", {}, {}});
+          break;
+        default:
+          world.hear(random() % 2 == 0 ? "alpha" : "beta");
+      }
+      for (const auto& [key, placed] : world.core_state().placements) {
+        EXPECT_GE(placed.term, highest[key.node]) << "seed " << seed;
+        highest[key.node] = placed.term;
+      }
+    }
+    EXPECT_TRUE(world.ok(wire::PipelineRun{"p", {}, {}}));
+    world.hear("alpha");
+    world.hear("beta");
+    world.settle();
+    EXPECT_EQ(world.state(), PipelineState::kRunning) << "seed " << seed;
+    EXPECT_EQ(world.agents["alpha"].runs.size() + world.agents["beta"].runs.size(), 4u);
+    EXPECT_TRUE(world.ok(wire::PipelineStop{"p"}));
+    world.settle();
+    EXPECT_EQ(world.state(), PipelineState::kStopped) << "seed " << seed;
+    EXPECT_TRUE(world.agents["alpha"].runs.empty() && world.agents["beta"].runs.empty());
+  }
+}
+
+}  // namespace
+}  // namespace weir::broker

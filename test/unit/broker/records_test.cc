@@ -1,0 +1,70 @@
+#include "broker/core/records.h"
+
+#include <gtest/gtest.h>
+
+#include "test/unit/schema/wire/control_samples.h"
+
+namespace weir::broker {
+namespace {
+
+TEST(Records, KeysKeepTheirOrderAndLength) {
+  std::string before;
+  for (const StoreKey& key :
+       {StoreKey{RecordKind::kMeta, 0}, StoreKey{RecordKind::kMeta, 1},
+        StoreKey{RecordKind::kPipeline, 255}, StoreKey{RecordKind::kPipeline, 256},
+        StoreKey{RecordKind::kResult, UINT64_MAX}}) {
+    const std::string bytes = encode_key(key);
+    EXPECT_EQ(bytes.size(), kStoreKeyBytes);
+    EXPECT_LT(before, bytes);
+    before = bytes;
+    auto back = decode_key(bytes);
+    ASSERT_TRUE(back);
+    EXPECT_EQ(*back, key);
+  }
+}
+
+TEST(Records, WrongKeysAreRefused) {
+  EXPECT_FALSE(decode_key(""));
+  EXPECT_FALSE(decode_key(std::string(8, '\1')));
+  EXPECT_FALSE(decode_key(std::string(9, '\0')));
+  EXPECT_FALSE(decode_key(std::string(9, '\5')));
+  EXPECT_FALSE(decode_key(std::string(10, '\1')));
+}
+
+TEST(Records, RoundTrip) {
+  PipelineRecord pipeline;
+  pipeline.spec = wire::sample_spec();
+  pipeline.wish = Wish::kStop;
+  pipeline.run = {"simplepipe", wire::ReaderOrder{"weirctl.0", "ipc://x"}, {true, 5, "/tmp"}};
+  pipeline.was_running = true;
+  pipeline.completed = true;
+  EXPECT_EQ(*decode_pipeline(encode_record(pipeline)), pipeline);
+  const PlacementRecord placement{{"p", "n", 3}, "alpha", 17};
+  EXPECT_EQ(*decode_placement(encode_record(placement)), placement);
+  for (const ResultRecord& result :
+       {ResultRecord{"r", std::nullopt},
+        ResultRecord{"r", wire::Refusal{ErrorCode::kConflict, "it runs"}}}) {
+    EXPECT_EQ(*decode_result(encode_record(result)), result);
+  }
+  EXPECT_EQ(*decode_number(encode_number(1ull << 60)), 1ull << 60);
+}
+
+TEST(Records, DamagedOnesAreRefused) {
+  PipelineRecord pipeline;
+  pipeline.spec = wire::sample_spec();
+  pipeline.run.name = "simplepipe";
+  const std::string good = encode_record(pipeline);
+  for (size_t size = 0; size < good.size(); ++size) {
+    EXPECT_FALSE(decode_pipeline(good.substr(0, size))) << size;
+  }
+  EXPECT_FALSE(decode_pipeline(good + "x"));
+  std::string other_version = good;
+  other_version[0] = 9;
+  EXPECT_FALSE(decode_pipeline(other_version));
+  EXPECT_FALSE(decode_placement(encode_record(PlacementRecord{{"p", "n", 0}, "alpha", 0})));
+  EXPECT_FALSE(decode_result("\1"));
+  EXPECT_FALSE(decode_number("\1"));
+}
+
+}  // namespace
+}  // namespace weir::broker
