@@ -21,7 +21,7 @@ struct RecordId {
   bool none() const { return term == 0; }
 };
 
-// Above every id that can exist: what a reader settles when it wants no more (R8).
+// Above every id that can exist.
 inline constexpr RecordId kAllRecords{UINT64_MAX, UINT64_MAX, UINT64_MAX};
 
 struct Incarnation {
@@ -49,6 +49,9 @@ struct Position {
   bool none() const { return of.none(); }
   RecordId id() const { return RecordId{of.term, of.boot, seq}; }
 };
+
+// Above every position: what a reader settles when it wants no more (R8).
+inline constexpr Position kEverything{{UINT64_MAX, UINT64_MAX, UINT64_MAX}, UINT64_MAX};
 
 inline std::string to_string(const RecordId& id) {
   if (id == kAllRecords) return "all";

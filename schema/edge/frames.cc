@@ -19,6 +19,10 @@ enum Type : uint8_t {
 };
 
 void put(Encoder& out, const Incarnation& of) { out.u64(of.term).u64(of.boot).u64(of.nonce); }
+void put(Encoder& out, const Position& at) {
+  put(out, at.of);
+  out.u64(at.seq);
+}
 void put(Encoder& out, const RecordId& id) { out.u64(id.term).u64(id.boot).u64(id.seq); }
 
 Incarnation get_incarnation(Decoder& in) {
@@ -35,6 +39,13 @@ RecordId get_id(Decoder& in) {
   id.boot = in.u64();
   id.seq = in.u64();
   return id;
+}
+
+Position get_position(Decoder& in) {
+  Position at;
+  at.of = get_incarnation(in);
+  at.seq = in.u64();
+  return at;
 }
 
 Error corrupt(std::string what) { return Error{ErrorCode::kCorrupt, "edge frame: " + what}; }
@@ -55,8 +66,7 @@ struct Put {
   void operator()(const Welcome& welcome) const {
     out.u8(kWelcome).u64(welcome.session).u64(welcome.round);
     put(out, welcome.seen);
-    put(out, welcome.position.of);
-    out.u64(welcome.position.seq);
+    put(out, welcome.position);
     put(out, welcome.settled);
     out.u64(welcome.credit_bytes).u8(welcome.enough ? 1 : 0).u8(welcome.ended ? 1 : 0);
   }
@@ -118,9 +128,8 @@ Result<Frame> get_body(uint8_t type, Decoder& in) {
       welcome.session = in.u64();
       welcome.round = in.u64();
       welcome.seen = get_incarnation(in);
-      welcome.position.of = get_incarnation(in);
-      welcome.position.seq = in.u64();
-      welcome.settled = get_id(in);
+      welcome.position = get_position(in);
+      welcome.settled = get_position(in);
       welcome.credit_bytes = in.u64();
       welcome.enough = in.u8() != 0;
       welcome.ended = in.u8() != 0;
@@ -145,8 +154,8 @@ Result<Frame> get_body(uint8_t type, Decoder& in) {
     case kAck: {
       Ack ack;
       ack.session = in.u64();
-      ack.taken = get_id(in);
-      ack.settled = get_id(in);
+      ack.taken = get_position(in);
+      ack.settled = get_position(in);
       ack.enough = in.u8() != 0;
       ack.ended = in.u8() != 0;
       ack.holds = in.u8() != 0;

@@ -49,7 +49,7 @@ struct Welcome {
       0;              // Counts the reader's answers: only the BEGIN that bears the last one counts.
   Incarnation seen;   // The latest incarnation of the writer that this reader knows.
   Position position;  // The last record that the reader has; none: it has seen nothing.
-  RecordId settled;
+  Position settled;
   uint64_t credit_bytes = 0;
   bool enough = false;
   bool ended = false;  // END is committed.
@@ -67,10 +67,11 @@ struct Ping {
   RecordId next;  // The next record that the writer will send: a reader that is behind missed some.
 };
 
+// Positions, not ids: two copies of a log may have given one id to different records.
 struct Ack {
   uint64_t session = 0;
-  RecordId taken;
-  RecordId settled;
+  Position taken;
+  Position settled;
   bool enough = false;
   bool ended = false;
   bool holds = false;  // An open stream unit here needs what it has taken until it ends (R7).

@@ -42,6 +42,13 @@ RecordId History::next() const {
   return {entry.of.term, entry.of.boot, entry.last + 1};
 }
 
+RecordId History::clip(const Position& acknowledged) const {
+  if (acknowledged == kEverything) return kAllRecords;
+  const HistoryEntry* entry = find(acknowledged.of);
+  if (entry == nullptr) return {};
+  return {entry->of.term, entry->of.boot, std::min(acknowledged.seq, entry->last)};
+}
+
 RecordId History::first() const {
   for (const HistoryEntry& entry : entries_) {
     if (!entry.empty()) return entry.first_id();

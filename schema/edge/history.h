@@ -53,6 +53,9 @@ class History {
   // The id that follows the last record that is not later than `id`: the first that is later, or
   // the one that will be written next.
   RecordId after(const RecordId& id) const;
+  // What a reader's acknowledgement means for these records: its id, clipped to its entry; nothing
+  // where the entry is not there, because that was another log's record.
+  RecordId clip(const Position& acknowledged) const;
   // The id of the next record of the newest entry.
   RecordId next() const;
   // The id of the first record of all, or next() where there is none.

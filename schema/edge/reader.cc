@@ -72,7 +72,7 @@ bool EdgeReader::on_ping(const Ping& ping) {
 
 uint64_t EdgeReader::restart(const Position& frontier) {
   received_ = frontier;
-  ack_.taken = frontier.id();
+  ack_.taken = frontier;
   state_ = State::kClosed;
   return std::exchange(session_, 0);
 }

@@ -71,13 +71,18 @@ class EdgeReader {
   // True if the writer's history still has this record (or there is none to have).
   bool writer_has(const Position& position) const;
 
+  // True if nothing of the writer's lies between the two.
+  bool follows(const Position& position, const RecordId& next) const {
+    return history_.after(position.id()) == next;
+  }
+
   // True if `session` is the one under way.
   bool current(uint64_t session) const { return session_ != 0 && session == session_; }
   bool open() const { return state_ == State::kOpen; }
   bool meeting() const { return state_ == State::kMeeting; }
 
-  void set_taken(const RecordId& id) { ack_.taken = id; }
-  void set_settled(const RecordId& id) { ack_.settled = id; }
+  void set_taken(const Position& at) { ack_.taken = at; }
+  void set_settled(const Position& at) { ack_.settled = at; }
   void set_enough() { ack_.enough = true; }
   void set_ended() { ack_.ended = true; }
   void set_holds(bool holds) { ack_.holds = holds; }
@@ -89,8 +94,8 @@ class EdgeReader {
   const Incarnation& seen() const { return seen_; }
   // The last record that has come in order; it may be not taken yet.
   const Position& received() const { return received_; }
-  const RecordId& settled() const { return ack_.settled; }
-  const RecordId& taken() const { return ack_.taken; }
+  const Position& settled() const { return ack_.settled; }
+  const Position& taken() const { return ack_.taken; }
   bool enough() const { return ack_.enough; }
   bool ended() const { return ack_.ended; }
 

@@ -27,11 +27,11 @@ EdgeWriter::Greeted EdgeWriter::on_welcome(const Welcome& welcome, const History
   // Not sticky: a reader that lost its log wants again what it once had enough of.
   enough_ = welcome.enough;
   ended_ = welcome.ended;
-  settled_ = std::max(settled_, welcome.settled);
+  settled_ = std::max(settled_, history.clip(welcome.settled));
   const Resume resume = history.resume(welcome.position, settled_, first_held);
   cursor_ = resume.from;
   // The reader may have gone back to an earlier record: what it takes is counted anew.
-  taken_ = std::min(taken_, welcome.position.id());
+  taken_ = std::min(taken_, history.clip(welcome.position));
   // What the reader has received stays outstanding until it is taken.
   while (!outstanding_.empty() && outstanding_.back().last >= cursor_) {
     outstanding_bytes_ -= outstanding_.back().wire_bytes;
@@ -48,12 +48,8 @@ void EdgeWriter::on_ack(const Ack& ack, const History& history, SteadyTime now) 
   enough_ = enough_ || ack.enough;
   ended_ = ended_ || ack.ended;
   holds_ = ack.holds;
-  // Clipped to what this writer has: an acknowledgement of more is about records that are no more.
-  const RecordId next = history.next();
-  const RecordId last{next.term, next.boot, next.seq - 1};
-  take(std::min(ack.taken, last));
-  settled_ =
-      std::max(settled_, ack.settled == kAllRecords ? ack.settled : std::min(ack.settled, last));
+  take(history.clip(ack.taken));
+  settled_ = std::max(settled_, history.clip(ack.settled));
 }
 
 void EdgeWriter::take(const RecordId& taken) {

@@ -398,12 +398,12 @@ class World::Sink {
     inbox_.push(block, taking.skip_pieces);
     while (std::optional<core::Portion> portion = inbox_.take_block()) {
       output_.append(portion->bytes.view());
-      reader_.set_taken(portion->last.id());
-      reader_.set_settled(portion->last.id());
+      reader_.set_taken(portion->last);
+      reader_.set_settled(portion->last);
       if (!portion->end) continue;
       ended_ = true;
       reader_.set_ended();
-      reader_.set_settled(kAllRecords);
+      reader_.set_settled(kEverything);
     }
   }
 

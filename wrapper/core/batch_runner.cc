@@ -167,7 +167,7 @@ class BatchRunner : public Runner {
     if (!portion) return false;
     Input& input = inputs_[index];
     input.consumed = portion->last;
-    input.reader.set_taken(portion->last.id());
+    input.reader.set_taken(portion->last);
     if (portion->end) input.end_taken = true;
     if (portion->end || portion->abandoned) return true;
     unit_.records += portion->ends_record && portion->sizes.empty() && portion->pieces > 1 &&
@@ -246,6 +246,13 @@ class BatchRunner : public Runner {
         continue;
       }
       if (!input.inbox.has_whole()) return false;
+      const bool first = input.consumed == input.durable.frontier;
+      if (first && !input.reader.follows(input.consumed, input.inbox.front_id())) {
+        // An older copy of this log: some of these records are settled and gone. Their unit's name
+        // must not be used for the rest.
+        form_anew();
+        return false;
+      }
       if (!(unit_.id == id)) {
         if (!unit_.items.empty()) parts_.push_back(std::exchange(unit_, {}));
         unit_.id = id;

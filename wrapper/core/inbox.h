@@ -42,6 +42,13 @@ class Inbox {
   // Bytes of whole records could be taken, or a mark.
   bool has_whole() const { return whole_blocks_ > 0; }
   const Position& received() const { return received_; }
+  // The next piece; none if empty.
+  RecordId front_id() const {
+    if (blocks_.empty()) return {};
+    const Held& held = blocks_.front();
+    return {held.block.header.of.term, held.block.header.of.boot,
+            held.block.header.first + held.skip};
+  }
   bool front_is_continued() const {
     return !blocks_.empty() && blocks_.front().block.header.continued();
   }

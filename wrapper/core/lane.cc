@@ -37,7 +37,7 @@ Lane::Lane(const wal::Log& log, const LogState& state, const Incarnation& of, wa
   recover_tail_group();
   history_.open(of_);
   batch.put(key(wal::kHistory, RecordId{of_.term, of_.boot, 0}), encode(history_.newest()));
-  staged_last_ = history_.newest().last;
+  staged_last_ = publishing_last_ = history_.newest().last;
   for (const Group& group : groups_) log_bytes_ += group.bytes;
   log_bytes_ += group_bytes_;
   if (first_held_.none()) first_held_ = history_.next();
@@ -100,6 +100,7 @@ void Lane::hold(const wire::Block& block, wal::LogBatch& batch) {
 
 void Lane::publish(wal::LogBatch& batch) {
   staged_bytes_ = 0;
+  publishing_last_ = staged_last_;
   if (group_bytes_ < kGroupBytes) return;
   groups_.push_back({{of_.term, of_.boot, staged_last_}, group_bytes_});
   batch.put(key(wal::kGroup, groups_.back().last), encode(groups_.back()));
@@ -111,9 +112,10 @@ void Lane::persisted(uint64_t last) {
 }
 
 void Lane::discard_staged(wal::LogBatch& batch) {
-  const uint64_t published = published_last();
+  const uint64_t published = publishing_last_;
   if (staged_last_ == published) return;
-  batch.erase_range(key(wal::kBlock, history_.next()), key_end(wal::kBlock));
+  batch.erase_range(key(wal::kBlock, RecordId{of_.term, of_.boot, published + 1}),
+                    key_end(wal::kBlock));
   while (!recent_.empty() && recent_.back().header.last() > published &&
          recent_.back().header.of == of_) {
     recent_bytes_ -= recent_.back().wire_bytes();

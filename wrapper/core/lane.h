@@ -74,6 +74,7 @@ class Lane {
   const wal::Log& log_;
   Incarnation of_;
   edge::History history_;  // Visible records only.
+  uint64_t publishing_last_ = 0;  // Visible once the commits under way are in the log.
   uint64_t staged_last_ = 0;
   uint64_t staged_bytes_ = 0;
   std::deque<wire::Block> recent_;  // Consecutive, ends with the last appended.

@@ -40,8 +40,7 @@ void Node::open(const LogState& state) {
                          durable);
     inputs_.back().consumed = durable.frontier;
     inputs_.back().end_taken = durable.ended;
-    if (!durable.frontier.none())
-      mark.inputs.emplace_back(inputs_.size() - 1, durable.frontier.id());
+    if (!durable.frontier.none()) mark.inputs.emplace_back(inputs_.size() - 1, durable.frontier);
   }
   // What earlier commits settle one by one is not in the log: all of it settles with the last.
   add_mark(std::move(mark));
@@ -242,7 +241,7 @@ void Node::send_acks() {
     input.reader.set_holds(runner_->holds() || readers_hold);
     if (!input.reader.open()) continue;
     // A part of an unfinished record must not hold up the rest of it.
-    if (input.inbox.only_unfinished()) input.reader.set_taken(input.inbox.received().id());
+    if (input.inbox.only_unfinished()) input.reader.set_taken(input.inbox.received());
     const edge::Ack ack = input.reader.ack();
     const bool same = ack.session == input.acked.session && ack.taken == input.acked.taken &&
                       ack.settled == input.acked.settled && ack.enough == input.acked.enough &&
@@ -384,7 +383,7 @@ bool Node::lane_settled_upto(const RecordId& out) const {
 void Node::settle() {
   while (!marks_.empty() && lane_settled_upto(marks_.front().out)) {
     for (const auto& [input, id] : marks_.front().inputs) {
-      inputs_[input].reader.set_settled(std::max(inputs_[input].reader.settled(), id));
+      if (id.id() > inputs_[input].reader.settled().id()) inputs_[input].reader.set_settled(id);
     }
     marks_.pop_front();
   }
@@ -395,7 +394,7 @@ void Node::settle() {
     if (input.durable.enough) input.reader.set_enough();
     // R8: who wants no more settles all, unread, once the outputs of what it took are settled.
     if ((input.durable.ended || input.durable.enough) && marks_.empty()) {
-      input.reader.set_settled(kAllRecords);
+      input.reader.set_settled(kEverything);
     }
   }
 }
@@ -452,14 +451,14 @@ void Node::publish(const std::vector<Frontier>& frontiers) {
     input.durable.enough = input.durable.enough || frontier.enough;
     input.durable.ended = input.durable.ended || frontier.ended;
     batch_.put(key(wal::kInput, input.name), encode(input.durable));
-    const RecordId id = input.durable.frontier.id();
+    const Position at = input.durable.frontier;
     auto& inputs = batch_mark_->inputs;
     const auto same = [&](const auto& other) { return other.first == frontier.input; };
     const auto found = std::find_if(inputs.begin(), inputs.end(), same);
     if (found == inputs.end()) {
-      inputs.emplace_back(frontier.input, id);
+      inputs.emplace_back(frontier.input, at);
     } else {
-      found->second = id;
+      found->second = at;
     }
   }
 }

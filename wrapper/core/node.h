@@ -144,7 +144,7 @@ class Node {
  private:
   struct Mark {  // A commit: inputs up to here are settled once outputs up to `out` are.
     RecordId out;
-    std::vector<std::pair<size_t, RecordId>> inputs;
+    std::vector<std::pair<size_t, Position>> inputs;
   };
   struct Persisting {
     uint64_t published = 0;

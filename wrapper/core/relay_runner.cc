@@ -19,7 +19,7 @@ class RelayRunner : public Runner {
       const std::optional<Portion> portion = input_.inbox.take_block();
       if (!portion) return;
       input_.consumed = portion->last;
-      input_.reader.set_taken(portion->last.id());
+      input_.reader.set_taken(portion->last);
       if (portion->end) return finish(portion->last);
       pass_on(*portion);
     }
@@ -55,12 +55,12 @@ class RelayRunner : public Runner {
       node_.append(std::move(cut), portion.shape);
     }
     node_.publish({{0, portion.last, false, false}});
-    settle_when_synced(portion.last.id());
+    settle_when_synced(portion.last);
   }
 
-  void settle_when_synced(const RecordId& id) {
+  void settle_when_synced(const Position& at) {
     node_.sync_this_turn();
-    node_.when_persisted([this, id] { input_.reader.set_settled(id); });
+    node_.when_persisted([this, at] { input_.reader.set_settled(at); });
   }
 
   void finish(const Position& end) {
@@ -71,7 +71,7 @@ class RelayRunner : public Runner {
     node_.sync_this_turn();
     node_.when_persisted([this] {
       ended_ = true;
-      input_.reader.set_settled(kAllRecords);
+      input_.reader.set_settled(kEverything);
     });
   }
 

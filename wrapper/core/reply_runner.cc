@@ -76,7 +76,7 @@ class ReplyRunner : public Runner {
     fed_bytes_ -= std::min(fed_bytes_, bytes);
     while (!feeding_.empty() && bytes >= feeding_.front().bytes) {
       bytes -= feeding_.front().bytes;
-      inputs_[feeding_.front().input].reader.set_taken(feeding_.front().last.id());
+      inputs_[feeding_.front().input].reader.set_taken(feeding_.front().last);
       feeding_.pop_front();
     }
     if (!feeding_.empty()) feeding_.front().bytes -= bytes;
@@ -210,7 +210,7 @@ class ReplyRunner : public Runner {
     input.consumed = portion->last;
     if (portion->abandoned || portion->end) {
       input.end_taken = input.end_taken || portion->end;
-      input.reader.set_taken(portion->last.id());
+      input.reader.set_taken(portion->last);
       return true;
     }
     if (suspected(index, portion->last) && portion->pieces >= 1) return true;
@@ -229,7 +229,7 @@ class ReplyRunner : public Runner {
     while (input.inbox.front_is_mark()) {
       const std::optional<Portion> mark = input.inbox.take_block();
       input.consumed = mark->last;
-      input.reader.set_taken(mark->last.id());
+      input.reader.set_taken(mark->last);
       if (mark->end) input.end_taken = true;
     }
   }

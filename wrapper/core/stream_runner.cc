@@ -99,7 +99,7 @@ class StreamRunner : public Runner {
     while (!feeding_.empty() && bytes >= feeding_.front().bytes) {
       bytes -= feeding_.front().bytes;
       const Feeding& fed = feeding_.front();
-      if (!fed.last.none()) inputs_[fed.input].reader.set_taken(fed.last.id());
+      if (!fed.last.none()) inputs_[fed.input].reader.set_taken(fed.last);
       feeding_.pop_front();
     }
     if (!feeding_.empty()) feeding_.front().bytes -= bytes;
@@ -257,6 +257,10 @@ class StreamRunner : public Runner {
   bool feed_from(size_t index) {
     Input& input = inputs_[index];
     const bool replaying = !replay_.empty();
+    if (replaying && !input.inbox.empty() && input.inbox.front_id() > replay_.front().to.id()) {
+      start_afresh();  // An older copy of this log: what it was fed is settled and gone.
+      return false;
+    }
     const Position from = input.consumed;
     std::optional<Portion> portion =
         replaying ? input.inbox.take_upto(replay_.front().to) : input.inbox.take_block();
@@ -265,16 +269,16 @@ class StreamRunner : public Runner {
     if (portion->end) {
       input.end_taken = true;
       ++lanes_ended_;
-      input.reader.set_taken(portion->last.id());
+      input.reader.set_taken(portion->last);
       return true;
     }
     if (replaying && portion->last == replay_.front().to) replay_.pop_front();
     if (skipped(index, portion->last)) {
-      input.reader.set_taken(portion->last.id());
+      input.reader.set_taken(portion->last);
       return true;
     }
     if (portion->abandoned && !mid_record_input_) {
-      input.reader.set_taken(portion->last.id());  // Nothing of that record was fed.
+      input.reader.set_taken(portion->last);  // Nothing of that record was fed.
       return true;
     }
     if (portion->abandoned) {
@@ -336,7 +340,7 @@ class StreamRunner : public Runner {
     for (Input& input : inputs_) {
       while (const std::optional<Portion> portion = input.inbox.take_block()) {
         input.consumed = portion->last;
-        input.reader.set_taken(portion->last.id());
+        input.reader.set_taken(portion->last);
         if (!portion->end) continue;
         input.end_taken = true;
         ++lanes_ended_;
