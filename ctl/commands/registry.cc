@@ -2,6 +2,7 @@
 
 #include "ctl/commands/pipeline_check.h"
 #include "ctl/commands/tree.h"
+#include "ctl/commands/up.h"
 
 namespace weir::ctl {
 
@@ -9,6 +10,7 @@ namespace weir::ctl {
 void add_all_commands(Program& program) {
   add_pipeline_check(program);
   add_tree(program);
+  add_up(program);
 }
 
 }  // namespace weir::ctl

@@ -1,0 +1,81 @@
+#include "ctl/up/actions.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+namespace weir::ctl {
+namespace {
+
+// What is wrong with a program's file; empty if nothing is.
+std::string trouble(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) {
+    if (errno == ENOENT) return "there is no such file";
+    return std::strerror(errno);  // NOLINT(concurrency-mt-unsafe): one thread so far.
+  }
+  if (S_ISDIR(info.st_mode)) return "it is a folder, not a program";
+  if (!S_ISREG(info.st_mode)) return "it is not a regular file";
+  if (::access(path.c_str(), X_OK) != 0) return "it is not executable (chmod +x " + path + ")";
+  return "";
+}
+
+}  // namespace
+
+std::vector<std::string> resolve_actions(graph::PipelineSpec& spec, const std::string& folder) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> wrong;
+  std::vector<std::string> looked_at;
+  for (graph::NodeSpec& node : spec.nodes) {
+    const auto action = spec.actions.find(node.action);
+    if (action == spec.actions.end()) continue;
+    const fs::path written = fs::path(folder.empty() ? "." : folder) / action->second.file;
+    const std::string path = fs::absolute(written).lexically_normal();
+    if (std::find(looked_at.begin(), looked_at.end(), action->first) == looked_at.end()) {
+      looked_at.push_back(action->first);
+      if (const std::string why = trouble(path); !why.empty()) {
+        wrong.push_back("action '" + action->first + "': " + path + ": " + why);
+      }
+    }
+    node.action = path;
+  }
+  return wrong;
+}
+
+std::vector<std::string> agent_names(const graph::PipelineSpec& spec, uint32_t count) {
+  std::vector<std::string> names;
+  const auto add = [&](const std::string& name) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  };
+  for (const graph::NodeSpec& node : spec.nodes) {
+    for (const std::string& host : node.hosts) add(host);
+  }
+  const size_t wanted = std::max<size_t>(count, 1);
+  for (size_t i = 1; names.size() < wanted; ++i) add("agent-" + std::to_string(i));
+  return names;
+}
+
+uint64_t default_log_limit(uint64_t free_bytes, size_t logs) {
+  constexpr uint64_t kReserveMax = 1ull << 30;
+  constexpr uint64_t kLimitMin = 16ull << 20;
+  constexpr uint64_t kLimitMax = 64ull << 30;
+  const uint64_t reserve = std::min(free_bytes / 10, kReserveMax);
+  return std::clamp((free_bytes - reserve) / std::max<size_t>(logs, 1), kLimitMin, kLimitMax);
+}
+
+std::string shell_quoted(const std::string& word) {
+  const bool plain = !word.empty() && word.find_first_not_of(
+                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                          "0123456789_-./:=,+@%") == std::string::npos;
+  if (plain) return word;
+  if (word.find_first_of("\"$`\\!\n") == std::string::npos) return "\"" + word + "\"";
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+}  // namespace weir::ctl

@@ -1,0 +1,97 @@
+#include "ctl/up/files.h"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+
+#include "schema/base/unique_fd.h"
+
+namespace weir::ctl {
+namespace {
+
+Status write_all(int fd, std::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno_error("write " + path, errno);
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  return {};
+}
+
+Status sync_folder_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid() || ::fsync(fd.get()) != 0) return errno_error("sync " + folder, errno);
+  return {};
+}
+
+}  // namespace
+
+Status replace_file(const std::string& path, std::string_view bytes, Sync sync) {
+  const std::string fresh = path + ".new";
+  {
+    const UniqueFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!fd.valid()) return errno_error("write " + fresh, errno);
+    if (Status written = write_all(fd.get(), bytes, fresh); !written) return written;
+    if (sync == Sync::kYes && ::fsync(fd.get()) != 0) return errno_error("sync " + fresh, errno);
+  }
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return errno_error("rename " + fresh, errno);
+  if (sync == Sync::kYes) return sync_folder_of(path);
+  return {};
+}
+
+Result<std::optional<std::string>> read_small_file(const std::string& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) {
+    if (errno == ENOENT) return std::optional<std::string>();
+    return errno_error("read " + path, errno);
+  }
+  std::string bytes;
+  char buffer[16384];
+  while (true) {
+    const ssize_t count = ::read(fd.get(), buffer, sizeof buffer);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return errno_error("read " + path, errno);
+    if (count == 0) return std::optional<std::string>(std::move(bytes));
+    bytes.append(buffer, static_cast<size_t>(count));
+    if (bytes.size() > kSmallFileBytesMax) return Error{ErrorCode::kLimit, path + ": too large"};
+  }
+}
+
+Status make_folder(const std::string& path, mode_t mode) {
+  if (::mkdir(path.c_str(), mode) == 0) return {};
+  if (errno == ENOENT) {
+    const size_t slash = path.find_last_of('/');
+    if (slash != std::string::npos && slash > 0) {
+      if (Status above = make_folder(path.substr(0, slash), 0777); !above) return above;
+      if (::mkdir(path.c_str(), mode) == 0) return {};
+    }
+  }
+  const int error = errno;
+  struct stat info {};
+  if (error == EEXIST && ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return {};
+  return errno_error("make folder " + path, error == EEXIST ? ENOTDIR : error);
+}
+
+Result<std::string> make_fresh_folder(const std::string& prefix) {
+  std::string path = prefix + "XXXXXX";
+  if (::mkdtemp(path.data()) == nullptr) return errno_error("make folder " + path, errno);
+  return path;
+}
+
+Result<uint64_t> random_number() {
+  uint64_t number = 0;
+  if (::getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number)) {
+    return errno_error("getrandom", errno);
+  }
+  return number;
+}
+
+}  // namespace weir::ctl

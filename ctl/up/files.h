@@ -1,0 +1,33 @@
+// Small files that must be whole or not there at all. Blocks; any thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "schema/base/result.h"
+
+namespace weir::ctl {
+
+inline constexpr size_t kSmallFileBytesMax = 16u << 20;
+
+enum class Sync { kNo, kYes };
+
+// Replaces `path` by a file with these bytes (mode 0600), through PATH.new. With Sync::kYes file
+// and folder are synced, so the new content is there after a loss of power too.
+Status replace_file(const std::string& path, std::string_view bytes, Sync sync);
+
+// The whole file; nothing if there is none. kLimit over kSmallFileBytesMax.
+Result<std::optional<std::string>> read_small_file(const std::string& path);
+
+// Makes the folder, and those above it, unless it is there.
+Status make_folder(const std::string& path, mode_t mode);
+// A fresh folder, 0700, whose path begins with `prefix`.
+Result<std::string> make_fresh_folder(const std::string& prefix);
+
+Result<uint64_t> random_number();
+
+}  // namespace weir::ctl

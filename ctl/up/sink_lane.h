@@ -1,0 +1,80 @@
+// One sink's lane as weirctl reads it: a state machine without sockets, clocks or files.
+//
+// Blocks come in order, wait here, are taken for the output one by one, and are acknowledged when
+// they are written. What waits is bounded by twice the credit.
+//
+//   block --on_block()--> waiting --take()--> being written --done()--> acknowledged
+//
+// What survives a crash is SinkDurable; the owner keeps it, or does not.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "schema/edge/reader.h"
+#include "schema/wire/block.h"
+
+namespace weir::ctl {
+
+// A run of pieces of a lane, ready to be written.
+struct SinkItem {
+  SharedBytes bytes;  // Without the lengths in front of frames. Empty for marks.
+  Position last;
+  uint32_t records = 0;  // That end in it.
+  wire::Shape shape = wire::Shape::kLines;
+  bool ends_record = true;
+  bool abandoned = false;  // What came of the record under way will not be finished.
+  bool end = false;        // The lane ends here.
+};
+
+class SinkLane {
+ public:
+  SinkLane(edge::EdgeName name, uint64_t credit_bytes, const edge::ReaderDurable& durable);
+
+  // ---- from the writer
+  std::optional<edge::Refuse> on_hello(const edge::Hello& hello);
+  // True once after a HELLO whose incarnation is new: keep seen(), then call seen_kept(). No block
+  // is taken before.
+  bool must_keep_seen();
+  void seen_kept() { keeping_seen_ = false; }
+  // BEGIN and PING; others mean nothing here. Returns what is to be told the user.
+  std::optional<std::string> on_frame(const edge::Frame& frame);
+  void on_block(wire::Block block);
+
+  // ---- to the writer
+  // What is to be said now; empty if nothing has changed. Call once in a while, as after each turn.
+  std::vector<edge::Frame> say();
+
+  // ---- to the output
+  bool has_item() const { return !waiting_.empty(); }
+  bool next_is_abandoned() const { return has_item() && waiting_.front().abandoned; }
+  SinkItem take();
+  // All that was taken up to `last` is written (and synced, where that matters).
+  void done(const Position& last, bool end);
+  // The output takes no more.
+  void enough();
+
+  bool ended() const { return reader_.ended(); }
+  bool satisfied() const { return reader_.ended() || reader_.enough(); }
+  const edge::EdgeName& name() const { return reader_.name(); }
+  const Incarnation& seen() const { return reader_.seen(); }
+
+ private:
+  std::optional<std::string> on_rewind(const Position& keep);
+
+  edge::EdgeReader reader_;
+  uint64_t credit_bytes_;
+  std::deque<SinkItem> waiting_;
+  size_t waiting_bytes_ = 0;
+  Position taken_out_;     // The last piece that went to the output.
+  bool open_ = false;      // ... and its record goes on.
+  bool greeting_ = false;  // A HELLO waits for its WELCOME.
+  bool new_seen_ = false;
+  bool keeping_seen_ = false;
+  bool ack_due_ = false;
+  edge::Ack acked_;
+};
+
+}  // namespace weir::ctl

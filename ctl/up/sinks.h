@@ -1,0 +1,124 @@
+// The reader of all sinks' lanes: one ROUTER where the sinks' wrappers connect, and what is done
+// with their blocks: to stdout, or under --output each to a file of its own.
+//
+// A record is acknowledged when it is written; under --output when file and position are synced
+// (R3). With a state folder the positions on stdout are remembered too, now and then, so that a
+// resumed run repeats only the last part of what a killed one wrote.
+//
+// Owns sockets, files and the worker that writes. Thread: loop. What survives a crash: the position
+// files, FOLDER/.NODE.weir beside each output file, and STATE/NODE.position.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "ctl/up/sink_lane.h"
+#include "ctl/up/sink_merge.h"
+#include "ctl/up/sink_position.h"
+#include "ctl/up/worker.h"
+#include "schema/base/unique_fd.h"
+#include "schema/runtime/loop.h"
+#include "schema/runtime/zmq_socket.h"
+
+namespace weir::ctl {
+
+struct SinksConfig {
+  std::string pipeline;
+  std::vector<std::string> nodes;  // The sinks, by name.
+  std::string output_dir;          // Empty: stdout.
+  std::string state_dir;           // Where positions on stdout are kept; empty: not at all.
+  uint64_t run = 0;                // DataFolder::run()
+  int stdout_fd = 1;               // -1: it was closed before we began.
+};
+
+class Sinks {
+ public:
+  static constexpr uint64_t kCreditBytes = 4u << 20;
+
+  struct Events {
+    std::function<void()> on_before_write;  // Something is about to go to stdout.
+    std::function<void(const std::string& node, const std::string& text)> on_note;
+    std::function<void()> on_ended;              // All lanes have ended and are written.
+    std::function<void()> on_closed;             // Nobody reads stdout any more.
+    std::function<void(const Error&)> on_error;  // Something cannot be written.
+  };
+
+  Sinks(runtime::Loop& loop, runtime::ZmqContext& context, SinksConfig config, Events events);
+  ~Sinks();
+
+  // Takes up what an earlier run has left. Errors: kConflict (a file is shorter than what was
+  // written to it), kIo.
+  Status open_outputs();
+  // Begins to listen.
+  Status listen(const std::string& endpoint);
+  // Once per loop turn: writes, acknowledges.
+  void turn();
+  // Takes nothing more, and remembers how far it came if nothing is being written.
+  void close();
+  // Removes the position files under --output, which mean nothing without their data folder.
+  void forget_positions();
+
+  bool all_ended() const;
+  bool idle() const { return worker_.idle(); }
+  bool at_line_end() const { return at_line_end_; }
+  uint64_t records() const { return records_; }
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  static constexpr std::chrono::milliseconds kSaveInterval{250};
+  static constexpr int kMessagesPerTurn = 64;
+
+  struct Lane {
+    std::string node;
+    std::string position_file;  // Empty: none.
+    SinkPosition position;      // What is done.
+    std::unique_ptr<SinkLane> lane;
+    std::string route;
+  };
+  struct Output {
+    std::unique_ptr<SinkMerge> merge;
+    std::vector<size_t> lanes;  // Of the merge, as indices into lanes_.
+    UniqueFd file;              // Under --output.
+    std::string path;
+    bool busy = false;
+    runtime::SteadyTime saved_at{};
+  };
+
+  bool to_files() const { return !config_.output_dir.empty(); }
+  Status load_position(Lane& lane) const;
+  Status open_file(Lane& lane, Output& output);
+  void receive();
+  void on_message(const std::string& route, runtime::Message message);
+  void on_hello(const std::string& route, const edge::Hello& hello);
+  void send(const std::string& route, const edge::Frame& frame);
+  void pump(Output& output);
+  bool keep_seen(Output& output);
+  void write(Output& output, SinkMerge::Batch batch);
+  void written(Output& output, const SinkMerge::Batch& batch, const Status& status);
+  void stdout_closed();
+  void check_end();
+
+  runtime::Loop& loop_;
+  runtime::ZmqContext& context_;
+  SinksConfig config_;
+  Events events_;
+  std::vector<Lane> lanes_;
+  std::vector<Output> outputs_;
+  std::optional<runtime::ZmqSocket> router_;
+  runtime::WatchId watch_ = runtime::WatchId::kNone;
+  std::unordered_map<std::string, size_t> by_route_;
+  std::vector<runtime::Message> parts_;
+  uint64_t records_ = 0;
+  uint64_t bytes_ = 0;
+  bool at_line_end_ = true;
+  bool closed_ = false;
+  bool told_ = false;  // on_ended or on_closed.
+  Worker worker_;      // Last: its jobs use the files above.
+};
+
+}  // namespace weir::ctl

@@ -1,0 +1,58 @@
+// What is new in the broker's word on a pipeline: notes that were not told yet, failures, where the
+// `-` node listens. Pure.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "schema/wire/control.h"
+
+namespace weir::ctl {
+
+class StatusWatch {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  // A reason for not running is told when it has lasted for so long.
+  static constexpr std::chrono::milliseconds kTroubleLasts{3000};
+
+  struct NodeText {
+    std::string node;  // Empty: the pipeline as a whole.
+    std::string text;
+
+    bool operator==(const NodeText&) const = default;
+  };
+  struct News {
+    std::vector<NodeText> notes;
+    std::optional<NodeText> failure;
+    std::string stdin_endpoint;  // Empty while it is not known.
+    bool was_up = false;         // All nodes run, or ran: it is no longer starting.
+    bool completed = false;
+    bool all_ended = false;  // Each node has ended: there will be no more notes.
+  };
+
+  News on_status(const wire::PipelineStatus& status, Time now);
+
+  // Of the nodes that have any.
+  const std::map<std::string, uint64_t>& dead_letters() const { return dead_letters_; }
+  const std::string& reason() const { return reason_; }
+
+ private:
+  static constexpr size_t kToldMax = 1000;  // Of one node; what comes after is not told.
+
+  void look_at(const wire::NodeStatus& node, const wire::InstanceReport& report, News& news);
+  void look_at_reason(const wire::PipelineStatus& status, Time now, News& news);
+
+  std::map<std::string, std::set<std::string>> told_;
+  std::map<std::string, uint64_t> restarts_;
+  std::map<std::string, uint64_t> dead_letters_;
+  std::string reason_;
+  Time reason_since_{};
+  bool reason_told_ = false;
+};
+
+}  // namespace weir::ctl

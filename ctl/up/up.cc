@@ -1,0 +1,382 @@
+#include "ctl/up/up.h"
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+#include "ctl/exit_code.h"
+#include "ctl/up/actions.h"
+#include "ctl/up/files.h"
+#include "schema/graph/topology.h"
+
+namespace weir::ctl {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+bool is_open(int fd) { return ::fcntl(fd, F_GETFD) >= 0; }
+
+// A file that is opened later must not become somebody's stdin, stdout or stderr.
+struct StandardFds {
+  bool in = is_open(STDIN_FILENO);
+  bool out = is_open(STDOUT_FILENO);
+  bool err = is_open(STDERR_FILENO);
+
+  StandardFds() {
+    while (true) {
+      const int fd = ::open("/dev/null", O_RDWR);  // NOLINT: the lowest that is free; inherited.
+      if (fd > STDERR_FILENO || fd < 0) {
+        if (fd >= 0) ::close(fd);
+        return;
+      }
+    }
+  }
+};
+
+StandardFds& standard_fds() {
+  static StandardFds fds;
+  return fds;
+}
+
+uint64_t log_limit(const UpOptions& options, const std::string& path) {
+  if (options.log_limit_bytes > 0) return options.log_limit_bytes;
+  struct statvfs info {};
+  if (::statvfs(path.c_str(), &info) != 0) return default_log_limit(0, 1);
+  const uint64_t free = static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
+  return default_log_limit(free, options.spec.nodes.size());
+}
+
+std::string grouped(uint64_t number) {
+  std::string digits = std::to_string(number);
+  for (size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
+  return digits;
+}
+
+std::string readable_bytes(uint64_t bytes) {
+  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  double value = static_cast<double>(bytes);
+  size_t unit = 0;
+  for (; value >= 1024 && unit + 1 < std::size(kUnits); ++unit) value /= 1024;
+  char text[32];
+  std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
+  return text;
+}
+
+}  // namespace
+
+int run_up(UpOptions options) {
+  standard_fds();
+  runtime::ignore_sigpipe();
+  Result<DataFolder> folder = DataFolder::open(options.data_dir, temporary_root(), options.spec);
+  if (!folder) {
+    std::fprintf(stderr, "weirctl: %s\n", folder.error().what.c_str());
+    return exit_code_for(folder.error().code);
+  }
+  return Up(std::move(options), *std::move(folder)).run();
+}
+
+Up::Up(UpOptions options, DataFolder folder)
+    : options_(std::move(options)),
+      folder_(std::move(folder)),
+      context_(1),
+      console_(loop_, standard_fds().err ? STDERR_FILENO : -1,
+               !options_.quiet && ::isatty(STDERR_FILENO) == 1),
+      stdout_is_terminal_(standard_fds().out && ::isatty(STDOUT_FILENO) == 1) {}
+
+int Up::run() {
+  started_at_ = heard_at_ = loop_.now();
+  if (Status started = start(); !started) fail(started.error());
+  loop_.run();
+  return close();
+}
+
+// ---- starting
+
+Status Up::start() {
+  auto signals = runtime::SignalWatch::create(loop_, {SIGINT, SIGTERM, SIGHUP},
+                                              [this](int signal) { on_signal(signal); });
+  if (!signals) return std::move(signals).error();
+  signals_.emplace(*std::move(signals));
+
+  ClusterConfig config{&folder_, agent_names(options_.spec, options_.agents), options_.log_level};
+  std::vector<std::string> stderr_folders;
+  for (const std::string& agent : config.agents) {
+    stderr_folders.push_back(folder_.agent(agent) + "/logs/" + options_.spec.name);
+  }
+  stderr_ = std::make_unique<StderrFollow>(
+      std::move(stderr_folders),
+      [this](const std::string& node, std::string_view line) { show_stderr(node, line); });
+  if (folder_.resumed()) stderr_->skip_existing();
+
+  Cluster::Events events;
+  events.on_note = [this](const std::string& text) { note("", text); };
+  events.on_hopeless = [this](const Error& error) { fail(error); };
+  events.on_gone = [this](bool all) {
+    all_gone_ = all;
+    loop_.stop();
+  };
+  cluster_ = std::make_unique<Cluster>(loop_, std::move(config), std::move(events));
+  if (Status opened = open_sinks(); !opened) return opened;
+  if (phase_ == Phase::kStopping) return {};  // There is nothing left to do.
+  if (Status opened = open_stdin(); !opened) return opened;
+  if (Status started = cluster_->start(); !started) return started;
+  Result<uint64_t> nonce = random_number();
+  if (!nonce) return std::move(nonce).error();
+  control_ = std::make_unique<ControlClient>(loop_, context_, "up-" + std::to_string(*nonce));
+  if (Status connected = control_->connect(cluster_->broker_endpoint()); !connected) {
+    return connected;
+  }
+  loop_.on_turn_end([this] { on_turn_end(); });
+  start_timers();
+  put();
+  return {};
+}
+
+Status Up::open_sinks() {
+  SinksConfig config;
+  config.pipeline = options_.spec.name;
+  for (const uint32_t node : graph::sinks(options_.spec)) {
+    config.nodes.push_back(options_.spec.nodes[node].name);
+  }
+  config.output_dir = options_.output_dir;
+  if (!folder_.is_temporary()) config.state_dir = folder_.own();
+  config.run = folder_.run();
+  config.stdout_fd = standard_fds().out ? STDOUT_FILENO : -1;
+  Sinks::Events events;
+  events.on_before_write = [this] {
+    wrote_at_ = loop_.now();
+    console_.progress("");
+  };
+  events.on_note = [this](const auto& node, const auto& text) { note(node, text); };
+  events.on_ended = [this] { end_soon(kLastWordsWait); };
+  events.on_closed = [this] { end_soon(kClosedWait); };
+  events.on_error = [this](const Error& error) { fail(error); };
+  sinks_ = std::make_unique<Sinks>(loop_, context_, std::move(config), std::move(events));
+  if (Status opened = sinks_->open_outputs(); !opened) return opened;
+  if (sinks_->all_ended()) {
+    note("", "this run is complete: nothing is left to do");
+    finish(kDone);
+    return {};
+  }
+  return sinks_->listen("ipc://" + folder_.sockets() + "/weirctl");
+}
+
+Status Up::open_stdin() {
+  for (const graph::NodeSpec& node : options_.spec.nodes) {
+    if (!node.caller_stdin) continue;
+    StdinConfig config;
+    config.pipeline = options_.spec.name;
+    config.node = node.name;
+    config.delimiter = node.delimiter;
+    if (!folder_.is_temporary()) config.state_file = folder_.own() + "/stdin";
+    config.open = standard_fds().in;
+    StdinFeed::Events events;
+    events.on_note = [this, name = node.name](const std::string& text) { note(name, text); };
+    events.on_error = [this](const Error& error) { fail(error); };
+    stdin_ = std::make_unique<StdinFeed>(loop_, context_, std::move(config), std::move(events));
+    return stdin_->open();
+  }
+  return {};
+}
+
+void Up::start_timers() {
+  loop_.every(milliseconds(100), [this] {
+    if (!console_.full()) stderr_->poll();
+  });
+  loop_.every(milliseconds(200), [this] { show_progress(); });
+  loop_.every(milliseconds(100), [this] { look_at_time(); });
+}
+
+void Up::put() {
+  control_->ask(wire::PipelinePut{options_.spec}, kRequestWait, [this](const auto& answer) {
+    if (phase_ == Phase::kStopping) return;
+    if (!answer) return fail(Error(answer.error()).in("the broker refuses the pipeline"));
+    run_pipeline();
+  });
+}
+
+void Up::run_pipeline() {
+  wire::PipelineRun run;
+  run.name = options_.spec.name;
+  run.sink_reader =
+      wire::ReaderOrder{std::string(wire::kWeirctlName), "ipc://" + folder_.sockets() + "/weirctl"};
+  run.options.trim_at_taken = folder_.is_temporary();
+  run.options.log_limit_bytes = log_limit(options_, folder_.path());
+  std::error_code failure;
+  run.options.working_dir = std::filesystem::current_path(failure);
+  if (failure) return fail(Error{ErrorCode::kIo, "current folder: " + failure.message()});
+  control_->ask(run, kRequestWait, [this](const auto& answer) {
+    if (phase_ == Phase::kStopping) return;
+    if (!answer) return fail(Error(answer.error()).in("the broker does not run the pipeline"));
+    poll();
+  });
+}
+
+// ---- running
+
+void Up::poll_soon() {
+  loop_.after(phase_ == Phase::kRunning ? kPollSlow : kPollFast, [this] { poll(); });
+}
+
+void Up::poll() {
+  if (phase_ == Phase::kStopping) return;
+  control_->ask(wire::PipelineStatusRequest{options_.spec.name}, kStatusWait,
+                [this](const auto& answer) {
+                  if (phase_ == Phase::kStopping) return;
+                  if (answer) {
+                    heard_at_ = loop_.now();
+                    if (const auto* status = std::get_if<wire::PipelineStatus>(&*answer)) {
+                      on_status(*status);
+                    }
+                  } else if (answer.error().code != ErrorCode::kTimeout) {
+                    return fail(answer.error());
+                  }
+                  poll_soon();
+                });
+}
+
+void Up::on_status(const wire::PipelineStatus& status) {
+  const StatusWatch::News news = watch_.on_status(status, loop_.now());
+  for (const auto& [node, text] : news.notes) note(node, text);
+  if (news.failure) {
+    stderr_->poll();  // Its last words first.
+    const std::string& node = news.failure->node;
+    console_.say(node.empty() ? news.failure->text : node + ": " + news.failure->text);
+    return finish(kFailed);
+  }
+  if (stdin_) stdin_->connect(news.stdin_endpoint);
+  if (phase_ == Phase::kStarting && news.was_up) phase_ = Phase::kRunning;
+  // Completed although not all has come here: an earlier run has had it.
+  if (news.completed && (phase_ == Phase::kEnding || sinks_->idle())) return finish(kDone);
+  if (phase_ == Phase::kEnding && news.all_ended) finish(kDone);
+}
+
+void Up::on_turn_end() {
+  if (phase_ == Phase::kStopping) return;
+  sinks_->turn();
+  if (stdin_) stdin_->turn();
+}
+
+void Up::look_at_time() {
+  const runtime::SteadyTime now = loop_.now();
+  if (phase_ == Phase::kStopping) return;
+  if (phase_ == Phase::kEnding && now >= ending_until_) return finish(kDone);
+  if (now - heard_at_ >= kBrokerSilenceMax) {
+    return fail(Error{ErrorCode::kUnavailable, "the broker has not answered for a minute: see " +
+                                                   folder_.logs() + "/broker.log"});
+  }
+  if (phase_ == Phase::kStarting && now - started_at_ >= kStartWait) {
+    fail(Error{ErrorCode::kTimeout,
+               "the pipeline does not start: " + watch_.reason() + "; see " + folder_.logs()});
+  }
+}
+
+void Up::show_progress() {
+  // On one terminal with the output, only while that rests, at the beginning of a line.
+  const bool in_the_way = stdout_is_terminal_ && (!sinks_->idle() || !sinks_->at_line_end() ||
+                                                  loop_.now() - wrote_at_ < seconds(1));
+  if (!console_.live() || in_the_way || phase_ == Phase::kStopping) return;
+  const auto elapsed = duration_cast<seconds>(loop_.now() - started_at_).count();
+  console_.progress("weir: " + grouped(sinks_->records()) + " records, " +
+                    readable_bytes(sinks_->bytes()) + " out, " + std::to_string(elapsed) + " s");
+}
+
+size_t Up::programs() const {
+  size_t count = 0;
+  for (const graph::NodeSpec& node : options_.spec.nodes) count += node.caller_stdin ? 0 : 1;
+  return count;
+}
+
+void Up::show_stderr(const std::string& node, std::string_view line) {
+  console_.raw(programs() == 1 ? std::string(line) : node + "| " + std::string(line));
+}
+
+void Up::note(const std::string& node, const std::string& text) {
+  if (!options_.quiet) console_.say(node.empty() ? text : node + ": " + text);
+}
+
+// ---- ending
+
+void Up::on_signal(int signal) {
+  if (phase_ == Phase::kStopping) {
+    if (exit_code_ <= 128) return;  // It ends anyway.
+    cluster_->kill_all();
+    folder_.clean(folder_.is_temporary());
+    std::_Exit(128 + signal);
+  }
+  finish(128 + signal);
+}
+
+void Up::fail(const Error& error) {
+  if (phase_ == Phase::kStopping) return;
+  stderr_->poll();
+  console_.say(error.what);
+  finish(exit_code_for(error.code));
+}
+
+// All that will be written is written; what the nodes have to say is waited for.
+void Up::end_soon(milliseconds limit) {
+  if (phase_ == Phase::kStopping) return;
+  phase_ = Phase::kEnding;
+  ending_until_ = loop_.now() + limit;
+}
+
+void Up::finish(int code) {
+  if (phase_ == Phase::kStopping) return;
+  phase_ = Phase::kStopping;
+  exit_code_ = code;
+  console_.progress("");
+  if (sinks_) sinks_->close();
+  if (stdin_) stdin_->close();
+  if (cluster_) {
+    cluster_->stop();
+  } else {
+    loop_.stop();
+  }
+}
+
+int Up::close() {
+  if (stderr_) stderr_->finish();
+  const bool interrupted = exit_code_ > 128;
+  const bool dead_letters = !watch_.dead_letters().empty();
+  const bool keep =
+      !folder_.is_temporary() || (!interrupted && (exit_code_ != kDone || dead_letters));
+  last_words(keep);
+  console_.finish(kConsoleWait);
+  if (!keep && sinks_) sinks_->forget_positions();
+  stdin_.reset();
+  sinks_.reset();
+  control_.reset();
+  cluster_.reset();
+  folder_.clean(!keep);
+  return exit_code_;
+}
+
+void Up::last_words(bool keep) {
+  for (const auto& [node, count] : watch_.dead_letters()) {
+    console_.say(node + ": " + grouped(count) + (count == 1 ? " dead letter" : " dead letters"));
+  }
+  if (!all_gone_) console_.say("some processes could not be ended");
+  if (!keep) return;
+  if (exit_code_ == kDone) {
+    if (folder_.is_temporary()) console_.say("the data is kept in " + folder_.path());
+    return;
+  }
+  if (folder_.is_temporary()) console_.say("the data is kept in " + folder_.path());
+  if (exit_code_ != kConflict) console_.say("to go on: " + resume_command());
+}
+
+std::string Up::resume_command() const {
+  std::string command = "weirctl up --data " + shell_quoted(folder_.path());
+  for (const std::string& word : options_.words) command += " " + shell_quoted(word);
+  return command;
+}
+
+}  // namespace weir::ctl
