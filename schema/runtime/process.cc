@@ -299,7 +299,6 @@ Result<FileLock> FileLock::acquire_within(const std::string& path,
 
 Result<std::string> find_program(std::string_view name) {
   const std::string folder = own_folder();
-  std::string searched = folder;
   if (!folder.empty()) {
     std::string beside = folder + "/" + std::string(name);
     if (is_executable_file(beside)) return beside;
@@ -314,7 +313,7 @@ Result<std::string> find_program(std::string_view name) {
     if (is_executable_file(candidate)) return candidate;
   }
   return Error{ErrorCode::kNotFound,
-               "program " + std::string(name) + " is neither in " + searched + " nor in PATH"};
+               "program " + std::string(name) + " is neither in " + folder + " nor in PATH"};
 }
 
 }  // namespace weir::runtime

@@ -66,7 +66,8 @@ std::string elf_loader(std::string_view head) {
     std::memcpy(&part, head.data() + at, sizeof part);
     if (part.p_type != PT_INTERP) continue;
     if (part.p_offset > head.size() || head.size() - part.p_offset < part.p_filesz) return {};
-    return std::string(head.substr(part.p_offset, part.p_filesz)).c_str();
+    const std::string_view loader = head.substr(part.p_offset, part.p_filesz);
+    return std::string(loader.substr(0, loader.find('\0')));
   }
   return {};
 }

@@ -15,8 +15,7 @@ constexpr RunId kRun{1};
 // A command that leaves the file "done" when it believes its input, or the interest in its output,
 // to have ended, with relatives of every kind that believe the same.
 std::string believer(const TempDir& dir, const TreeToken& token) {
-  const std::string d = dir.path();
-  return "cd " + d + "; exec 9>" + token.path() +
+  return "cd " + dir.path() + "; exec 9>" + token.path() +
          "; exec 3<&0; "
          "setsid sh -c 'cat <&3 >tmp1; mv tmp1 done1' & "
          "(setsid sh -c 'cat <&3 >tmp2; mv tmp2 done2' &); "
