@@ -66,6 +66,10 @@ std::vector<AgentEffect> AgentCore::tick(SteadyTime now) {
   return finish(now);
 }
 
+void AgentCore::broker_not_reached(SteadyTime now) {
+  next_heartbeat_ = std::min(next_heartbeat_, now + kNotSentRetry);
+}
+
 std::vector<AgentEffect> AgentCore::shut_down(SteadyTime now) {
   shutting_down_ = true;
   return finish(now);

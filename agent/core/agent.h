@@ -23,6 +23,7 @@ namespace weir::agent {
 
 inline constexpr std::chrono::milliseconds kHeartbeat{1000};
 inline constexpr std::chrono::milliseconds kBrokerSilence{3000};
+inline constexpr std::chrono::milliseconds kNotSentRetry{20};  // No connection stands yet.
 
 // ---- What the shell does, in this order; see the answers in wrapper_life.h -----------------
 
@@ -56,6 +57,8 @@ class AgentCore {
   std::vector<AgentEffect> from_shell(const wire::InstanceKey& key, const LifeEvent& event,
                                       SteadyTime now);
   std::vector<AgentEffect> tick(SteadyTime now);
+  // The last ToBroker was not sent: nobody is connected. It is made again soon.
+  void broker_not_reached(SteadyTime now);
   // Stop all wrappers, from sources to sinks, and take no more orders. Orders stay on disk.
   std::vector<AgentEffect> shut_down(SteadyTime now);
 

@@ -147,13 +147,14 @@ void AgentShell::take_from_wrapper(const std::vector<runtime::Message>& parts) {
   carry_out(core_.from_wrapper(peer, std::move(*envelope), loop_.now()));
 }
 
-// What is not sent is not queued: the next heartbeat says it all again.
+// What is not sent is not queued: it is said again when the broker is there, as it is then.
 void AgentShell::send_to_broker(const wire::Message& message) {
   if (!broker_socket_) return;
   const auto bytes = wire::encode({"", message});
   if (!bytes) return log::error(bytes.error().what);
   const auto sent = broker_socket_->send({*bytes});
-  if (!sent) log::warn(sent.error().what);
+  if (!sent) return log::warn(sent.error().what);
+  if (*sent != runtime::SendStatus::kSent) core_.broker_not_reached(loop_.now());
 }
 
 void AgentShell::send_to_wrapper(const ToWrapper& effect) {

@@ -6,6 +6,7 @@
 
 #include <cstdarg>
 #include <cstdio>
+#include <filesystem>
 
 #include "broker/store/store.h"
 #include "schema/base/log.h"
@@ -21,7 +22,9 @@ class LogBridge : public rocksdb::Logger {
   void Logv(const char* format, va_list arguments) override {
     char text[1024];
     std::vsnprintf(text, sizeof text, format, arguments);
-    log::warn(std::string("store: ") + text);
+    std::string line = std::string("store: ") + text;
+    while (line.ends_with('\n')) line.pop_back();
+    log::warn(line);
   }
 };
 
@@ -84,6 +87,9 @@ class RocksStore : public Store {
 }  // namespace
 
 Result<std::unique_ptr<Store>> open_rocks_store(const std::string& folder) {
+  // Before RocksDB looks for it and complains; what is wrong with it, opening says.
+  std::error_code ignored;
+  std::filesystem::create_directory(folder, ignored);
   rocksdb::DB* db = nullptr;
   const rocksdb::Status opened = rocksdb::DB::Open(store_options(), folder, &db);
   if (!opened.ok()) return to_error(opened, "open " + folder);

@@ -126,7 +126,7 @@ class World {
   }
 
   void do_all(const Effects& effects) {
-    if (!effects.writes.empty()) EXPECT_TRUE(store_->write(effects.writes));
+    EXPECT_TRUE(store_->write(effects.writes));
     for (const Outgoing& one : effects.sends) {
       if (one.peer == "ctl") {
         answer_ = one.envelope.message;

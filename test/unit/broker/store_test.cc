@@ -72,8 +72,9 @@ TEST_P(StoreContract, WithinOneBatchTheLastWriteCounts) {
 
 TEST_P(StoreContract, AnEmptyBatchIsGood) { EXPECT_TRUE(make()->write({})); }
 
-INSTANTIATE_TEST_SUITE_P(Both, StoreContract, ::testing::Bool(),
-                         [](const auto& info) { return info.param ? "Rocks" : "Memory"; });
+INSTANTIATE_TEST_SUITE_P(Both, StoreContract, ::testing::Bool(), [](const auto& param_info) {
+  return param_info.param ? "Rocks" : "Memory";
+});
 
 TEST(RocksStore, IsThereAfterReopening) {
   const Folder folder;
