@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 
 #include "ctl/up/files.h"
 #include "schema/runtime/process_tree.h"
@@ -143,7 +144,8 @@ void Cluster::on_end(Process& process) {
   process.child.reset();
   if (stopping_) return;
   const std::string how = status ? runtime::describe_wait_status(**status) : status.error().what;
-  const auto pause = process.pace.ended(std::chrono::steady_clock::now());
+  const bool was_killed = status && WIFSIGNALED(**status) && WTERMSIG(**status) == SIGKILL;
+  const auto pause = process.pace.ended(was_killed, std::chrono::steady_clock::now());
   if (!pause) {
     return events_.on_hopeless(Error{
         ErrorCode::kUnavailable, process.name + " ends again and again (" + how + "): see " +

@@ -253,8 +253,12 @@ void Up::on_status(const wire::PipelineStatus& status) {
   }
   if (stdin_) stdin_->connect(news.stdin_endpoint);
   if (phase_ == Phase::kStarting && news.was_up) phase_ = Phase::kRunning;
-  // Completed although not all has come here: an earlier run has had it.
-  if (news.completed && (phase_ == Phase::kEnding || sinks_->idle())) return finish(kDone);
+  if (news.completed && phase_ != Phase::kEnding && sinks_->idle()) {
+    // Completed although not all has come here: an earlier run has had it.
+    note("", "this run is complete: nothing is left to do");
+    return finish(kDone);
+  }
+  if (news.completed && phase_ == Phase::kEnding) return finish(kDone);
   if (phase_ == Phase::kEnding && news.all_ended) finish(kDone);
 }
 
