@@ -38,6 +38,7 @@ WrapperLife::WrapperLife(wire::StartOrder order, bool stored)
 
 std::vector<LifeEffect> WrapperLife::step(const LifeEvent& event, SteadyTime now) {
   effects_.clear();
+  if (state_ == LifeState::kGone) return {};  // Its owner makes a new life.
   std::visit([&](const auto& one) { on(one, now); }, event);
   advance(now);
   return std::exchange(effects_, {});
@@ -46,7 +47,6 @@ std::vector<LifeEffect> WrapperLife::step(const LifeEvent& event, SteadyTime now
 // ---- Wanted --------------------------------------------------------------------------------
 
 void WrapperLife::on(const OrderCame& event, SteadyTime now) {
-  if (state_ == LifeState::kGone) return;      // Its owner makes a new life.
   if (event.order.term < order_.term) return;  // From a broker that lost its memory.
   const bool same = event.order == order_;
   const bool other_readers = event.order.readers != order_.readers;
@@ -68,17 +68,15 @@ void WrapperLife::on(const OrderCame& event, SteadyTime now) {
 }
 
 void WrapperLife::on(const StopCame& event, SteadyTime /*now*/) {
-  if (state_ == LifeState::kGone) return;
   wanted_ = event.forget ? Wanted::kForget : Wanted::kStop;
 }
 
 void WrapperLife::on(const OrderStored& /*event*/, SteadyTime /*now*/) { stored_ = true; }
 
 void WrapperLife::on(const OrderRemoved& /*event*/, SteadyTime /*now*/) {
-  if (wanted_ != Wanted::kForget) {
-    stored_ = false;
-    return;
-  }
+  stored_ = false;
+  const bool asked = state_ == LifeState::kDown || state_ == LifeState::kGivenUp;
+  if (wanted_ != Wanted::kForget || !asked) return;
   state_ = LifeState::kGone;
   emit(ReportNow{});
 }

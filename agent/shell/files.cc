@@ -66,11 +66,11 @@ Result<wire::StartOrder> read_order(const std::string& path) {
   return order;
 }
 
-// "TIME LEVEL NAME: message" without what stands in front of the message.
+// "TIME LEVEL weir-wrapper[...]: message" without what stands in front of the message.
 std::string_view without_prefix(std::string_view line) {
+  const size_t name = line.find(" weir-wrapper[");
   const size_t end = line.find("]: ");
-  const size_t begin = line.find('[');
-  if (end == std::string_view::npos || begin > end || line.find(' ') > begin) return line;
+  if (name == std::string_view::npos || end == std::string_view::npos || end < name) return line;
   return line.substr(end + 3);
 }
 

@@ -1,0 +1,258 @@
+#include "agent/core/agent.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+
+namespace weir::agent {
+namespace {
+
+using std::chrono::milliseconds;
+
+const Layout kLayout{"/data", "/run/a"};
+
+wire::StartOrder order(const std::string& node, uint64_t term = 1,
+                       std::vector<std::string> writers = {}) {
+  wire::StartOrder result;
+  result.pipeline = "p";
+  result.node.name = node;
+  result.node.run = "cat";
+  result.term = term;
+  result.writers = std::move(writers);
+  return result;
+}
+
+wire::InstanceKey key(const std::string& node) { return {"p", node, 0}; }
+
+// The core with a shell that does everything at once.
+class World {
+ public:
+  World() : core_("alpha", "127.0.0.1", kLayout) {}
+
+  void orders(uint64_t version, std::vector<wire::StartOrder> start,
+              std::vector<wire::InstanceKey> stop = {}) {
+    run(core_.from_broker({"", wire::AgentOrders{version, std::move(start), std::move(stop)}},
+                          now));
+  }
+  void hello(const std::string& peer, const std::string& node, uint64_t term = 1) {
+    run(core_.from_wrapper(peer, {"", wire::WrapperHello{"p", node, 0, term, pid_of(node)}}, now));
+  }
+  void report(const std::string& peer, const std::string& node, uint64_t term = 1) {
+    wire::InstanceStatus status;
+    status.pipeline = "p";
+    status.node = node;
+    status.term = term;
+    status.pid = pid_of(node);
+    status.state = wire::InstanceState::kRunning;
+    run(core_.from_wrapper(peer, {"", wire::WrapperReport{status}}, now));
+  }
+  void end(const std::string& node) {
+    const int64_t pid = core_.lives().at(key(node)).pid();
+    run(core_.from_shell(key(node), Ended{pid, 0, "exit status 0", ""}, now));
+  }
+  void tick(milliseconds later) {
+    now += later;
+    run(core_.tick(now));
+  }
+  static int64_t pid_of(const std::string& node) { return 1000 + node.at(0); }
+
+  // As the shell does: what an answer causes comes after what is waiting.
+  void run(std::vector<AgentEffect> effects) {
+    for (AgentEffect& one : effects) waiting_.push_back(std::move(one));
+    if (draining_) return;
+    draining_ = true;
+    while (!waiting_.empty()) {
+      AgentEffect effect = std::move(waiting_.front());
+      waiting_.pop_front();
+      if (auto* task = std::get_if<ForWrapper>(&effect)) {
+        done.push_back(task->key.node + " " + std::to_string(task->what.index()));
+        answer(*task);
+      } else if (auto* to_broker = std::get_if<ToBroker>(&effect)) {
+        to_brokers.push_back(to_broker->message);
+      } else if (auto* to_wrapper = std::get_if<ToWrapper>(&effect)) {
+        to_wrappers.emplace_back(to_wrapper->peer, to_wrapper->message);
+      } else {
+        ++reconnects;
+      }
+    }
+    draining_ = false;
+  }
+  void answer(const ForWrapper& task) {
+    if (std::holds_alternative<StoreOrder>(task.what)) {
+      run(core_.from_shell(task.key, OrderStored{}, now));
+    } else if (std::holds_alternative<RemoveOrder>(task.what)) {
+      run(core_.from_shell(task.key, OrderRemoved{}, now));
+    } else if (std::holds_alternative<Launch>(task.what)) {
+      run(core_.from_shell(
+          task.key, held ? LifeEvent(LockHeld{}) : LifeEvent(Started{pid_of(task.key.node)}), now));
+    }
+  }
+
+  AgentCore& core() { return core_; }
+  template <typename T>
+  const T* last_to_broker() const {
+    return to_brokers.empty() ? nullptr : std::get_if<T>(&to_brokers.back());
+  }
+
+  SteadyTime now{std::chrono::hours(1)};
+  bool held = false;  // Locks are held by processes from before.
+  std::vector<std::string> done;
+  std::vector<wire::Message> to_brokers;
+  std::vector<std::pair<std::string, wire::Message>> to_wrappers;
+  int reconnects = 0;
+
+ private:
+  AgentCore core_;
+  std::deque<AgentEffect> waiting_;
+  bool draining_ = false;
+};
+
+TEST(Agent, RegistersUntilItGetsOrdersThenReports) {
+  World world;
+  world.tick(milliseconds(0));
+  ASSERT_NE(world.last_to_broker<wire::AgentRegister>(), nullptr);
+  EXPECT_EQ(world.last_to_broker<wire::AgentRegister>()->name, "alpha");
+  world.tick(kHeartbeat);
+  EXPECT_NE(world.last_to_broker<wire::AgentRegister>(), nullptr);
+  world.orders(7, {});
+  ASSERT_NE(world.last_to_broker<wire::AgentReport>(), nullptr);
+  EXPECT_EQ(world.last_to_broker<wire::AgentReport>()->orders_version, 7u);
+  const size_t sent = world.to_brokers.size();
+  world.tick(kHeartbeat - milliseconds(1));
+  EXPECT_EQ(world.to_brokers.size(), sent);
+  world.tick(milliseconds(1));
+  EXPECT_EQ(world.to_brokers.size(), sent + 1);
+}
+
+TEST(Agent, RegistersAgainWhenTheBrokerDoesNotKnowIt) {
+  World world;
+  world.orders(7, {});
+  world.run(world.core().from_broker({"", wire::Refusal{ErrorCode::kNotFound, ""}}, world.now));
+  EXPECT_NE(world.last_to_broker<wire::AgentRegister>(), nullptr);
+}
+
+TEST(Agent, MakesANewConnectionWhenTheBrokerIsSilent) {
+  World world;
+  world.orders(7, {});
+  for (int i = 0; i < 3; ++i) world.tick(kHeartbeat);
+  EXPECT_EQ(world.reconnects, 1);
+  EXPECT_NE(world.last_to_broker<wire::AgentRegister>(), nullptr);
+  world.tick(kBrokerSilence);
+  EXPECT_EQ(world.reconnects, 2);
+}
+
+TEST(Agent, TriesSoonAgainWhenNobodyIsConnected) {
+  World world;
+  world.tick(milliseconds(0));
+  world.core().broker_not_reached(world.now);
+  EXPECT_EQ(world.core().deadline(world.now), world.now + kNotSentRetry);
+}
+
+TEST(Agent, CompletesAndObeysOrders) {
+  World world;
+  world.orders(1, {order("b", 1, {"a.0"}), order("a")});
+  const auto& lives = world.core().lives();
+  ASSERT_EQ(lives.size(), 2u);
+  const wire::StartOrder& b = lives.at(key("b")).order();
+  EXPECT_EQ(b.log_dir, "/data/wal/p/b.0");
+  EXPECT_EQ(b.listen, "ipc://" + kLayout.wrapper_socket(key("b")));
+  EXPECT_EQ(b.agent_endpoint, "ipc:///run/a/agent");
+  EXPECT_EQ(b.stderr_file, "/data/logs/p/b.0.stderr");
+  EXPECT_EQ(lives.at(key("a")).order().listen, "");
+  // Stored (0), then launched (2).
+  EXPECT_EQ(world.done, (std::vector<std::string>{"b 0", "a 0", "b 2", "a 2"}));
+  const auto* report = world.last_to_broker<wire::AgentReport>();
+  ASSERT_NE(report, nullptr);
+  EXPECT_EQ(report->instances.size(), 2u);
+}
+
+TEST(Agent, AStopIsConfirmedByAbsence) {
+  World world;
+  world.orders(1, {order("a")});
+  world.hello("peer-a", "a");
+  world.orders(2, {}, {key("a"), key("unknown")});
+  ASSERT_FALSE(world.to_wrappers.empty());
+  EXPECT_TRUE(std::holds_alternative<wire::WrapperStop>(world.to_wrappers.back().second));
+  EXPECT_EQ(world.last_to_broker<wire::AgentReport>()->instances.size(), 1u);
+  world.end("a");
+  EXPECT_TRUE(world.last_to_broker<wire::AgentReport>()->instances.empty());
+  EXPECT_TRUE(world.core().lives().empty());
+}
+
+TEST(Agent, WhatIsInNeitherListStays) {
+  World world;
+  world.orders(1, {order("a")});
+  world.orders(2, {});
+  EXPECT_EQ(world.core().lives().at(key("a")).state(), LifeState::kFollowing);
+}
+
+TEST(Agent, ARecoveredOrderIsStartedWithoutTheBroker) {
+  World world;
+  world.core().recover(order("a"));
+  world.tick(milliseconds(0));
+  EXPECT_EQ(world.done, std::vector<std::string>{"a 2"});
+}
+
+TEST(Agent, AWrapperFromBeforeIsAdoptedByItsReport) {
+  World world;
+  world.held = true;
+  world.core().recover(order("a"));
+  world.tick(milliseconds(0));
+  EXPECT_EQ(world.core().lives().at(key("a")).state(), LifeState::kUnknownRuns);
+  world.report("new-peer", "a");
+  EXPECT_EQ(world.core().lives().at(key("a")).state(), LifeState::kFollowing);
+  EXPECT_EQ(world.done, (std::vector<std::string>{"a 2", "a 4"}));  // Launch, follow.
+  ASSERT_EQ(world.to_wrappers.size(), 1u);
+  EXPECT_EQ(world.to_wrappers[0].first, "new-peer");
+  EXPECT_TRUE(std::holds_alternative<wire::WrapperNeighbours>(world.to_wrappers[0].second));
+  world.report("new-peer", "a");
+  EXPECT_EQ(world.to_wrappers.size(), 1u);
+}
+
+TEST(Agent, AWrapperWithoutAnOrderIsToldToStop) {
+  World world;
+  world.hello("peer-x", "x");
+  ASSERT_EQ(world.to_wrappers.size(), 1u);
+  EXPECT_TRUE(std::holds_alternative<wire::WrapperStop>(world.to_wrappers[0].second));
+}
+
+TEST(Agent, AStrangeMessageIsRefused) {
+  World world;
+  world.run(world.core().from_wrapper("peer", {"", wire::Unknown{1, "x"}}, world.now));
+  ASSERT_EQ(world.to_wrappers.size(), 1u);
+  EXPECT_TRUE(std::holds_alternative<wire::Refusal>(world.to_wrappers[0].second));
+  world.run(world.core().from_wrapper("peer", {"", wire::Refusal{}}, world.now));
+  EXPECT_EQ(world.to_wrappers.size(), 1u);
+}
+
+TEST(Agent, ShutsDownFromSourcesToSinks) {
+  World world;
+  world.orders(1, {order("c", 1, {"b.0"}), order("b", 1, {"a.0"}), order("a")});
+  for (const char* node : {"a", "b", "c"}) world.hello(std::string("peer-") + node, node);
+  world.to_wrappers.clear();
+  world.run(world.core().shut_down(world.now));
+  for (const char* node : {"a", "b", "c"}) {
+    ASSERT_EQ(world.to_wrappers.size(), 1u) << node;
+    EXPECT_EQ(world.to_wrappers[0].first, std::string("peer-") + node);
+    world.to_wrappers.clear();
+    EXPECT_FALSE(world.core().all_down());
+    world.end(node);
+  }
+  EXPECT_TRUE(world.core().all_down());
+  // Orders stay: nothing was removed (1).
+  for (const std::string& one : world.done) EXPECT_EQ(one.find(" 1"), std::string::npos);
+  world.orders(2, {order("d")});
+  EXPECT_EQ(world.core().lives().count(key("d")), 0u);
+}
+
+TEST(Agent, SocketsHaveTheirLimit) {
+  EXPECT_TRUE((Layout{"/data", "/" + std::string(89, 'r')}.check()));
+  const auto long_one = Layout{"/data", "/" + std::string(90, 'r')}.check();
+  ASSERT_FALSE(long_one);
+  EXPECT_EQ(long_one.error().code, ErrorCode::kLimit);
+  EXPECT_EQ(kLayout.wrapper_socket(key("a")), kLayout.wrapper_socket(key("a")));
+  EXPECT_NE(kLayout.wrapper_socket(key("a")), kLayout.wrapper_socket(key("b")));
+}
+
+}  // namespace
+}  // namespace weir::agent
