@@ -1,0 +1,99 @@
+#include "ctl/up/status_watch.h"
+
+#include <gtest/gtest.h>
+
+namespace weir::ctl {
+namespace {
+
+using std::chrono::seconds;
+using wire::InstanceState;
+using wire::PipelineState;
+
+constexpr StatusWatch::Time kStart{};
+
+wire::PipelineStatus status(PipelineState state = PipelineState::kRunning) {
+  wire::PipelineStatus status;
+  status.name = "up";
+  status.state = state;
+  for (const char* name : {"-", "wc"}) {
+    wire::InstanceStatus instance;
+    instance.node = name;
+    instance.state = InstanceState::kRunning;
+    wire::NodeStatus node;
+    node.name = name;
+    node.caller_stdin = node.name == "-";
+    node.sink = !node.caller_stdin;
+    node.instances = {{"agent-1", instance}};
+    status.nodes.push_back(node);
+  }
+  return status;
+}
+
+wire::InstanceStatus& instance(wire::PipelineStatus& status, size_t node) {
+  return status.nodes[node].instances[0].status;
+}
+
+TEST(StatusWatch, NotesAreToldOnce) {
+  StatusWatch watch;
+  wire::PipelineStatus now = status();
+  EXPECT_TRUE(watch.on_status(now, kStart).notes.empty());
+  instance(now, 1).notes = {"exited with status 1"};
+  using Notes = std::vector<StatusWatch::NodeText>;
+  EXPECT_EQ(watch.on_status(now, kStart).notes, (Notes{{"wc", "exited with status 1"}}));
+  EXPECT_TRUE(watch.on_status(now, kStart).notes.empty());
+  instance(now, 1).notes = {};  // A new wrapper does not know what the one before has told.
+  instance(now, 1).restarts = 1;
+  EXPECT_EQ(watch.on_status(now, kStart).notes,
+            (Notes{{"wc", "its wrapper ended and is started again"}}));
+  instance(now, 1).notes = {"exited with status 1", "new"};
+  EXPECT_EQ(watch.on_status(now, kStart).notes, (Notes{{"wc", "new"}}));
+}
+
+TEST(StatusWatch, NamesTheNodeThatFailed) {
+  StatusWatch watch;
+  wire::PipelineStatus now = status(PipelineState::kFailed);
+  now.reason = "wc: broken";
+  EXPECT_EQ(watch.on_status(now, kStart).failure, (StatusWatch::NodeText{"", "wc: broken"}));
+  instance(now, 1).state = InstanceState::kFailed;
+  instance(now, 1).last_error = "broken";
+  EXPECT_EQ(watch.on_status(now, kStart).failure, (StatusWatch::NodeText{"wc", "broken"}));
+}
+
+TEST(StatusWatch, KnowsWhereStdinGoesAndWhenAllHasEnded) {
+  StatusWatch watch;
+  wire::PipelineStatus now = status(PipelineState::kStarting);
+  instance(now, 1).endpoint = "ipc://not-this-one";
+  EXPECT_EQ(watch.on_status(now, kStart).stdin_endpoint, "");
+  EXPECT_FALSE(watch.on_status(now, kStart).was_up);
+  instance(now, 0).endpoint = "ipc://this";
+  now.state = PipelineState::kRunning;
+  const StatusWatch::News news = watch.on_status(now, kStart);
+  EXPECT_EQ(news.stdin_endpoint, "ipc://this");
+  EXPECT_TRUE(news.was_up);
+  EXPECT_FALSE(news.all_ended);
+  instance(now, 0).state = instance(now, 1).state = InstanceState::kEnded;
+  EXPECT_TRUE(watch.on_status(now, kStart).all_ended);
+}
+
+TEST(StatusWatch, CountsDeadLetters) {
+  StatusWatch watch;
+  wire::PipelineStatus now = status();
+  instance(now, 1).dead_letters = 2;
+  watch.on_status(now, kStart);
+  instance(now, 1).dead_letters = 3;
+  watch.on_status(now, kStart);
+  EXPECT_EQ(watch.dead_letters(), (std::map<std::string, uint64_t>{{"wc", 3}}));
+}
+
+TEST(StatusWatch, TroubleThatLastsIsTold) {
+  StatusWatch watch;
+  wire::PipelineStatus now = status(PipelineState::kDegraded);
+  now.reason = "wc: waits for agent alpha";
+  EXPECT_TRUE(watch.on_status(now, kStart).notes.empty());
+  EXPECT_TRUE(watch.on_status(now, kStart + seconds(2)).notes.empty());
+  EXPECT_EQ(watch.on_status(now, kStart + seconds(3)).notes.size(), 1u);
+  EXPECT_TRUE(watch.on_status(now, kStart + seconds(9)).notes.empty());
+}
+
+}  // namespace
+}  // namespace weir::ctl
