@@ -2,6 +2,8 @@
 
 #include <sys/eventfd.h>
 
+#include <utility>
+
 #include "schema/base/check.h"
 
 namespace weir::shell {
@@ -32,43 +34,31 @@ WalWriter::~WalWriter() {
 void WalWriter::submit(wal::LogBatch batch, bool sync) {
   {
     std::lock_guard lock(mutex_);
-    jobs_.push_back({std::move(batch), sync});
+    batches_.push_back(std::move(batch));
+    sync_ = sync_ || sync;
   }
   submitted_.notify_one();
 }
 
 void WalWriter::run() {
+  std::vector<wal::LogBatch> batches;
   while (true) {
-    std::deque<Job> jobs;
+    bool sync = false;
     {
       std::unique_lock lock(mutex_);
-      submitted_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
-      if (jobs_.empty() || error_) return;
-      jobs.swap(jobs_);
+      submitted_.wait(lock, [this] { return stopping_ || !batches_.empty(); });
+      if (batches_.empty() || error_) return;
+      batches.swap(batches_);
+      sync = std::exchange(sync_, false);
     }
-    write(std::move(jobs));
-  }
-}
-
-void WalWriter::write(std::deque<Job> jobs) {
-  size_t last_sync = jobs.size();
-  for (size_t i = 0; i < jobs.size(); ++i) {
-    if (jobs[i].sync) last_sync = i;
-  }
-  size_t untold = 0;
-  for (size_t i = 0; i < jobs.size(); ++i) {
-    // One sync covers all that was written before it.
-    const Status status = log_.write(jobs[i].batch, i == last_sync);
+    const Status status = log_.write(batches, sync);
     if (!status) {
       std::lock_guard lock(mutex_);
       error_ = status.error();
-      break;
     }
-    ++untold;
-    const bool wait_for_sync = last_sync < jobs.size() && i < last_sync;
-    if (!wait_for_sync) tell(std::exchange(untold, 0));
+    tell(status ? batches.size() : 0);
+    batches.clear();
   }
-  if (error_) tell(0);
 }
 
 void WalWriter::tell(size_t written) {

@@ -3,10 +3,11 @@
 #pragma once
 
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
+#include <vector>
 
 #include "schema/base/unique_fd.h"
 #include "schema/runtime/loop.h"
@@ -27,12 +28,7 @@ class WalWriter {
   void submit(wal::LogBatch batch, bool sync);
 
  private:
-  struct Job {
-    wal::LogBatch batch;
-    bool sync;
-  };
   void run();
-  void write(std::deque<Job> jobs);
   void tell(size_t written);
   void on_wakeup();
 
@@ -44,8 +40,9 @@ class WalWriter {
   runtime::WatchId watch_ = runtime::WatchId::kNone;
   std::mutex mutex_;
   std::condition_variable submitted_;
-  std::deque<Job> jobs_;  // Guarded by mutex_, like all below.
-  size_t written_ = 0;    // Not yet told to the loop.
+  std::vector<wal::LogBatch> batches_;  // Guarded by mutex_, like all below.
+  bool sync_ = false;                   // One of them is to be synced.
+  size_t written_ = 0;                  // Not yet told to the loop.
   std::optional<Error> error_;
   bool stopping_ = false;
   std::thread thread_;

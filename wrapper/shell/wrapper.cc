@@ -103,7 +103,7 @@ Status Wrapper::open_log() {
   auto lock = runtime::FileLock::acquire_within(order_.log_dir + "/wrapper.lock", kLockWait);
   if (!lock) return std::move(lock).error().in("another wrapper has this log");
   lock_.emplace(*std::move(lock));
-  Result<std::unique_ptr<wal::Log>> log = wal::open_rocks_log(order_.log_dir + "/db", {});
+  Result<std::unique_ptr<wal::Log>> log = wal::open_rocks_log(order_.log_dir, {});
   if (!log) return std::move(log).error();
   log_ = *std::move(log);
   Result<core::LogState> state = core::load(*log_);

@@ -2,9 +2,11 @@
 // atomic batches. RocksLog keeps it on disk, MemoryLog in tests. Keys are made in keys.h.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +19,8 @@ namespace weir::wal {
 // What one commit writes. Operations take effect in order, all or none.
 class LogBatch {
  public:
+  static constexpr size_t kSharedBytesMin = 16u << 10;
+
   struct Op {
     enum class Kind { kPut, kErase, kEraseRange } kind = Kind::kPut;
     std::string key;
@@ -29,10 +33,12 @@ class LogBatch {
 
   void put(std::string key, std::string value) {
     bytes_ += key.size() + value.size();
+    small_bytes_ += key.size() + value.size();
     ops_.push_back({Op::Kind::kPut, std::move(key), {}, std::move(value), {}});
   }
   void put(std::string key, SharedBytes value) {
     bytes_ += key.size() + value.size;
+    small_bytes_ += key.size() + std::min(value.size, kSharedBytesMin);
     ops_.push_back({Op::Kind::kPut, std::move(key), {}, {}, std::move(value)});
   }
   void erase(std::string key) { ops_.push_back({Op::Kind::kErase, std::move(key), {}, {}, {}}); }
@@ -44,19 +50,24 @@ class LogBatch {
   const std::vector<Op>& ops() const { return ops_; }
   bool empty() const { return ops_.empty(); }
   size_t bytes() const { return bytes_; }
+  // Without the values that are shared, not copied.
+  size_t small_bytes() const { return small_bytes_; }
 
  private:
   std::vector<Op> ops_;
   size_t bytes_ = 0;
+  size_t small_bytes_ = 0;
 };
 
 class Log {
  public:
   virtual ~Log() = default;
 
-  // Applies the batch; with `sync` it is on the disk when this returns. An error is final: the
-  // log's tail is unknown, the process must end and open it anew. Thread: one writer at a time.
-  virtual Status write(const LogBatch& batch, bool sync) = 0;
+  // Applies the batches in order, all of a batch or none; with `sync` they are on the disk when
+  // this returns. An error is final: the log's tail is unknown, the process must end and open it
+  // anew. Thread: one writer at a time.
+  virtual Status write(std::span<const LogBatch> batches, bool sync) = 0;
+  Status write(const LogBatch& batch, bool sync) { return write(std::span(&batch, 1), sync); }
 
   // Calls `each` for the keys in [from, end) in order until it returns false. Any thread.
   using Each = std::function<bool(std::string_view key, std::string_view value)>;

@@ -18,9 +18,11 @@ void MemoryLog::apply(const LogBatch& batch, std::map<std::string, std::string>&
   }
 }
 
-Status MemoryLog::write(const LogBatch& batch, bool sync) {
-  apply(batch, map_);
-  unsynced_.push_back(batch);
+Status MemoryLog::write(std::span<const LogBatch> batches, bool sync) {
+  for (const LogBatch& batch : batches) {
+    apply(batch, map_);
+    unsynced_.push_back(batch);
+  }
   if (sync) {
     for (const LogBatch& each : unsynced_) apply(each, synced_);
     unsynced_.clear();

@@ -10,7 +10,8 @@ namespace weir::wal {
 
 class MemoryLog : public Log {
  public:
-  Status write(const LogBatch& batch, bool sync) override;
+  using Log::write;
+  Status write(std::span<const LogBatch> batches, bool sync) override;
   Status scan(std::string_view from, std::string_view end, const Each& each) const override;
   Result<std::optional<std::pair<std::string, std::string>>> last(
       std::string_view from, std::string_view end) const override;

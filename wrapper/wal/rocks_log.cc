@@ -9,7 +9,11 @@
 
 #include <cstdarg>
 
+#include "schema/base/codec.h"
 #include "schema/base/log.h"
+#include "schema/wire/block.h"
+#include "wrapper/wal/keys.h"
+#include "wrapper/wal/segments.h"
 
 namespace weir::wal {
 namespace {
@@ -43,37 +47,49 @@ class QuietLogger : public rocksdb::Logger {
 
 class RocksLog : public Log {
  public:
-  explicit RocksLog(std::unique_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
+  RocksLog(std::unique_ptr<rocksdb::DB> db, std::unique_ptr<Segments> segments)
+      : db_(std::move(db)), segments_(std::move(segments)) {}
 
-  Status write(const LogBatch& batch, bool sync) override {
-    rocksdb::WriteBatch out(batch.bytes() + batch.ops().size() * 64);
-    for (const LogBatch::Op& op : batch.ops()) {
-      rocksdb::Status added;
-      switch (op.kind) {
-        case LogBatch::Op::Kind::kPut:
-          added = out.Put(slice(op.key), slice(op.value()));
-          break;
-        case LogBatch::Op::Kind::kErase:
-          added = out.Delete(slice(op.key));
-          break;
-        case LogBatch::Op::Kind::kEraseRange:
-          added = out.DeleteRange(slice(op.key), slice(op.end));
-          break;
+  using Log::write;
+  Status write(std::span<const LogBatch> batches, bool sync) override {
+    // Values first, then the keys that name them: a key that is there has its value.
+    if (Status stored = store_large(batches); !stored) return stored;
+    if (sync && segments_->unsynced()) {
+      if (Status synced = segments_->sync(); !synced) return synced;
+    }
+    size_t bytes = 0;
+    for (const LogBatch& batch : batches) bytes += batch.small_bytes() + batch.ops().size() * 64;
+    rocksdb::WriteBatch out(bytes);
+    size_t next_place = 0;
+    bool trims = false;
+    for (const LogBatch& batch : batches) {
+      for (const LogBatch::Op& op : batch.ops()) {
+        const bool large = is_large(op);
+        const std::string place = large ? encode(places_[next_place++]) : std::string();
+        trims = trims || (op.kind == LogBatch::Op::Kind::kEraseRange && op.key[0] == kBlock);
+        const rocksdb::Status added = add(op, large ? std::string_view(place) : op.value(), out);
+        if (!added.ok()) return to_error("log: write", added);
       }
-      if (!added.ok()) return to_error("log: write", added);
     }
     rocksdb::WriteOptions options;
     options.sync = sync;
     const rocksdb::Status status = db_->Write(options, &out);
     if (!status.ok()) return to_error("log: write", status);
-    return {};
+    return trims ? drop_trimmed() : Status();
   }
 
   Status scan(std::string_view from, std::string_view end, const Each& each) const override {
     const Slice bound = slice(end);
     std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(read_options(&bound)));
     for (it->Seek(slice(from)); it->Valid(); it->Next()) {
-      if (!each(view(it->key()), view(it->value()))) break;
+      Place place;
+      if (!decode_place(view(it->value()), place)) {
+        if (!each(view(it->key()), view(it->value()))) break;
+        continue;
+      }
+      const Result<std::string> value = segments_->read(place);
+      if (!value) return value.error();
+      if (!each(view(it->key()), *value)) break;
     }
     if (!it->status().ok()) return to_error("log: read", it->status());
     return {};
@@ -86,13 +102,105 @@ class RocksLog : public Log {
     it->SeekForPrev(slice(end));
     if (!it->status().ok()) return to_error("log: read", it->status());
     std::optional<std::pair<std::string, std::string>> found;
-    if (it->Valid() && view(it->key()) >= from) {
+    if (!it->Valid() || view(it->key()) < from) return found;
+    Place place;
+    if (decode_place(view(it->value()), place)) {
+      Result<std::string> value = segments_->read(place);
+      if (!value) return std::move(value).error();
+      found.emplace(view(it->key()), *std::move(value));
+    } else {
       found.emplace(view(it->key()), view(it->value()));
     }
     return found;
   }
 
+  // After a crash: forgets keys whose values were dropped (their erasure was not on the disk), and
+  // tells whether all values that were written since the last sync are whole.
+  Result<bool> check_tail() {
+    std::vector<std::string> gone;
+    bool whole = true;
+    const Slice bound = slice(block_end_);
+    std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(read_options(&bound)));
+    uint64_t synced = 0;
+    std::string marker;
+    if (db_->Get(rocksdb::ReadOptions(), kSyncedKey, &marker).ok()) synced = Decoder(marker).u64();
+    for (it->Seek(slice(block_begin_)); it->Valid(); it->Next()) {
+      Place place;
+      if (!decode_place(view(it->value()), place)) continue;
+      if (place.file < segments_->first_file()) {
+        gone.emplace_back(view(it->key()));
+      } else if (place.file > synced) {
+        const Result<std::string> value = segments_->read(place);
+        whole = whole && value && wire::decode_block(SharedBytes::copy_of(*value));
+      }
+    }
+    if (!it->status().ok()) return to_error("log: read", it->status());
+    if (gone.empty()) return whole;
+    rocksdb::WriteBatch batch;
+    for (const std::string& key : gone) (void)batch.Delete(slice(key));
+    const rocksdb::Status status = db_->Write(rocksdb::WriteOptions(), &batch);
+    if (!status.ok()) return to_error("log: write", status);
+    return whole;
+  }
+
  private:
+  // Values from this size on go to the segments; smaller ones are not worth a page of their own.
+  static constexpr size_t kLargeBytes = 16u << 10;
+  // Everything in segments up to this number is on the disk.
+  static constexpr const char* kSyncedKey = "Msynced";
+
+  static bool is_large(const LogBatch::Op& op) {
+    return op.large.data != nullptr && op.large.size >= kLargeBytes;
+  }
+
+  Status store_large(std::span<const LogBatch> batches) {
+    large_.clear();
+    places_.clear();
+    for (const LogBatch& batch : batches) {
+      for (const LogBatch::Op& op : batch.ops()) {
+        if (is_large(op)) large_.push_back(op.value());
+      }
+    }
+    if (large_.empty()) return {};
+    const uint64_t before = segments_->current_file();
+    if (Status appended = segments_->append(large_, places_); !appended) return appended;
+    if (segments_->current_file() == before || before == 0) return {};
+    // Files before the current one were synced when they were closed.
+    rocksdb::WriteBatch marker;
+    (void)marker.Put(kSyncedKey, slice(Encoder().u64(segments_->current_file() - 1).bytes()));
+    const rocksdb::Status status = db_->Write(rocksdb::WriteOptions(), &marker);
+    return status.ok() ? Status() : Status(to_error("log: write", status));
+  }
+
+  static rocksdb::Status add(const LogBatch::Op& op, std::string_view value,
+                             rocksdb::WriteBatch& out) {
+    switch (op.kind) {
+      case LogBatch::Op::Kind::kPut:
+        return out.Put(slice(op.key), slice(value));
+      case LogBatch::Op::Kind::kErase:
+        return out.Delete(slice(op.key));
+      case LogBatch::Op::Kind::kEraseRange:
+        return out.DeleteRange(slice(op.key), slice(op.end));
+    }
+    return rocksdb::Status::InvalidArgument("unknown operation");
+  }
+
+  // Blocks are erased in the order in which they were written: files before the first one that is
+  // still named are not needed.
+  Status drop_trimmed() {
+    const Slice bound = slice(block_end_);
+    std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(read_options(&bound)));
+    for (it->Seek(slice(block_begin_)); it->Valid(); it->Next()) {
+      Place place;
+      if (!decode_place(view(it->value()), place)) continue;
+      segments_->drop_before(place.file);
+      return {};
+    }
+    if (!it->status().ok()) return to_error("log: read", it->status());
+    segments_->drop_before(segments_->current_file());
+    return {};
+  }
+
   // Without the bound a scan would walk over the tombstones of all that was trimmed.
   static rocksdb::ReadOptions read_options(const Slice* bound) {
     rocksdb::ReadOptions options;
@@ -103,6 +211,11 @@ class RocksLog : public Log {
   }
 
   std::unique_ptr<rocksdb::DB> db_;
+  std::unique_ptr<Segments> segments_;
+  const std::string block_begin_ = key(kBlock);
+  const std::string block_end_ = key_end(kBlock);
+  std::vector<std::string_view> large_;  // Of the write under way.
+  std::vector<Place> places_;
 };
 
 rocksdb::Options make_options(const RocksOptions& ours) {
@@ -121,12 +234,6 @@ rocksdb::Options make_options(const RocksOptions& ours) {
   options.keep_log_file_num = 1;
   options.max_background_jobs = 2;
   options.avoid_unnecessary_blocking_io = true;
-  // Payloads go to blob files at a flush, so that compaction moves keys only and a file of settled
-  // blocks is dropped whole.
-  options.enable_blob_files = true;
-  options.min_blob_size = 4096;
-  options.blob_file_size = ours.write_buffer_bytes * 2;
-  options.enable_blob_garbage_collection = false;
   options.level0_file_num_compaction_trigger = 4;
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(1 << 20);
@@ -137,10 +244,19 @@ rocksdb::Options make_options(const RocksOptions& ours) {
 }  // namespace
 
 Result<std::unique_ptr<Log>> open_rocks_log(const std::string& dir, const RocksOptions& options) {
+  Result<std::unique_ptr<Segments>> segments = Segments::open(dir + "/blocks");
+  if (!segments) return std::move(segments).error();
   rocksdb::DB* raw = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(make_options(options), dir, &raw);
+  const rocksdb::Status status = rocksdb::DB::Open(make_options(options), dir + "/db", &raw);
   if (!status.ok()) return to_error("log " + dir, status);
-  return std::unique_ptr<Log>(std::make_unique<RocksLog>(std::unique_ptr<rocksdb::DB>(raw)));
+  auto log = std::make_unique<RocksLog>(std::unique_ptr<rocksdb::DB>(raw), *std::move(segments));
+  Result<bool> whole = log->check_tail();
+  if (!whole) return std::move(whole).error();
+  if (!*whole) {
+    return Error{ErrorCode::kCorrupt,
+                 "log " + dir + ": blocks at its end are not what was written"};
+  }
+  return std::unique_ptr<Log>(std::move(log));
 }
 
 }  // namespace weir::wal

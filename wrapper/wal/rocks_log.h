@@ -1,4 +1,5 @@
-// The log on disk: one RocksDB database, one column family.
+// The log on disk: one RocksDB database, one column family, with large values beside it
+// (segments.h).
 #pragma once
 
 #include <memory>
@@ -9,8 +10,7 @@
 namespace weir::wal {
 
 struct RocksOptions {
-  size_t write_buffer_bytes =
-      32u << 20;  // What is settled before this much was written never reaches a table file.
+  size_t write_buffer_bytes = 8u << 20;  // Of the database; large values do not go there.
 };
 
 // Opens or makes the database in `dir` (made if it is not there). Errors: kConflict when another
