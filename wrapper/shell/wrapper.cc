@@ -103,7 +103,18 @@ Status Wrapper::open_log() {
   auto lock = runtime::FileLock::acquire_within(order_.log_dir + "/wrapper.lock", kLockWait);
   if (!lock) return std::move(lock).error().in("another wrapper has this log");
   lock_.emplace(*std::move(lock));
-  Result<std::unique_ptr<wal::Log>> log = wal::open_rocks_log(order_.log_dir, {});
+  Result<std::unique_ptr<wal::Log>> log = wal::open_rocks_log(order_.log_dir + "/log", {});
+  if (!log && log.error().code == ErrorCode::kCorrupt && replaceable()) {
+    // R2, R3: upstream still holds what is needed to make it again. Peers that saw later boots of
+    // this log refuse the first one of the new log, which raises it above theirs.
+    const std::string aside = order_.log_dir + "/log.damaged";
+    std::filesystem::remove_all(aside, failure);
+    std::filesystem::rename(order_.log_dir + "/log", aside, failure);
+    if (failure) return Error{ErrorCode::kIo, "log " + order_.log_dir + ": " + failure.message()};
+    note("its log was damaged (" + log.error().what + "): set aside as " + aside +
+         "; it begins again from what upstream holds, and records may be seen twice");
+    log = wal::open_rocks_log(order_.log_dir + "/log", {});
+  }
   if (!log) return std::move(log).error();
   log_ = *std::move(log);
   Result<core::LogState> state = core::load(*log_);
@@ -133,6 +144,12 @@ Status Wrapper::open_log() {
   node_ = std::make_unique<core::Node>(core::NodeConfig{order_, of_}, *log_, *state,
                                        static_cast<core::Effects&>(*this));
   return {};
+}
+
+// A log that is not a sole copy (R5).
+bool Wrapper::replaceable() const {
+  return !order_.writers.empty() && !order_.node.caller_stdin &&
+         order_.node.durability == graph::Durability::kProcess;
 }
 
 Status Wrapper::connect_agent() {

@@ -44,6 +44,7 @@ class Wrapper : private core::Effects {
  private:
   Status open();
   Status open_log();
+  bool replaceable() const;
   Status connect_agent();
   void on_turn_end();
   void report(bool always);

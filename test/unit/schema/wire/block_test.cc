@@ -1,0 +1,89 @@
+#include "schema/wire/block.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <random>
+
+namespace weir::wire {
+namespace {
+
+Block sample(std::string_view payload, uint32_t pieces, uint8_t flags = 0) {
+  BlockHeader header;
+  header.of = {3, 2, 77};
+  header.first = 41;
+  header.pieces = pieces;
+  header.payload_bytes = static_cast<uint32_t>(payload.size());
+  header.flags = flags;
+  std::shared_ptr<uint8_t[]> buffer(new uint8_t[kBlockHeaderBytes + payload.size()]);
+  std::memcpy(buffer.get() + kBlockHeaderBytes, payload.data(), payload.size());
+  return finish_block(std::move(buffer), header);
+}
+
+TEST(Block, DecodesToWhatWasFinished) {
+  const Block block = sample("one\ntwo\n", 2);
+  const Result<Block> back = decode_block(block.bytes);
+  ASSERT_TRUE(back) << back.error().what;
+  EXPECT_EQ(back->header.of, block.header.of);
+  EXPECT_EQ(back->header.first, 41u);
+  EXPECT_EQ(back->header.last(), 42u);
+  EXPECT_EQ(back->payload().view(), "one\ntwo\n");
+}
+
+// Changing these bytes is changing the log and the wire.
+TEST(Block, GoldenHeader) {
+  const Block block = sample("one\n", 1);
+  const std::string_view bytes = block.bytes.view();
+  const std::string expected =
+      std::string("WBK1\x01\0\0\0", 8) + std::string("\0\0\0\0\0\0\0\x03", 8) +
+      std::string("\0\0\0\0\0\0\0\x02", 8) + std::string("\0\0\0\0\0\0\0\x4d", 8) +
+      std::string("\0\0\0\0\0\0\0\x29", 8) + std::string("\0\0\0\x01\0\0\0\x04", 8);
+  EXPECT_EQ(bytes.substr(0, 48), expected);
+  EXPECT_EQ(bytes.substr(64), "one\n");
+}
+
+TEST(Block, AnyFlippedBitIsFound) {
+  const Block block = sample("one\ntwo\n", 2);
+  for (size_t bit = 0; bit < block.bytes.size * 8; ++bit) {
+    std::string bytes(block.bytes.view());
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
+    EXPECT_FALSE(decode_block(SharedBytes::copy_of(bytes))) << "bit " << bit;
+  }
+}
+
+TEST(Block, MarksHaveNoPayload) {
+  const Block end = make_mark({1, 1, 1}, 9, kEnd);
+  const Result<Block> back = decode_block(end.bytes);
+  ASSERT_TRUE(back) << back.error().what;
+  EXPECT_TRUE(back->header.end());
+  EXPECT_EQ(decode_block(sample("", 1).bytes).error().what, "block: flags do not fit the payload");
+}
+
+TEST(Block, DelimitersAreCountedAtAnyLengthAndAlignment) {
+  std::mt19937_64 random(7);
+  std::string text(9000, 'x');
+  for (char& c : text) {
+    if (random() % 5 == 0) c = '\n';
+  }
+  const auto* data = reinterpret_cast<const uint8_t*>(text.data());
+  for (size_t begin = 0; begin < 40; ++begin) {
+    for (const size_t size : {0ul, 1ul, 15ul, 16ul, 17ul, 255ul, 4080ul, 4096ul, 8900ul}) {
+      const auto expected = std::count(text.begin() + static_cast<long>(begin),
+                                       text.begin() + static_cast<long>(begin + size), '\n');
+      EXPECT_EQ(count_delimiters({data + begin, size}, '\n'), static_cast<size_t>(expected));
+    }
+  }
+}
+
+TEST(Block, WholeRecordsEndWithTheLastDelimiter) {
+  const auto whole = [](std::string_view text) {
+    return whole_records_bytes({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, '\n');
+  };
+  EXPECT_EQ(whole("a\nbc\nd"), 5u);
+  EXPECT_EQ(whole("abc"), 0u);
+  EXPECT_EQ(whole("abc\n"), 4u);
+}
+
+}  // namespace
+}  // namespace weir::wire

@@ -1,0 +1,202 @@
+// One contract for the log on disk and the one in memory; and what only the one on disk can do.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+#include "schema/wire/block.h"
+#include "wrapper/wal/keys.h"
+#include "wrapper/wal/memory_log.h"
+#include "wrapper/wal/rocks_log.h"
+#include "wrapper/wal/segments.h"
+
+namespace weir::wal {
+namespace {
+
+namespace fs = std::filesystem;
+
+class TempDir {
+ public:
+  TempDir() {
+    char name[] = "/tmp/weir-wal-XXXXXX";
+    path_ = mkdtemp(name);
+  }
+  ~TempDir() { fs::remove_all(path_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+wire::Block block(uint64_t seq, size_t payload) {
+  wire::BlockHeader header;
+  header.of = {1, 1, 5};
+  header.first = seq;
+  header.pieces = 1;
+  header.payload_bytes = static_cast<uint32_t>(payload);
+  std::shared_ptr<uint8_t[]> buffer(new uint8_t[wire::kBlockHeaderBytes + payload]);
+  std::memset(buffer.get() + wire::kBlockHeaderBytes, static_cast<int>('a' + seq % 26), payload);
+  return wire::finish_block(std::move(buffer), header);
+}
+
+RecordId id(uint64_t seq) { return {1, 1, seq}; }
+
+std::map<std::string, std::string> contents(const Log& log) {
+  std::map<std::string, std::string> all;
+  const Status status = log.scan(std::string(1, '\0'), std::string(1, '\x7f'),
+                                 [&](std::string_view key, std::string_view value) {
+                                   if (key != "Msynced") all.emplace(key, value);
+                                   return true;
+                                 });
+  EXPECT_TRUE(status) << (status ? "" : status.error().what);
+  return all;
+}
+
+// Random batches into both: they hold the same, also after the one on disk is opened anew.
+TEST(Log, RocksLogHoldsWhatMemoryLogHolds) {
+  TempDir dir;
+  std::mt19937_64 random(3);
+  MemoryLog memory;
+  auto rocks = open_rocks_log(dir.path(), {});
+  ASSERT_TRUE(rocks) << rocks.error().what;
+  uint64_t first = 1, next = 1;
+  for (int round = 0; round < 300; ++round) {
+    std::vector<LogBatch> batches(1 + random() % 3);
+    for (LogBatch& batch : batches) {
+      const size_t payload = random() % 4 == 0 ? 1 + random() % 300'000 : 1 + random() % 2000;
+      batch.put(key(kBlock, id(next)), block(next, payload).bytes);
+      batch.put(key(kCommit), std::to_string(next));
+      ++next;
+      if (random() % 8 == 0) {
+        const uint64_t trimmed = first + random() % (next - first);
+        batch.erase_range(key(kBlock, id(first)), key(kBlock, id(trimmed)));
+        first = trimmed;
+      }
+      if (random() % 8 == 0) batch.erase(key(kAttempts));
+    }
+    const bool sync = random() % 4 == 0;
+    ASSERT_TRUE((*rocks)->write(batches, sync));
+    ASSERT_TRUE(memory.write(batches, sync));
+    if (round % 100 == 99) {
+      rocks = Error{ErrorCode::kUnavailable, "closed"};
+      rocks = open_rocks_log(dir.path(), {});
+      ASSERT_TRUE(rocks) << rocks.error().what;
+    }
+  }
+  EXPECT_EQ(contents(**rocks), contents(memory));
+  const auto last = (*rocks)->last(key(kBlock), key_end(kBlock));
+  ASSERT_TRUE(last && last->has_value());
+  EXPECT_EQ((*last)->first, key(kBlock, id(next - 1)));
+}
+
+TEST(Log, SecondOpeningIsRefused) {
+  TempDir dir;
+  const auto first = open_rocks_log(dir.path(), {});
+  ASSERT_TRUE(first);
+  const auto second = open_rocks_log(dir.path(), {});
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::kConflict) << second.error().what;
+}
+
+// R6: what was written, synced or not, survives the death of the process.
+TEST(Log, R6SurvivesKill9WithoutSync) {
+  TempDir dir;
+  int told[2];
+  ASSERT_EQ(pipe(told), 0);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    auto log = open_rocks_log(dir.path(), {});
+    for (uint64_t seq = 1; log && seq <= 40; ++seq) {
+      LogBatch batch;
+      batch.put(key(kBlock, id(seq)), block(seq, 100'000).bytes);
+      if (!(*log)->write(batch, false)) _exit(1);
+    }
+    (void)!write(told[1], "x", 1);
+    pause();
+  }
+  char byte = 0;
+  ASSERT_EQ(read(told[0], &byte, 1), 1);
+  kill(child, SIGKILL);
+  ASSERT_EQ(waitpid(child, nullptr, 0), child);
+  close(told[0]);
+  close(told[1]);
+  auto log = open_rocks_log(dir.path(), {});
+  ASSERT_TRUE(log) << log.error().what;
+  EXPECT_EQ(contents(**log).size(), 40u);
+}
+
+TEST(Log, TrimmedBlocksLeaveTheDisk) {
+  TempDir dir;
+  auto log = open_rocks_log(dir.path(), {});
+  ASSERT_TRUE(log);
+  const auto blocks_on_disk = [&] {
+    uint64_t bytes = 0;
+    for (const auto& entry : fs::directory_iterator(dir.path() + "/blocks")) {
+      bytes += entry.file_size();
+    }
+    return bytes;
+  };
+  for (uint64_t seq = 1; seq <= 400; ++seq) {
+    LogBatch batch;
+    batch.put(key(kBlock, id(seq)), block(seq, 1 << 20).bytes);
+    ASSERT_TRUE((*log)->write(batch, false));
+    if (seq % 20 != 0) continue;
+    LogBatch trim;
+    trim.erase_range(key(kBlock), key(kBlock, id(seq - 5)));
+    ASSERT_TRUE((*log)->write(trim, false));
+    EXPECT_LE(blocks_on_disk(), 3 * Segments::kFileBytes);
+  }
+}
+
+// The tail of a log that was not synced may be lost with the power: that is seen, not believed.
+TEST(Log, ADamagedUnsyncedTailIsFound) {
+  TempDir dir;
+  {
+    auto log = open_rocks_log(dir.path(), {});
+    ASSERT_TRUE(log);
+    LogBatch batch;
+    batch.put(key(kBlock, id(1)), block(1, 100'000).bytes);
+    ASSERT_TRUE((*log)->write(batch, false));
+  }
+  const std::string file = dir.path() + "/blocks/0000000000000001.seg";
+  {
+    std::fstream segment(file, std::ios::in | std::ios::out | std::ios::binary);
+    segment.seekp(5000);
+    segment.put('!');
+  }
+  const auto log = open_rocks_log(dir.path(), {});
+  ASSERT_FALSE(log);
+  EXPECT_EQ(log.error().code, ErrorCode::kCorrupt);
+}
+
+TEST(Segments, ValuesComeBackWhole) {
+  TempDir dir;
+  auto segments = Segments::open(dir.path());
+  ASSERT_TRUE(segments) << segments.error().what;
+  std::vector<std::string> values;
+  for (const size_t size :
+       {1ul, 4095ul, 4096ul, 4097ul, 1048575ul, 1048576ul, 1048577ul, 3000000ul}) {
+    values.emplace_back(size, static_cast<char>('a' + values.size()));
+  }
+  std::vector<std::string_view> views(values.begin(), values.end());
+  std::vector<Place> places;
+  ASSERT_TRUE((*segments)->append(views, places));
+  ASSERT_EQ(places.size(), values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    const auto value = (*segments)->read(places[i]);
+    ASSERT_TRUE(value) << value.error().what;
+    EXPECT_EQ(*value, values[i]);
+    Place decoded;
+    ASSERT_TRUE(decode_place(encode(places[i]), decoded));
+    EXPECT_EQ(decoded, places[i]);
+  }
+}
+
+}  // namespace
+}  // namespace weir::wal
