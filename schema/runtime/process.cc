@@ -257,13 +257,21 @@ bool is_own_child(pid_t pid) {
 }
 
 int reap_inherited() {
-  int alive = 0;
-  for (const pid_t child : children_of(::getpid())) {
-    if (is_own_child(child)) continue;
-    // By exact pid: waiting for "any child" would steal the exit statuses of our own.
-    if (::waitpid(child, nullptr, WNOHANG) == 0) ++alive;
+  while (true) {
+    int alive = 0;
+    bool reaped = false;
+    for (const pid_t child : children_of(::getpid())) {
+      if (is_own_child(child)) continue;
+      // By exact pid: waiting for "any child" would steal the exit statuses of our own.
+      if (::waitpid(child, nullptr, WNOHANG) == 0) {
+        ++alive;
+      } else {
+        reaped = true;
+      }
+    }
+    // One that died may have left us its children after the list was made.
+    if (!reaped) return alive;
   }
-  return alive;
 }
 
 int kill_inherited(const std::function<bool(pid_t)>& keep) {
