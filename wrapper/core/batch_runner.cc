@@ -19,6 +19,7 @@
 #include "wrapper/core/builder.h"
 #include "wrapper/core/dead_letters.h"
 #include "wrapper/core/runner.h"
+#include "wrapper/core/stall.h"
 #include "wrapper/wal/keys.h"
 
 namespace weir::core {
@@ -36,7 +37,8 @@ class BatchRunner : public Runner {
         shape_(output_shape(node.spec())),
         builder_(std::make_shared<BufferPool>(
                      wire::kBlockHeaderBytes + BlockBuilder::kUsualPayloadBytes, 8),
-                 shape_) {
+                 shape_),
+        stall_(node.spec().stall_timeout) {
     if (state.commit.ended) {
       phase_ = Phase::kEnded;
       return;
@@ -50,7 +52,10 @@ class BatchRunner : public Runner {
   void turn(SteadyTime now) override {
     now_ = now;
     if (phase_ == Phase::kBackingOff && now >= retry_at_) phase_ = Phase::kIdle;
-    if (phase_ == Phase::kRunning) stage(false);
+    if (phase_ == Phase::kRunning) {
+      stage(false);
+      check_stall();
+    }
     if (phase_ != Phase::kIdle) return;
     if (enough_) return finish();
     if (!unit_.items.empty() || next_part()) return start();
@@ -64,6 +69,7 @@ class BatchRunner : public Runner {
   }
 
   void on_output(size_t bytes) override {
+    stall_.progress(now_);
     builder_.added(bytes);
     if (builder_.full()) stage(false);
     if (node_.lane().staged_bytes() + builder_.pending_bytes() > max_output()) {
@@ -72,7 +78,7 @@ class BatchRunner : public Runner {
     }
   }
 
-  void on_fed(size_t) override {}
+  void on_fed(size_t) override { stall_.progress(now_); }
   void on_stdin_broken() override {}
 
   void on_run_end(const RunEnd& end) override {
@@ -294,6 +300,7 @@ class BatchRunner : public Runner {
 
   void start() {
     phase_ = Phase::kRunning;
+    stall_.progress(now_);
     builder_.drop();
     RunOrder order;
     order.env = unit_environment(node_.order(), unit_.id, unit_.failed + 1);
@@ -316,6 +323,12 @@ class BatchRunner : public Runner {
       if (!cut) return;
       node_.append(*std::move(cut), shape_);
     }
+  }
+
+  void check_stall() {
+    if (!stall_.stalled(now_, node_.may_write_output(), node_.effects())) return;
+    node_.effects().note(stall_.reason());
+    node_.effects().terminate_run();
   }
 
   void commit(const RunEnd& end) {
@@ -493,6 +506,7 @@ class BatchRunner : public Runner {
   uint32_t outage_waits_ = 0;
   bool succeeded_ = false;
   bool enough_ = false;
+  StallWatch stall_;
 };
 
 }  // namespace

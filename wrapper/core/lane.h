@@ -73,7 +73,7 @@ class Lane {
 
   const wal::Log& log_;
   Incarnation of_;
-  edge::History history_;  // Visible records only.
+  edge::History history_;         // Visible records only.
   uint64_t publishing_last_ = 0;  // Visible once the commits under way are in the log.
   uint64_t staged_last_ = 0;
   uint64_t staged_bytes_ = 0;

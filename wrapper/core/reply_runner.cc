@@ -17,6 +17,7 @@
 #include "wrapper/core/builder.h"
 #include "wrapper/core/dead_letters.h"
 #include "wrapper/core/runner.h"
+#include "wrapper/core/stall.h"
 #include "wrapper/wal/keys.h"
 
 namespace weir::core {
@@ -36,7 +37,8 @@ class ReplyRunner : public Runner {
         inputs_(node.inputs_for_runner()),
         frames_(node.spec().protocol == graph::Protocol::kFrames),
         packer_(output_shape(node.spec())),
-        answered_(inputs_.size()) {
+        answered_(inputs_.size()),
+        stall_(node.spec().stall_timeout) {
     if (state.commit.ended) phase_ = Phase::kEnded;
     if (state.attempts) failed_ = state.attempts->failed;
   }
@@ -422,22 +424,11 @@ class ReplyRunner : public Runner {
 
   // ---- R12
 
-  void progress() { progress_at_ = now_; }
+  void progress() { stall_.progress(now_); }
 
-  // Hung is who owes an answer, reads nothing, writes nothing and uses no processor.
   void check_stall() {
-    const milliseconds limit = node_.spec().stall_timeout;
-    if (limit.count() == 0 || in_flight_ == 0 || broken_ || !node_.may_write_output()) {
-      return progress();
-    }
-    if (now_ - progress_at_ < limit) return;
-    const uint64_t used = node_.effects().run_cpu_ticks();
-    if (used != cpu_ticks_) {
-      cpu_ticks_ = used;
-      return progress();
-    }
-    break_off("made no progress for " + std::to_string(limit.count()) +
-              " ms while it owed an answer (stall_timeout)");
+    const bool owes = in_flight_ > 0 && !broken_ && node_.may_write_output();
+    if (stall_.stalled(now_, owes, node_.effects())) break_off(stall_.reason());
   }
 
   // ---- ending
@@ -499,8 +490,7 @@ class ReplyRunner : public Runner {
   RecordPacker packer_;
   std::vector<Position> answered_;  // Of each input, in this turn; none: nothing.
   bool any_reply_ = false;
-  SteadyTime progress_at_{};
-  uint64_t cpu_ticks_ = 0;
+  StallWatch stall_;
 };
 
 // A source that writes frames: no input, one record a frame.

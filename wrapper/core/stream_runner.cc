@@ -14,6 +14,7 @@
 #include "wrapper/core/builder.h"
 #include "wrapper/core/recognizer.h"
 #include "wrapper/core/runner.h"
+#include "wrapper/core/stall.h"
 #include "wrapper/wal/keys.h"
 
 namespace weir::core {
@@ -38,7 +39,8 @@ class StreamRunner : public Runner {
         shape_(output_shape(node.spec())),
         builder_(pool_, shape_),
         source_(inputs_.empty()),
-        recognizes_(!source_ || node.spec().rerun) {
+        recognizes_(!source_ || node.spec().rerun),
+        stall_(node.spec().stall_timeout) {
     if (state.attempts) failed_attempts_ = state.attempts->failed;
     if (state.commit.ended) {
       phase_ = Phase::kEnded;
@@ -66,6 +68,7 @@ class StreamRunner : public Runner {
         give_up_if_silent();
         feed();
         cut_output();
+        check_stall();
         break;
       case Phase::kEnding:
       case Phase::kEnded:
@@ -84,6 +87,7 @@ class StreamRunner : public Runner {
 
   void on_output(size_t bytes) override {
     output_at_ = now_;
+    stall_.progress(now_);
     if (!recognizer_) {
       builder_.added(bytes);
       if (builder_.full()) cut_output();
@@ -95,6 +99,7 @@ class StreamRunner : public Runner {
   }
 
   void on_fed(size_t bytes) override {
+    stall_.progress(now_);
     fed_bytes_ -= std::min(fed_bytes_, bytes);
     while (!feeding_.empty() && bytes >= feeding_.front().bytes) {
       bytes -= feeding_.front().bytes;
@@ -363,6 +368,15 @@ class StreamRunner : public Runner {
     start_afresh();
   }
 
+  // A stream program owes something while it has not read what it was fed, and when its input
+  // ended.
+  void check_stall() {
+    const bool owes = (stdin_closed_ || fed_bytes_ > 0) && !source_ && node_.may_write_output();
+    if (!stall_.stalled(now_, owes, node_.effects())) return;
+    node_.effects().note(stall_.reason());
+    node_.effects().terminate_run();
+  }
+
   // ---- output
 
   void cut_output() {
@@ -566,6 +580,7 @@ class StreamRunner : public Runner {
   uint64_t published_bytes_ = 0;
   uint64_t published_hash_ = 0;
   SteadyTime output_at_{};
+  StallWatch stall_;
 };
 
 }  // namespace

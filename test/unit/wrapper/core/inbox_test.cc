@@ -1,0 +1,115 @@
+#include "wrapper/core/inbox.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "wrapper/core/builder.h"
+
+namespace weir::core {
+namespace {
+
+constexpr Incarnation kOf{1, 1, 9};
+
+wire::Block block(uint64_t first, std::string_view payload, uint32_t pieces, uint8_t flags = 0,
+                  wire::Shape shape = wire::Shape::kLines) {
+  wire::BlockHeader header;
+  header.of = kOf;
+  header.first = first;
+  header.pieces = pieces;
+  header.payload_bytes = static_cast<uint32_t>(payload.size());
+  header.flags = flags;
+  header.shape = shape;
+  std::shared_ptr<uint8_t[]> buffer(new uint8_t[wire::kBlockHeaderBytes + payload.size()]);
+  std::memcpy(buffer.get() + wire::kBlockHeaderBytes, payload.data(), payload.size());
+  return wire::finish_block(std::move(buffer), header);
+}
+
+TEST(Inbox, RecordsOneByOneAndInRuns) {
+  Inbox inbox;
+  inbox.push(block(1, "a\nbb\nccc\n", 3), 0);
+  EXPECT_EQ(inbox.take_record()->bytes.view(), "a\n");
+  const std::optional<Portion> two = inbox.take_records(5, 100);
+  EXPECT_EQ(two->bytes.view(), "bb\nccc\n");
+  EXPECT_EQ(two->last, (Position{kOf, 3}));
+  EXPECT_TRUE(inbox.empty());
+  EXPECT_EQ(inbox.bytes(), 0u);
+}
+
+TEST(Inbox, AtLeastOneRecordHoweverFewBytesAreAllowed) {
+  Inbox inbox;
+  inbox.push(block(1, "aaaa\nbb\n", 2), 0);
+  EXPECT_EQ(inbox.take_records(10, 1)->bytes.view(), "aaaa\n");
+}
+
+TEST(Inbox, SkippedPiecesAreNotSeen) {
+  Inbox inbox;
+  inbox.push(block(1, "a\nbb\nccc\n", 3), 2);
+  EXPECT_EQ(inbox.front_id(), (RecordId{1, 1, 3}));
+  EXPECT_EQ(inbox.take_block()->bytes.view(), "ccc\n");
+}
+
+TEST(Inbox, ARecordInPiecesIsJoinedWhenItIsWhole) {
+  Inbox inbox;
+  inbox.push(block(1, "first ", 1, wire::kContinued), 0);
+  EXPECT_TRUE(inbox.only_unfinished());
+  EXPECT_FALSE(inbox.take_record());
+  inbox.push(block(2, "part\nnext\n", 2), 0);
+  EXPECT_EQ(inbox.take_record()->bytes.view(), "first part\n");
+  EXPECT_EQ(inbox.take_record()->bytes.view(), "next\n");
+}
+
+TEST(Inbox, AnAbandonedRecordLeavesOnlyItsMark) {
+  Inbox inbox;
+  inbox.push(block(1, "never ended", 1, wire::kContinued), 0);
+  inbox.push(wire::make_mark(kOf, 2, wire::kAbandoned), 0);
+  inbox.push(block(3, "next\n", 1), 0);
+  EXPECT_TRUE(inbox.take_record()->abandoned);
+  EXPECT_EQ(inbox.take_record()->bytes.view(), "next\n");
+}
+
+TEST(Inbox, FramesComeWithoutTheirLengths) {
+  RecordPacker packer(wire::Shape::kFrames);
+  packer.add("one");
+  packer.add("three");
+  const std::vector<Cut> cuts = packer.take();
+  const std::span<const uint8_t> payload = cuts[0].payload();
+  Inbox inbox;
+  inbox.push(block(1, {reinterpret_cast<const char*>(payload.data()), payload.size()}, 2, 0,
+                   wire::Shape::kFrames),
+             0);
+  const std::optional<Portion> portion = inbox.take_records(10, 1000);
+  EXPECT_EQ(portion->bytes.view(), "onethree");
+  const std::vector<Portion> records = split_records(*portion);
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_EQ(records[0].bytes.view(), "one");
+  EXPECT_EQ(records[0].last, (Position{kOf, 1}));
+  EXPECT_EQ(records[1].bytes.view(), "three");
+}
+
+TEST(Inbox, AMissingDelimiterIsKnown) {
+  Inbox inbox;
+  inbox.push(block(1, "a\nlast", 2), 0);
+  EXPECT_TRUE(inbox.take_block()->open_end);
+}
+
+TEST(Inbox, RewindForgetsWhatIsNoMore) {
+  Inbox inbox;
+  inbox.push(block(1, "a\n", 1), 0);
+  inbox.push(block(2, "b\n", 1), 0);
+  inbox.rewind({kOf, 1});
+  EXPECT_EQ(inbox.take_block()->bytes.view(), "a\n");
+  EXPECT_TRUE(inbox.empty());
+  EXPECT_FALSE(inbox.has_whole());
+}
+
+TEST(Inbox, TakesNoFurtherThanAsked) {
+  Inbox inbox;
+  inbox.push(block(1, "a\nb\nc\n", 3), 0);
+  EXPECT_EQ(inbox.take_upto({kOf, 2})->bytes.view(), "a\nb\n");
+  EXPECT_FALSE(inbox.take_upto({kOf, 2}));
+  EXPECT_EQ(inbox.take_upto({kOf, 7})->bytes.view(), "c\n");
+}
+
+}  // namespace
+}  // namespace weir::core

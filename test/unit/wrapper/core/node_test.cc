@@ -1,0 +1,284 @@
+// One node against hand-made surroundings: what it writes, in which order, and what that costs.
+#include "wrapper/core/node.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "wrapper/wal/memory_log.h"
+
+namespace weir::core {
+namespace {
+
+class Surroundings : public Effects {
+ public:
+  void to_writer(size_t, const edge::Frame& frame) override { to_writers.push_back(frame); }
+  void to_reader(size_t, const edge::Frame& frame) override { to_readers.push_back(frame); }
+  bool block_to_reader(size_t, const wire::Block& block) override {
+    sent.push_back(block);
+    order.push_back("send");
+    return true;
+  }
+  void reconnect(size_t) override {}
+  void persist(wal::LogBatch batch, bool sync) override {
+    order.push_back(sync ? "sync" : "write");
+    batches.push_back(std::move(batch));
+  }
+  void start_run(const RunOrder& run) override { runs.push_back(run); }
+  void feed(const SharedBytes& bytes) override { fed.push_back(bytes); }
+  void close_stdin() override { stdin_closed = true; }
+  void close_stdout() override { stdout_closed = true; }
+  void kill_run() override { ++kills; }
+  void terminate_run() override { ++kills; }
+  uint64_t run_cpu_ticks() override { return 0; }
+  void wake_at(SteadyTime) override {}
+  void note(std::string text) override { notes.push_back(std::move(text)); }
+  void failed(std::string reason) override { failure = std::move(reason); }
+  void superseded(const Incarnation&) override {}
+
+  std::vector<edge::Frame> to_writers, to_readers;
+  std::vector<wire::Block> sent;
+  std::vector<wal::LogBatch> batches;
+  std::vector<std::string> order;
+  std::vector<RunOrder> runs;
+  std::vector<SharedBytes> fed;
+  std::vector<std::string> notes;
+  std::string failure;
+  bool stdin_closed = false, stdout_closed = false;
+  int kills = 0;
+};
+
+class NodeTest : public ::testing::Test {
+ protected:
+  void make(wire::StartOrder order) {
+    order.pipeline = "test";
+    order.term = 1;
+    const auto state = load(log_);
+    ASSERT_TRUE(state);
+    node_ = std::make_unique<Node>(NodeConfig{order, {1, ++boot_, 7}, 4u << 20}, log_, *state, fx_);
+    node_->start(now_);
+    write_all();
+  }
+
+  // All that was handed to the log is in it.
+  void write_all() {
+    while (written_ < fx_.batches.size()) {
+      ASSERT_TRUE(log_.write(fx_.batches[written_++], true));
+      node_->on_persisted();
+    }
+  }
+
+  void turn() {
+    now_ += std::chrono::milliseconds(1);
+    node_->turn(now_);
+  }
+
+  // Lets the only reader meet the node and want everything.
+  void meet_reader() {
+    node_->reader_connected(0);
+    const auto& hello = std::get<edge::Hello>(fx_.to_readers.back());
+    node_->on_reader_frame(
+        0, edge::Welcome{hello.session, 1, hello.writer(), {}, {}, 64u << 20, false, false});
+  }
+
+  void output(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const std::span<uint8_t> space = node_->output_space();
+      ASSERT_FALSE(space.empty());
+      const size_t count = std::min(space.size(), bytes.size());
+      std::memcpy(space.data(), bytes.data(), count);
+      node_->on_output(count);
+      bytes.remove_prefix(count);
+    }
+  }
+
+  static wire::StartOrder source() {
+    wire::StartOrder order;
+    order.node.name = "source";
+    order.node.run = "simulated";
+    order.node.durability = graph::Durability::kDisk;
+    order.readers = {{"next.0", ""}};
+    return order;
+  }
+
+  wal::MemoryLog log_;
+  Surroundings fx_;
+  std::unique_ptr<Node> node_;
+  SteadyTime now_{};
+  uint64_t boot_ = 0;
+  size_t written_ = 0;
+};
+
+TEST_F(NodeTest, R1NothingIsSentBeforeTheCommitThatPublishesIt) {
+  make(source());
+  meet_reader();
+  turn();
+  fx_.order.clear();
+  output("1\n2\n3\n");
+  turn();
+  turn();
+  EXPECT_EQ(fx_.order, std::vector<std::string>{"sync"}) << "a source syncs, and waits for it";
+  EXPECT_TRUE(fx_.sent.empty());
+  write_all();
+  turn();
+  EXPECT_EQ(fx_.order, (std::vector<std::string>{"sync", "send"}));
+  ASSERT_EQ(fx_.sent.size(), 1u);
+  EXPECT_EQ(fx_.sent[0].payload().view(), "1\n2\n3\n");
+}
+
+TEST_F(NodeTest, TheBytesReadAreTheBytesLoggedAndSent) {
+  make(source());
+  meet_reader();
+  turn();
+  const std::span<uint8_t> space = node_->output_space();
+  const uint8_t* const read_to = space.data();
+  const std::string line(99, 'x');
+  std::string text;
+  while (text.size() + 100 <= space.size()) text += line + "\n";
+  std::memcpy(space.data(), text.data(), text.size());
+  node_->on_output(text.size());
+  const size_t batches = fx_.batches.size();
+  turn();
+  ASSERT_EQ(fx_.batches.size(), batches + 1) << "one write for a block";
+  const auto& ops = fx_.batches.back().ops();
+  const auto block =
+      std::find_if(ops.begin(), ops.end(), [](const auto& op) { return op.large.data != nullptr; });
+  ASSERT_NE(block, ops.end());
+  EXPECT_LE(ops.size(), 3u) << "the block, the commit, and now and then a group";
+  EXPECT_EQ(block->large.data, read_to - wire::kBlockHeaderBytes)
+      << "no copy on the way to the log";
+  write_all();
+  turn();
+  ASSERT_EQ(fx_.sent.size(), 1u);
+  EXPECT_EQ(fx_.sent[0].bytes.data, read_to - wire::kBlockHeaderBytes) << "nor to the wire";
+}
+
+TEST_F(NodeTest, UnderLoadBlocksAreLargeAndWritesFew) {
+  make(source());
+  meet_reader();
+  turn();
+  const size_t before = fx_.batches.size();
+  std::string chunk(4096, 'x');
+  chunk.back() = '\n';
+  for (int i = 0; i < 1024; ++i) {
+    output(chunk);
+    turn();
+    if (i % 128 == 127) write_all();
+  }
+  write_all();
+  turn();
+  write_all();
+  // 4 MiB in chunks of a page: a block takes 128 KiB or more while another is on its way.
+  EXPECT_LE(fx_.batches.size() - before, 48u);
+}
+
+TEST_F(NodeTest, WhenIdleABlockGoesAtOnce) {
+  make(source());
+  meet_reader();
+  turn();
+  output("one\n");
+  turn();
+  write_all();
+  turn();
+  EXPECT_EQ(fx_.sent.size(), 1u);
+}
+
+TEST_F(NodeTest, R8TheEndIsCommittedWithTheLastOutput) {
+  make(source());
+  meet_reader();
+  turn();
+  output("1\nlast");
+  node_->on_run_end({});
+  const size_t before = fx_.batches.size();
+  turn();
+  ASSERT_EQ(fx_.batches.size(), before + 1);
+  write_all();
+  EXPECT_TRUE(node_->ended());
+  turn();
+  ASSERT_EQ(fx_.sent.size(), 3u);
+  EXPECT_EQ(fx_.sent[1].payload().view(), "last");
+  EXPECT_TRUE(fx_.sent[2].header.end());
+  EXPECT_FALSE(node_->ended_and_settled());
+  node_->on_reader_frame(0, edge::Ack{1, kEverything, kEverything, false, true, false});
+  EXPECT_TRUE(node_->ended_and_settled());
+}
+
+TEST_F(NodeTest, R8ReadersThatWantNoMoreCloseTheProgramsOutput) {
+  make(source());
+  meet_reader();
+  turn();
+  output("1\n");
+  turn();
+  write_all();
+  node_->on_reader_frame(0, edge::Ack{1, {}, {}, true, false, false});
+  turn();
+  EXPECT_TRUE(fx_.stdout_closed);
+  RunEnd end;
+  end.kind = RunEnd::Kind::kSignaled;
+  end.code = 13;
+  node_->on_run_end(end);
+  turn();
+  write_all();
+  EXPECT_TRUE(node_->ended()) << "SIGPIPE is good then";
+}
+
+TEST_F(NodeTest, R9AFailedExecIsTheEndAtOnce) {
+  make(source());
+  turn();
+  RunEnd end;
+  end.kind = RunEnd::Kind::kNotStarted;
+  end.reason = "cannot run nosuch: No such file or directory";
+  node_->on_run_end(end);
+  EXPECT_EQ(fx_.failure, "cannot run nosuch: No such file or directory");
+}
+
+TEST_F(NodeTest, R9ASourceThatFailsWithoutANewRecordFailsAtLast) {
+  wire::StartOrder order = source();
+  order.node.retries = 2;
+  make(order);
+  RunEnd end;
+  end.code = 3;
+  end.stderr_tail = "first\nno such host\n";
+  for (int i = 0; i < 3; ++i) {
+    now_ += std::chrono::minutes(1);
+    turn();
+    EXPECT_EQ(fx_.runs.size(), static_cast<size_t>(i + 1));
+    node_->on_run_end(end);
+    turn();
+    write_all();
+  }
+  EXPECT_EQ(fx_.failure, "exited with status 3, 3 times; last words: no such host");
+}
+
+TEST_F(NodeTest, R4AttemptsAreCountedInTheLog) {
+  wire::StartOrder order = source();
+  order.node.retries = 2;
+  RunEnd end;
+  end.code = 3;
+  for (int i = 0; i < 3; ++i) {
+    make(order);  // The wrapper crashes after each failure.
+    turn();
+    node_->on_run_end(end);
+    turn();
+    write_all();
+  }
+  EXPECT_NE(fx_.failure, "");
+}
+
+TEST_F(NodeTest, R7AFullLogStopsTheReading) {
+  wire::StartOrder order = source();
+  order.log_limit_bytes = 300'000;
+  make(order);
+  turn();
+  size_t written = 0;
+  while (!node_->output_space().empty() && written < 10'000'000) {
+    output("0123456789012345678901234567890123456789\n");
+    written += 41;
+    turn();
+    write_all();
+  }
+  EXPECT_LT(written, 1'000'000u);
+}
+
+}  // namespace
+}  // namespace weir::core
