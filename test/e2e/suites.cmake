@@ -1,0 +1,22 @@
+# The large end-to-end suites: `weirctl up` as a child process, with everything real.
+add_library(e2e_harness STATIC harness.cc reference.cc)
+target_link_libraries(e2e_harness PUBLIC weir_runtime GTest::gtest)
+target_compile_definitions(e2e_harness PUBLIC WEIRCTL="$<TARGET_FILE:weirctl>")
+
+# weir_suite(NAME SOURCES...): like weir_test. Suites of the program whose name ends in "Long" have
+# the label `long`, the others `e2e`.
+function(weir_suite name)
+  add_executable(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE e2e_harness GTest::gtest_main GTest::gmock)
+  if(WEIR_PCH)
+    target_precompile_headers(${name} REUSE_FROM test_pch)
+  endif()
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/test)
+  add_dependencies(${name} weirctl weir-broker weir-agent weir-wrapper weir-guard)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 TEST_FILTER "-*Long.*"
+    PROPERTIES LABELS e2e TIMEOUT 300)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 TEST_FILTER "*Long.*"
+    PROPERTIES LABELS long TIMEOUT 3600)
+endfunction()
+
+weir_suite(equality_e2e_test equality_test.cc)
