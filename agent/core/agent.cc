@@ -158,13 +158,13 @@ void AgentCore::unbind_peer(const wire::InstanceKey& key) {
 void AgentCore::step(const wire::InstanceKey& key, const LifeEvent& event, SteadyTime now) {
   const auto found = lives_.find(key);
   if (found == lives_.end()) return;  // A stop for, or an answer about, what is gone already.
-  std::vector<LifeEffect> effects = found->second.step(event, now);
-  for (LifeEffect& effect : effects) pass_on(key, std::move(effect));
+  const std::vector<LifeEffect> effects = found->second.step(event, now);
+  for (const LifeEffect& effect : effects) pass_on(key, effect);
   if (std::holds_alternative<Ended>(event)) unbind_peer(key);
   if (found->second.state() == LifeState::kGone) lives_.erase(found);
 }
 
-void AgentCore::pass_on(const wire::InstanceKey& key, LifeEffect effect) {
+void AgentCore::pass_on(const wire::InstanceKey& key, const LifeEffect& effect) {
   if (std::holds_alternative<ReportNow>(effect)) {
     report_now_ = true;
   } else if (std::holds_alternative<SendStop>(effect)) {
@@ -172,7 +172,7 @@ void AgentCore::pass_on(const wire::InstanceKey& key, LifeEffect effect) {
   } else if (std::holds_alternative<SendNeighbours>(effect)) {
     to_peer(key, wire::WrapperNeighbours{lives_.at(key).order().readers});
   } else {
-    effects_.emplace_back(ForWrapper{key, std::move(effect)});
+    effects_.emplace_back(ForWrapper{key, effect});
   }
 }
 

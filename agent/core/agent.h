@@ -77,7 +77,7 @@ class AgentCore {
   void take_hello(const std::string& peer, const wire::InstanceKey& key, const HelloCame& hello,
                   SteadyTime now);
   void take_report(const std::string& peer, const wire::InstanceStatus& status, SteadyTime now);
-  void pass_on(const wire::InstanceKey& key, LifeEffect effect);
+  void pass_on(const wire::InstanceKey& key, const LifeEffect& effect);
   void to_peer(const wire::InstanceKey& key, wire::Message message);
   void bind_peer(const std::string& peer, const wire::InstanceKey& key);
   void unbind_peer(const wire::InstanceKey& key);

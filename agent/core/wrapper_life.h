@@ -157,7 +157,7 @@ class WrapperLife {
   void follow(int64_t pid, uint64_t term, SteadyTime now);
   void pause_before_restart(SteadyTime now);
   bool must_stop() const;
-  void emit(LifeEffect effect) { effects_.push_back(std::move(effect)); }
+  void emit(const LifeEffect& effect) { effects_.push_back(effect); }
 
   Wanted wanted_ = Wanted::kRun;
   wire::StartOrder order_;

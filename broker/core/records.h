@@ -34,7 +34,7 @@ struct StoreKey {
   RecordKind kind = RecordKind::kMeta;
   uint64_t id = 0;
 
-  auto operator<=>(const StoreKey&) const = default;
+  auto operator<=>(const StoreKey&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 inline constexpr size_t kStoreKeyBytes = 9;

@@ -43,7 +43,7 @@ struct InstanceKey {
   std::string node;
   uint32_t instance = 0;
 
-  auto operator<=>(const InstanceKey&) const = default;
+  auto operator<=>(const InstanceKey&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 inline InstanceKey key_of(const StartOrder& order) {

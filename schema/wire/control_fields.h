@@ -303,7 +303,7 @@ struct TypeName;
   }
 WEIR_MESSAGE_TYPE(Ok, "ok");
 WEIR_MESSAGE_TYPE(Refusal, "error");
-WEIR_MESSAGE_TYPE(Unknown, "");
+WEIR_MESSAGE_TYPE(Unknown, "unknown");  // Never on the wire.
 WEIR_MESSAGE_TYPE(PipelinePut, "pipeline.put");
 WEIR_MESSAGE_TYPE(PipelineRun, "pipeline.run");
 WEIR_MESSAGE_TYPE(PipelineStop, "pipeline.stop");
