@@ -8,8 +8,6 @@ target_compile_definitions(e2e_harness PUBLIC WEIRCTL="$<TARGET_FILE:weirctl>")
 function(weir_suite name)
   add_executable(${name} ${ARGN})
   target_link_libraries(${name} PRIVATE e2e_harness GTest::gtest_main GTest::gmock)
-  if(WEIR_PCH)
-  endif()
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/test)
   add_dependencies(${name} weirctl weir-broker weir-agent weir-wrapper weir-guard)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 TEST_FILTER "-*Long.*"

@@ -8,9 +8,9 @@
 //   all lanes have ended and nothing is left: Idle --> Ending --END is in the log--> Ended
 //
 // R9: a unit that has failed too often is split in halves, which run once each, until a record that
-// fails stands alone. Such a suspect becomes a dead letter together with the next commit of a unit
-// that ended well; after `max_dead` suspects without one, all are tried again: an outage is not
-// poison.
+// fails stands alone. Such a suspect is tried once more when a later unit has ended well, and if it
+// fails again it becomes a dead letter together with the next commit. After `max_dead` suspects
+// without a unit that ended well all are tried again: an outage is not poison.
 #include <algorithm>
 #include <deque>
 #include <optional>
@@ -130,7 +130,8 @@ class BatchRunner : public Runner {
     uint64_t records = 0;
     uint64_t bytes = 0;
     uint32_t failed = 0;
-    bool part = false;  // A half of a split unit: runs once.
+    bool part = false;    // A half of a split unit: runs once.
+    bool chance = false;  // A suspect that is tried once more, now that others end well.
   };
 
   uint64_t max_output() const {
@@ -332,6 +333,7 @@ class BatchRunner : public Runner {
   }
 
   void commit(const RunEnd& end) {
+    if (!suspects_confirmed()) return give_second_chance();
     if (end.code != 0) node_.effects().note(describe(end));
     if (enough_) {
       builder_.drop();
@@ -437,11 +439,33 @@ class BatchRunner : public Runner {
   void try_suspects_again() {
     while (!suspects_.empty()) {
       suspects_.back().part = true;
+      suspects_.back().chance = false;
       parts_.push_front(std::move(suspects_.back()));
       suspects_.pop_back();
     }
     reasons_.clear();
     back_off(std::max(node_.spec().retries, ++outage_waits_));
+  }
+
+  bool suspects_confirmed() const {
+    return std::all_of(suspects_.begin(), suspects_.end(),
+                       [](const Unit& suspect) { return suspect.chance; });
+  }
+
+  // A unit has ended well, or the input has: was it an outage? The suspects, then this unit once more.
+  void give_second_chance() {
+    node_.discard_staged();
+    builder_.drop();
+    if (!unit_.items.empty()) parts_.push_front(std::move(unit_));
+    while (!suspects_.empty()) {
+      suspects_.back().chance = true;
+      suspects_.back().part = true;
+      parts_.push_front(std::move(suspects_.back()));
+      suspects_.pop_back();
+    }
+    reasons_.clear();
+    unit_ = {};
+    phase_ = Phase::kIdle;
   }
 
   // In the commit of a unit that ended well: what failed before it is not the program's fault.
@@ -465,6 +489,7 @@ class BatchRunner : public Runner {
       return node_.fail("every record failed: " + describe(reasons_.back()) +
                         "; last words: " + last_line(reasons_.back().stderr_tail));
     }
+    if (!suspects_confirmed()) return give_second_chance();
     write_dead_letters();
     finish();
   }
