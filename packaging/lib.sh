@@ -30,8 +30,8 @@ build() {
     fresh=(--fresh)
   fi
   (
-    cd "$weir_root"
-    cmake "${fresh[@]}" --preset "$preset"
+    cd "$weir_root" || exit
+    cmake "${fresh[@]}" --preset "$preset" || exit
     local target=()
     if (($# > 0)); then target=(--target "$@"); fi
     cmake --build --preset "$preset" --parallel "$(build_jobs)" "${target[@]}"
