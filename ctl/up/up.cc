@@ -152,7 +152,10 @@ Status Up::open_sinks() {
   Sinks::Events events;
   events.on_before_write = [this] {
     wrote_at_ = loop_.now();
+    if (!stdout_is_terminal_) return;
+    // On one terminal the live line must be gone before the output comes.
     console_.progress("");
+    console_.finish(milliseconds(100));
   };
   events.on_note = [this](const auto& node, const auto& text) { note(node, text); };
   events.on_ended = [this] { end_soon(kLastWordsWait); };

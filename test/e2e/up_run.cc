@@ -51,7 +51,7 @@ std::string read_file(const std::string& path) {
 }
 
 UpFolder::UpFolder() {
-  std::string pattern = "/tmp/weir-e2e-XXXXXX";
+  std::string pattern = "/tmp/weir-up-e2e-XXXXXX";
   path_ = ::mkdtemp(pattern.data());
 }
 
