@@ -48,7 +48,7 @@ Position get_position(Decoder& in) {
   return at;
 }
 
-Error corrupt(std::string what) { return Error{ErrorCode::kCorrupt, "edge frame: " + what}; }
+Error corrupt(const std::string& what) { return Error{ErrorCode::kCorrupt, "edge frame: " + what}; }
 
 struct Put {
   Encoder& out;

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <vector>
@@ -90,6 +91,13 @@ class CgroupTree : public RunTree {
 
   int cgroup_of(std::size_t slot) override {
     UniqueFd& fd = slots_[slot];
+    // Linux 6.18 kills at once whatever is cloned into a cgroup that cgroup.kill was ever used on.
+    if (killed_[slot]) {
+      ::rmdir(slot_folder(slot).c_str());  // If it still counts its dead: remove_cgroup() later.
+      fd.reset();
+      ++generations_[slot];
+      killed_[slot] = false;
+    }
     if (!fd.valid()) {
       const std::string path = slot_folder(slot);
       if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) return -1;
@@ -113,7 +121,10 @@ class CgroupTree : public RunTree {
   }
 
   void kill(const RunKey& key, std::span<const RunKey> open) override {
-    if (slots_[key.slot].valid()) write_file(slot_folder(key.slot) + "/cgroup.kill", "1");
+    if (slots_[key.slot].valid()) {
+      killed_[key.slot] = true;
+      write_file(slot_folder(key.slot) + "/cgroup.kill", "1");
+    }
     // One that moved itself into another cgroup still descends from us.
     if (!slots_[key.slot].valid() || open.size() <= 1) groups_->kill(key, open);
   }
@@ -131,12 +142,14 @@ class CgroupTree : public RunTree {
 
  private:
   std::string slot_folder(std::size_t slot) const {
-    return folder_ + "/run-" + std::to_string(slot);
+    return folder_ + "/run-" + std::to_string(slot) + "." + std::to_string(generations_[slot]);
   }
 
   std::string folder_;
   std::unique_ptr<RunTree> groups_ = make_group_tree();
   std::array<UniqueFd, kRunsMax> slots_;
+  std::array<std::uint64_t, kRunsMax> generations_{};  // How many cgroups a slot has used up.
+  std::array<bool, kRunsMax> killed_{};                // This one is used up.
 };
 
 }  // namespace
@@ -167,8 +180,9 @@ bool kill_cgroup(const std::string& folder) {
 }
 
 bool remove_cgroup(const std::string& folder) {
-  for (std::size_t slot = 0; slot < kRunsMax; ++slot) {
-    ::rmdir((folder + "/run-" + std::to_string(slot)).c_str());
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    if (entry.is_directory(ignored)) ::rmdir(entry.path().c_str());
   }
   return ::rmdir(folder.c_str()) == 0 || errno == ENOENT;
 }

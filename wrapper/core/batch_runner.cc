@@ -58,6 +58,8 @@ class BatchRunner : public Runner {
     }
     if (phase_ != Phase::kIdle) return;
     if (enough_) return finish();
+    // What a crash left under way is collected whole first: a unit's name is never used for a part.
+    if (!owed_.empty()) return form();
     if (!unit_.items.empty() || next_part()) return start();
     form();
   }

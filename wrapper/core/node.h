@@ -29,8 +29,8 @@ class Runner;
 
 // One lane that is read.
 struct Input {
-  Input(std::string lane, edge::EdgeReader edge_reader, edge::ReaderDurable state)
-      : name(std::move(lane)), reader(std::move(edge_reader)), durable(std::move(state)) {}
+  Input(std::string lane, edge::EdgeReader edge_reader, const edge::ReaderDurable& state)
+      : name(std::move(lane)), reader(std::move(edge_reader)), durable(state) {}
 
   std::string name;
   edge::EdgeReader reader;

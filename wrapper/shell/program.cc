@@ -60,9 +60,12 @@ void Program::start_run(const core::RunOrder& order) {
   }
   action::RunRequest request;
   request.argv = argv();
-  for (const auto& [name, value] : order_.node.env)
-    request.environment.push_back(name + "=" + value);
-  for (const auto& [name, value] : order.env) request.environment.push_back(name + "=" + value);
+  const auto set = [&](const std::string& name, const std::string& value) {
+    std::string& entry = request.environment.emplace_back(name);
+    entry.append("=").append(value);
+  };
+  for (const auto& [name, value] : order_.node.env) set(name, value);
+  for (const auto& [name, value] : order.env) set(name, value);
   request.working_directory = order_.working_dir;
   request.wants_stdin = order.wants_stdin;
   stderr_.clear_tail();
@@ -80,7 +83,7 @@ void Program::start_run(const core::RunOrder& order) {
 }
 
 void Program::watch_run() {
-  Run& run = *run_;
+  ProgramRun& run = *run_;
   if (run.pipes.stdin_write.valid()) {
     run.stdin_watch =
         loop_.watch_fd(run.pipes.stdin_write.get(), Interest::kNone, [this](Ready) { flush(); });
@@ -105,7 +108,7 @@ void Program::close_stdin() {
 
 bool Program::flush() {
   if (!run_ || run_->killed || !run_->pipes.stdin_write.valid()) return false;
-  Run& run = *run_;
+  ProgramRun& run = *run_;
   size_t written_in_all = 0;
   bool broken = false;
   while (!run.to_feed.empty()) {
@@ -137,7 +140,7 @@ bool Program::flush() {
 }
 
 void Program::end_stdin() {
-  Run& run = *run_;
+  ProgramRun& run = *run_;
   if (!run.pipes.stdin_write.valid()) return;
   loop_.unwatch(run.stdin_watch);
   run.pipes.stdin_write.reset();
@@ -148,7 +151,7 @@ void Program::end_stdin() {
 
 void Program::read_output() {
   if (!run_) return;
-  Run& run = *run_;
+  ProgramRun& run = *run_;
   while (!run.stdout_ended && run.pipes.stdout_read.valid()) {
     uint8_t dropped[4096];
     const std::span<uint8_t> space =
@@ -207,7 +210,7 @@ void Program::close_stdout() {
 }
 
 void Program::end_stdout() {
-  Run& run = *run_;
+  ProgramRun& run = *run_;
   if (!run.pipes.stdout_read.valid()) return;
   loop_.unwatch(run.stdout_watch);
   run.pipes.stdout_read.reset();
@@ -326,7 +329,7 @@ void Program::check_over() {
   if (!run_ || !run_->end) {
     if (!run_ || !run_->killed || !run_->tree_gone) return;
   }
-  Run& run = *run_;
+  ProgramRun& run = *run_;
   if (!run.killed && !run.stdout_ended) return;
   if (!run.tree_gone) {
     if (!std::exchange(run.end_asked, true) && guard_) guard_->end_run(run.id);

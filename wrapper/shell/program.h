@@ -17,6 +17,23 @@
 
 namespace weir::shell {
 
+// What is known of the run under way.
+struct ProgramRun {
+  action::RunId id{};
+  action::RunPipes pipes;
+  pid_t pid = 0;
+  runtime::WatchId stdin_watch = runtime::WatchId::kNone;
+  runtime::WatchId stdout_watch = runtime::WatchId::kNone;
+  runtime::WatchId stderr_watch = runtime::WatchId::kNone;
+  std::deque<SharedBytes> to_feed;
+  bool close_when_fed = false;
+  bool stdout_ended = false;
+  bool killed = false;
+  bool end_asked = false;  // What is left of its tree is being killed.
+  bool tree_gone = false;
+  std::optional<core::RunEnd> end;
+};
+
 class Program {
  public:
   struct Events {
@@ -56,22 +73,6 @@ class Program {
   pid_t pid() const { return run_ ? run_->pid : 0; }
 
  private:
-  struct Run {
-    action::RunId id{};
-    action::RunPipes pipes;
-    pid_t pid = 0;
-    runtime::WatchId stdin_watch = runtime::WatchId::kNone;
-    runtime::WatchId stdout_watch = runtime::WatchId::kNone;
-    runtime::WatchId stderr_watch = runtime::WatchId::kNone;
-    std::deque<SharedBytes> to_feed;
-    bool close_when_fed = false;
-    bool stdout_ended = false;
-    bool killed = false;
-    bool end_asked = false;  // What is left of its tree is being killed.
-    bool tree_gone = false;
-    std::optional<core::RunEnd> end;
-  };
-
   void on_guard_event();
   void handle(const action::GuardEvent& event);
   void on_guard_lost();
@@ -91,7 +92,7 @@ class Program {
   std::optional<action::GuardClient> guard_;
   runtime::WatchId guard_watch_ = runtime::WatchId::kNone;
   uint64_t next_run_ = 1;
-  std::optional<Run> run_;
+  std::optional<ProgramRun> run_;
   std::optional<core::RunOrder> waiting_;  // Starts when run_ is gone.
   StderrFile stderr_;
   bool stopping_ = false;
