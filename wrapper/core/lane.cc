@@ -107,6 +107,7 @@ void Lane::publish(wal::LogBatch& batch) {
   group_bytes_ = 0;
 }
 
+// R1: only what is in the log becomes visible, and only what is visible is sent.
 void Lane::persisted(uint64_t last) {
   if (last > history_.newest().last) history_.advance(last);
 }

@@ -117,6 +117,7 @@ void Node::write_turn() {
     commit.published = lane_->staged_last();
     batch_.put(key(wal::kCommit), encode(commit_));
     lane_->publish(batch_);
+    // R6: sources and sinks sync every commit; inner nodes leave power loss to R2 and R3.
     sync = sync || spec().durability == graph::Durability::kDisk || config_.order.sink;
   }
   commit.mark = std::exchange(batch_mark_, std::nullopt);
@@ -441,6 +442,8 @@ void Node::append_mark(uint8_t flag) {
 
 void Node::discard_staged() { lane_->discard_staged(batch_); }
 
+// R4: outputs and the consumption that they stand for are one atomic write; a crash leaves both or
+// neither.
 void Node::publish(const std::vector<Frontier>& frontiers) {
   batch_publishes_ = true;
   if (!batch_mark_) batch_mark_.emplace();
