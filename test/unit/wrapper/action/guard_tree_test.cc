@@ -54,6 +54,17 @@ TEST_P(GuardTree, DaemonsAreRemovedAtTheEndOfTheRun) {
   EXPECT_TRUE(runtime::children_of(rig_->client->pid()).empty());
 }
 
+TEST_P(GuardTree, RunsAfterOneThatWasKilledAreNotKilledToo) {
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    const RunPipes killed = spawn(RunId{2 * i}, "sleep 1000");
+    rig_->client->kill(RunId{2 * i}, SIGKILL);
+    ASSERT_TRUE(rig_->wait_for<RunTreeGone>(RunId{2 * i}));
+    const RunPipes next = spawn(RunId{2 * i + 1}, "echo alive");
+    EXPECT_EQ(read_line(next.stdout_read.get()), "alive");
+    ASSERT_TRUE(rig_->wait_for<RunTreeGone>(RunId{2 * i + 1}));
+  }
+}
+
 TEST_P(GuardTree, LeftoversThatEndByThemselvesAreToldToo) {
   // It reads the run's own stdin, which is open until close_stdin.
   RunPipes pipes = spawn(kRun, "exec 3<&0; (setsid sh -c 'exec cat <&3' 3<&3 &) ; exit 0");
