@@ -174,7 +174,7 @@ class Generator {
 
   Graph graph() {
     std::vector<Graph> parts{source()};
-    bool ordered = true;
+    bool ordered = parts.front().kind == Graph::Kind::kCommand;
     const size_t stages = pick(1, 5);
     for (size_t i = 0; i < stages; ++i) {
       if (pick(0, 3) == 0) {
@@ -221,7 +221,8 @@ class Generator {
   }
 
   Graph stage(bool ordered) {
-    if (!ordered) return pick(0, 2) == 0 ? one_of({"sort", "sort -r", "wc -l"}) : by_line();
+    // (wc -l would show whether the last record, be it whichever, has its newline.)
+    if (!ordered) return pick(0, 2) == 0 ? one_of({"sort", "sort -r", kCountRecords}) : by_line();
     if (pick(0, 1) == 0) return by_line();
     return one_of({"sort", "sort -n -r", "uniq -c", "uniq", "head -n 5", "head -n 1", "head -c 100",
                    "tail -n 4", "tail -n +3", "wc", "wc -l", "tac", "nl", "paste - -",
@@ -234,7 +235,6 @@ class Generator {
     const size_t count = pick(2, 4);
     for (size_t i = 0; i < count; ++i) {
       Graph first = stage(ordered);
-      // Without a newline at its end, what meets others would have no definite end.
       all.push_back(pick(0, 2) == 0 ? seq({std::move(first), "sort"}) : std::move(first));
     }
     return all;

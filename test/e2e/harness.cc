@@ -57,6 +57,15 @@ Command::Command(Command&& other) noexcept
       out_file_(std::move(other.out_file_)),
       err_file_(std::move(other.err_file_)) {}
 
+Command& Command::operator=(Command&& other) noexcept {
+  Command old(std::move(*this));
+  pid_ = std::exchange(other.pid_, 0);
+  pidfd_ = std::move(other.pidfd_);
+  out_file_ = std::move(other.out_file_);
+  err_file_ = std::move(other.err_file_);
+  return *this;
+}
+
 Command::~Command() {
   if (pid_ == 0) return;
   ::kill(-pid_, SIGKILL);
@@ -87,7 +96,7 @@ std::string Command::err_so_far() const { return read_file(err_file_); }
 // ---- scene
 
 Scene::Scene() {
-  std::string pattern = fs::temp_directory_path().string() + "/weir-e2e-XXXXXX";
+  std::string pattern = fs::temp_directory_path().string() + "/weir-suite-XXXXXX";
   if (::mkdtemp(pattern.data()) == nullptr) std::abort();
   folder_ = pattern;
   mark_ = std::string(kMarkName) + "=" + folder_;

@@ -44,7 +44,7 @@ struct CommandOptions {
 class Command {
  public:
   Command(Command&&) noexcept;
-  Command& operator=(Command&&) = delete;
+  Command& operator=(Command&&) noexcept;  // Kills the one that was there.
   ~Command();
 
   pid_t pid() const { return pid_; }

@@ -40,8 +40,11 @@ struct Expected {
   bool ordered = true;
 };
 
+inline constexpr const char* kCountRecords = "awk 'END {print NR}'";
+
 // Runs every node of the graph in the scene's folder. Nodes behind a meeting of lanes must not
-// depend on the order of records, unless their output does not show it (sort, wc -l).
+// depend on the order of records, unless their output does not show it (sort, wc -l,
+// kCountRecords).
 std::vector<Expected> run_by_shell(Scene& scene, const Graph& graph, const std::string& stdin_file);
 
 // Empty if it is what was expected.

@@ -17,3 +17,14 @@ function(weir_suite name)
 endfunction()
 
 weir_suite(equality_e2e_test equality_test.cc)
+weir_suite(kill_e2e_test kill_test.cc)
+weir_suite(bad_input_e2e_test bad_input_test.cc)
+
+add_executable(frames_program frames_program.cc)
+target_link_libraries(frames_program PRIVATE weir_flags)
+set_target_properties(frames_program PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/test)
+weir_suite(frames_e2e_test frames_test.cc)
+add_dependencies(frames_e2e_test frames_program)
+target_compile_definitions(frames_e2e_test PRIVATE
+  FRAMES_PROGRAM="$<TARGET_FILE:frames_program>")
+weir_suite(bounds_e2e_test bounds_test.cc)
