@@ -197,7 +197,9 @@ class ReplyRunner : public Runner {
       next_input_ = (next_input_ + 1) % inputs_.size();
     }
     if (check_oversized()) return;
-    if (all_taken() && in_flight_ == 0 && !stdin_closed_) {
+    for (Input& input : inputs_) take_marks(input);  // A full window must not hide the end.
+    // Also with answers outstanding: one that never comes is told by the exit (R11), not by time.
+    if (all_taken() && !stdin_closed_) {
       stdin_closed_ = true;
       node_.effects().close_stdin();
     }
