@@ -38,7 +38,9 @@ std::vector<std::string> resolve_actions(graph::PipelineSpec& spec, const std::s
     if (std::find(looked_at.begin(), looked_at.end(), action->first) == looked_at.end()) {
       looked_at.push_back(action->first);
       if (const std::string why = trouble(path); !why.empty()) {
-        wrong.push_back("action '" + action->first + "': " + path + ": " + why);
+        std::string text = "action '";
+        text.append(action->first).append("': ").append(path).append(": ").append(why);
+        wrong.push_back(std::move(text));
       }
     }
     node.action = path;

@@ -76,7 +76,7 @@ Status ControlClient::connect(const std::string& endpoint) {
 }
 
 void ControlClient::ask(const wire::Message& message, std::chrono::milliseconds limit,
-                        Answer answer) {
+                        const Answer& answer) {
   Result<std::string> bytes = requests_.add(message, limit, answer, loop_.now());
   if (!bytes) return answer(std::move(bytes).error());
   send(*bytes);

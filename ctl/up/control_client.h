@@ -53,7 +53,7 @@ class ControlClient {
   ~ControlClient();
 
   Status connect(const std::string& endpoint);
-  void ask(const wire::Message& message, std::chrono::milliseconds limit, Answer answer);
+  void ask(const wire::Message& message, std::chrono::milliseconds limit, const Answer& answer);
 
  private:
   // A DEALER does not always come back by itself (a broken connection during the handshake, say).

@@ -1,7 +1,6 @@
 #include "ctl/up/data_folder.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <vector>
@@ -20,23 +19,22 @@ namespace fs = std::filesystem;
 constexpr size_t kSocketPathBytesMax = 107;
 constexpr size_t kSocketNameBytes = 24;
 
-constexpr std::array<std::string_view, 8> kEntries{"lock",   "run",  "graph",   "broker",
-                                                   "agents", "logs", "weirctl", "sockets"};
-
-bool is_ours(const std::string& name) {
-  return std::find(kEntries.begin(), kEntries.end(), name) != kEntries.end() ||
-         name.ends_with(".new");
+// What is there before the graph is: an `up` may have been killed so early.
+bool is_beginning(const std::string& name) {
+  return name == "lock" || name == "run" || name.ends_with(".new");
 }
 
 // A folder with other things in it is somebody's, and not for us to fill.
 Status refuse_foreign(const std::string& path) {
   std::error_code failure;
+  if (fs::exists(path + "/graph", failure)) return {};
   for (const fs::directory_entry& entry : fs::directory_iterator(path, failure)) {
     const std::string name = entry.path().filename();
-    if (is_ours(name)) continue;
-    return Error{ErrorCode::kConflict, path + " has other things in it (" + name +
-                                           "): --data takes a folder that is empty, new, or from "
-                                           "an earlier 'weirctl up'"};
+    if (is_beginning(name)) continue;
+    std::string text = path;
+    text.append(" has other things in it (").append(name);
+    text += "): --data takes a folder that is empty, new, or from an earlier 'weirctl up'";
+    return Error{ErrorCode::kConflict, std::move(text)};
   }
   if (failure) return Error{ErrorCode::kIo, path + ": " + failure.message()};
   return {};
@@ -87,7 +85,7 @@ std::vector<std::string> only_in(const std::vector<std::string>& these,
 
 std::string indented(const std::vector<std::string>& lines, std::string_view mark) {
   std::string out;
-  for (const std::string& line : lines) out += "\n  " + std::string(mark) + " " + line;
+  for (const std::string& line : lines) out.append("\n  ").append(mark).append(" ").append(line);
   return out;
 }
 

@@ -17,7 +17,7 @@ size_t piece_bytes(const SharedBytes& payload, wire::Shape shape, size_t offset)
     if (rest < 4) return rest;
     return std::min(rest, size_t{4} + load_be<uint32_t>(payload.data + offset));
   }
-  const int delimiter = shape == wire::Shape::kNul ? '\0' : '\n';
+  const uint8_t delimiter = shape == wire::Shape::kNul ? 0 : '\n';
   const void* found = std::memchr(payload.data + offset, delimiter, rest);
   if (found == nullptr) return rest;
   return static_cast<size_t>(static_cast<const uint8_t*>(found) - payload.data) + 1 - offset;
@@ -103,7 +103,7 @@ std::optional<std::string> SinkLane::on_rewind(const Position& keep) {
   return "its log lost its end or was replaced: records may be seen twice";
 }
 
-void SinkLane::on_block(wire::Block block) {
+void SinkLane::on_block(const wire::Block& block) {
   if (satisfied()) {
     ack_due_ = true;
     return;

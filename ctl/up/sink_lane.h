@@ -41,7 +41,7 @@ class SinkLane {
   void seen_kept() { keeping_seen_ = false; }
   // BEGIN and PING; others mean nothing here. Returns what is to be told the user.
   std::optional<std::string> on_frame(const edge::Frame& frame);
-  void on_block(wire::Block block);
+  void on_block(const wire::Block& block);
 
   // ---- to the writer
   // What is to be said now; empty if nothing has changed. Call once in a while, as after each turn.

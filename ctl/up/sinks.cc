@@ -182,7 +182,7 @@ void Sinks::on_message(const std::string& route, runtime::Message message) {
     if (known == by_route_.end()) return send(route, edge::Reset{});
     Result<wire::Block> block = wire::decode_block(share(std::move(message)));
     if (!block) return events_.on_note(lanes_[known->second].node, block.error().what);
-    return lanes_[known->second].lane->on_block(*std::move(block));
+    return lanes_[known->second].lane->on_block(*block);
   }
   const Result<edge::Frame> frame = edge::decode(message.view());
   if (!frame) {

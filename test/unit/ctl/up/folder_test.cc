@@ -81,12 +81,15 @@ TEST_F(DataFolders, InUse) {
 }
 
 TEST_F(DataFolders, SomebodyElsesFolderIsLeftAlone) {
-  write("letter.txt", "dear");
-  const auto folder = DataFolder::open(root_, root_, spec());
-  ASSERT_FALSE(folder);
-  EXPECT_EQ(folder.error().code, ErrorCode::kConflict);
-  EXPECT_NE(folder.error().what.find("letter.txt"), std::string::npos);
-  EXPECT_FALSE(fs::exists(root_ + "/lock"));
+  for (const char* name : {"letter.txt", "logs"}) {
+    write(name, "dear");
+    const auto folder = DataFolder::open(root_, root_, spec());
+    ASSERT_FALSE(folder);
+    EXPECT_EQ(folder.error().code, ErrorCode::kConflict);
+    EXPECT_NE(folder.error().what.find(name), std::string::npos);
+    EXPECT_FALSE(fs::exists(root_ + "/lock"));
+    fs::remove(root_ + "/" + name);
+  }
 }
 
 TEST_F(DataFolders, SocketsWithLongPathsAreElsewhere) {
