@@ -454,7 +454,8 @@ class BatchRunner : public Runner {
                        [](const Unit& suspect) { return suspect.chance; });
   }
 
-  // A unit has ended well, or the input has: was it an outage? The suspects, then this unit once more.
+  // A unit has ended well, or the input has: was it an outage? The suspects, then this unit once
+  // more.
   void give_second_chance() {
     node_.discard_staged();
     builder_.drop();
