@@ -241,9 +241,7 @@ class World::Host : public core::Effects {
   void terminate_run() override { terminate_ = true; }
   uint64_t run_cpu_ticks() override { return 0; }
   void wake_at(core::SteadyTime) override {}
-  void note(std::string text) override {
-    world_.trace_ += order_.node.name + ": " + text + "\n";
-  }
+  void note(std::string text) override { world_.trace_ += order_.node.name + ": " + text + "\n"; }
   void failed(std::string reason) override { world_.fail(order_.node.name + " failed: " + reason); }
   void superseded(const Incarnation& by) override {
     if (by.term > term_) return world_.fail("fenced by a term that nobody gave");
