@@ -227,7 +227,7 @@ void AgentCore::talk_to_broker(SteadyTime now) {
   next_heartbeat_ = now + kHeartbeat;
   report_now_ = false;
   if (registered_) {
-    effects_.emplace_back(ToBroker{wire::AgentReport{name_, orders_version_, statuses()}});
+    effects_.emplace_back(ToBroker{wire::AgentReport{name_, orders_version_, statuses(), {}}});
   } else {
     effects_.emplace_back(ToBroker{wire::AgentRegister{name_, address_, statuses()}});
   }

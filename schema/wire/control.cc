@@ -55,6 +55,9 @@ class Writer {
       packer_.pack(value);
     } else if constexpr (std::is_same_v<T, milliseconds>) {
       packer_.pack(value.count());
+    } else if constexpr (std::is_same_v<T, Bytes>) {
+      const auto size = static_cast<uint32_t>(value.value.size());
+      packer_.pack_bin(size).pack_bin_body(value.value.data(), size);
     } else {
       put_structure(value);
     }
@@ -158,6 +161,9 @@ class Reader {
     } else if constexpr (std::is_same_v<T, std::string>) {
       if (object.type != msgpack::type::STR) return fail(name, "is not a text");
       value.assign(object.via.str.ptr, object.via.str.size);
+    } else if constexpr (std::is_same_v<T, Bytes>) {
+      if (object.type != msgpack::type::BIN) return fail(name, "is not binary");
+      value.value.assign(object.via.bin.ptr, object.via.bin.size);
     } else {
       get_structure(name, object, value);
     }

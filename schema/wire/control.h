@@ -33,6 +33,11 @@ inline constexpr size_t kPathBytesMax = 4096;        // Paths and endpoints.
 inline constexpr size_t kErrorTextBytesMax = 4096;   // Longer ones are cut by encode().
 inline constexpr size_t kNotesMax = 64;              // Further ones are left out by encode().
 inline constexpr size_t kInstancesPerAgentMax = 4096;
+inline constexpr uint64_t kActionBytesMax = 1ull << 30;
+inline constexpr size_t kActionChunkBytesMax = 1u << 20;
+inline constexpr size_t kLogDataBytesMax = 256u << 10;
+inline constexpr size_t kEventsPerAnswer = 1000;
+inline constexpr size_t kSha256HexBytes = 64;
 
 // Who reads the sinks' lanes, and writes that of `-`, in `up`.
 inline constexpr std::string_view kWeirctlName = "weirctl.0";
@@ -52,6 +57,13 @@ inline InstanceKey key_of(const StartOrder& order) {
 inline InstanceKey key_of(const InstanceStatus& status) {
   return {status.pipeline, status.node, status.instance};
 }
+// Bytes that are no text.
+struct Bytes {
+  std::string value;
+
+  bool operator==(const Bytes&) const = default;
+};
+
 // "pipeline/node.instance"
 inline std::string to_string(const InstanceKey& key) {
   return key.pipeline + "/" + key.node + "." + std::to_string(key.instance);
@@ -108,11 +120,37 @@ struct PipelineRun {
   bool operator==(const PipelineRun&) const = default;
 };
 
-// Wants a pipeline to stop, from sources to sinks. No lane is ended (R8). Answer: Ok, at once.
+// Wants a pipeline to stop, from sources to sinks. No lane is ended (R8), unless `end`: then the
+// sources end their lanes, all that is under way is worked off, and the pipeline is completed.
+// Answer: Ok, at once.
 struct PipelineStop {
   std::string name;
+  bool end = false;
 
   bool operator==(const PipelineStop&) const = default;
+};
+
+// Removes a pipeline with its logs on all agents. Refused with kConflict while it runs, and, unless
+// `discard`, while its logs may hold what is not settled (it was run and is not completed) or dead
+// letters. Answer: Ok, once the wish is stored; an agent that is away does it when it is back.
+struct PipelineRemove {
+  std::string name;
+  bool discard = false;
+
+  bool operator==(const PipelineRemove&) const = default;
+};
+
+// Answer: PipelineSpecIs, or a Refusal with kNotFound.
+struct PipelineGet {
+  std::string name;
+
+  bool operator==(const PipelineGet&) const = default;
+};
+
+struct PipelineSpecIs {
+  graph::PipelineSpec spec;
+
+  bool operator==(const PipelineSpecIs&) const = default;
 };
 
 // Answer: PipelineStatus, or a Refusal with kNotFound.
@@ -169,6 +207,7 @@ struct AgentSummary {
   std::string address;
   bool connected = false;  // Heard within the last three seconds.
   uint32_t instances = 0;  // As last reported.
+  uint64_t heard_ms_ago = 0;
 
   bool operator==(const AgentSummary&) const = default;
 };
@@ -177,6 +216,11 @@ struct PipelineSummary {
   std::string name;
   PipelineState state = PipelineState::kStored;
   std::string reason;
+  uint32_t instances = 0;
+  uint32_t instances_up = 0;              // Running or ended.
+  uint64_t records_out_per_second = 0;    // Of its sources.
+  uint64_t dead_letters = 0;
+  uint64_t restarts = 0;
 
   bool operator==(const PipelineSummary&) const = default;
 };
@@ -186,6 +230,148 @@ struct BrokerStatus {
   std::vector<PipelineSummary> pipelines;
 
   bool operator==(const BrokerStatus&) const = default;
+};
+
+// ---- Actions: programs that were uploaded ---------------------------------------------------
+
+// Gives the content with this hash the next version of `name`. Answer: ActionWanted as long as the
+// broker does not have all of it: send ActionChunks from that offset on, then ask again. In the end
+// ActionStored. Putting what is the newest version already is no change.
+struct ActionPut {
+  std::string name;
+  std::string sha256;
+  uint64_t bytes = 0;  // 1 to kActionBytesMax.
+
+  bool operator==(const ActionPut&) const = default;
+};
+
+// Answer: ActionWanted with what is wanted next; `bytes` of the put is the end.
+struct ActionChunk {
+  std::string sha256;
+  uint64_t offset = 0;
+  Bytes data;  // At most kActionChunkBytesMax.
+
+  bool operator==(const ActionChunk&) const = default;
+};
+
+struct ActionWanted {
+  std::string sha256;
+  uint64_t offset = 0;
+
+  bool operator==(const ActionWanted&) const = default;
+};
+
+struct ActionStored {
+  ActionRef action;
+
+  bool operator==(const ActionStored&) const = default;
+};
+
+// Answer: ActionListIs.
+struct ActionList {
+  bool operator==(const ActionList&) const = default;
+};
+
+struct ActionVersion {
+  ActionRef action;
+  uint64_t stored_at_ms = 0;         // Unix time.
+  std::vector<std::string> used_by;  // Pipelines.
+
+  bool operator==(const ActionVersion&) const = default;
+};
+
+struct ActionListIs {
+  std::vector<ActionVersion> versions;  // By name, newest first.
+
+  bool operator==(const ActionListIs&) const = default;
+};
+
+// Answer: ActionStored, or a Refusal with kNotFound.
+struct ActionFind {
+  std::string name;
+  uint32_t version = 0;  // 0: the newest.
+
+  bool operator==(const ActionFind&) const = default;
+};
+
+// A part of the content with this hash; for agents and for `action get`. Answer: ActionData, or a
+// Refusal with kNotFound.
+struct ActionFetch {
+  std::string sha256;
+  uint64_t offset = 0;
+
+  bool operator==(const ActionFetch&) const = default;
+};
+
+struct ActionData {
+  std::string sha256;
+  uint64_t offset = 0;
+  Bytes data;  // Empty at the end; else up to kActionChunkBytesMax.
+
+  bool operator==(const ActionData&) const = default;
+};
+
+// Refused with kConflict while a pipeline uses it. Answer: Ok.
+struct ActionRemove {
+  std::string name;
+  uint32_t version = 0;  // 0: all.
+
+  bool operator==(const ActionRemove&) const = default;
+};
+
+// ---- Logs and events -----------------------------------------------------------------------
+
+enum class LogKind { kStderr, kStdout, kWrapper };
+
+// A part of a log file of an instance, from the agent that it is placed on; the broker passes
+// question and answer on. Answer: LogData, or a Refusal: kNotFound, kUnavailable (the agent is not
+// there).
+struct LogRead {
+  InstanceKey instance;
+  LogKind kind = LogKind::kStderr;
+  // Where to go on: from the last LogData. File 0: begin `tail_bytes` before the end of all that
+  // is kept.
+  uint64_t file = 0;
+  uint64_t offset = 0;
+  uint64_t tail_bytes = 0;
+
+  bool operator==(const LogRead&) const = default;
+};
+
+struct LogData {
+  uint64_t file = 0;  // Where to go on. 0: there is no such file yet.
+  uint64_t offset = 0;
+  Bytes data;           // At most kLogDataBytesMax.
+  bool at_end = false;  // That was all there is by now.
+  bool gap = false;     // What was asked for is not kept any more; this is the oldest there is.
+
+  bool operator==(const LogData&) const = default;
+};
+
+// Something that happened, told once. The broker keeps the last kEventsKept.
+struct Event {
+  uint64_t number = 0;   // Ascending over the life of the broker's store.
+  uint64_t time_ms = 0;  // Unix time.
+  std::string kind;      // "pipeline.completed", "agent.silent", ...; docs/control.md lists them.
+  std::string pipeline;  // What it is about; those that do not apply are empty.
+  std::string node;
+  std::string agent;
+  std::string text;
+
+  bool operator==(const Event&) const = default;
+};
+
+// Answer: Events, oldest first, those after number `after`, at most kEventsPerAnswer.
+struct EventsRequest {
+  uint64_t after = 0;
+
+  bool operator==(const EventsRequest&) const = default;
+};
+
+struct Events {
+  std::vector<Event> events;
+
+  bool operator==(const Events&) const = default;
 };
 
 // ---- agent to broker, broker to agent ------------------------------------------------------
@@ -206,6 +392,7 @@ struct AgentReport {
   std::string name;
   uint64_t orders_version = 0;  // Of the last AgentOrders that it obeyed; 0: none.
   std::vector<InstanceStatus> instances;
+  std::vector<InstanceKey> removing;  // Those of AgentOrders::remove that are not gone yet.
 
   bool operator==(const AgentReport&) const = default;
 };
@@ -215,6 +402,7 @@ struct AgentOrders {
   uint64_t version = 0;  // Another number, another content; not ordered.
   std::vector<StartOrder> start;
   std::vector<InstanceKey> stop;
+  std::vector<InstanceKey> remove;  // Stopped, and then all that is kept of them is deleted.
 
   bool operator==(const AgentOrders&) const = default;
 };
@@ -256,10 +444,13 @@ struct WrapperStop {
 
 // --------------------------------------------------------------------------------------------
 
-using Message = std::variant<Ok, Refusal, Unknown, PipelinePut, PipelineRun, PipelineStop,
-                             PipelineStatusRequest, PipelineStatus, BrokerStatusRequest,
-                             BrokerStatus, AgentRegister, AgentReport, AgentOrders, WrapperHello,
-                             WrapperReport, WrapperNeighbours, WrapperStop>;
+using Message =
+    std::variant<Ok, Refusal, Unknown, PipelinePut, PipelineRun, PipelineStop, PipelineRemove,
+                 PipelineGet, PipelineSpecIs, PipelineStatusRequest, PipelineStatus,
+                 BrokerStatusRequest, BrokerStatus, ActionPut, ActionChunk, ActionWanted,
+                 ActionStored, ActionList, ActionListIs, ActionFind, ActionFetch, ActionData,
+                 ActionRemove, LogRead, LogData, EventsRequest, Events, AgentRegister, AgentReport,
+                 AgentOrders, WrapperHello, WrapperReport, WrapperNeighbours, WrapperStop>;
 
 // `request` is chosen by who asks, unique for each request and the same when it is asked again; the
 // answer bears it too. It may be empty where nobody waits for an answer.

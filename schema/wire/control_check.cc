@@ -151,15 +151,45 @@ Status check_pipeline_name(std::string_view name) {
   return wrong("name: \"" + std::string(name.substr(0, 80)) + "\" is not a good pipeline name");
 }
 
+Status check_sha256(std::string_view text) {
+  const bool good =
+      text.size() == kSha256HexBytes && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+      });
+  if (good) return {};
+  return wrong("sha256: not 64 lower-case hex digits");
+}
+
+Status check_action_name(std::string_view name) {
+  if (graph::is_node_name(name)) return {};
+  return wrong("action: \"" + std::string(name.substr(0, 80)) + "\" is not a good name");
+}
+
+Status check_content(std::string_view sha256, uint64_t offset) {
+  return first_of(
+      {check_sha256(sha256), check_range<uint64_t>("offset", offset, 0, kActionBytesMax)});
+}
+
+Status check_ref(const ActionRef& action) {
+  return first_of({check_action_name(action.name), check_sha256(action.sha256),
+                   check_range<uint32_t>("version", action.version, 1, UINT32_MAX),
+                   check_range<uint64_t>("bytes", action.bytes, 1, kActionBytesMax)});
+}
+
+Status check_keys(std::string_view field, const std::vector<InstanceKey>& keys) {
+  if (auto fits = check_size(field, keys.size(), kInstancesPerAgentMax); !fits) return fits;
+  for (const InstanceKey& key : keys) {
+    if (auto one = check_instance(key.pipeline, key.node, key.instance); !one) return one;
+  }
+  return {};
+}
+
 Status check_orders(const AgentOrders& orders) {
   auto good = first_of({check_size("start", orders.start.size(), kInstancesPerAgentMax),
-                        check_size("stop", orders.stop.size(), kInstancesPerAgentMax)});
+                        check_keys("stop", orders.stop), check_keys("remove", orders.remove)});
   if (!good) return good;
   for (const StartOrder& order : orders.start) {
     if (auto one = check(order); !one) return one;
-  }
-  for (const InstanceKey& key : orders.stop) {
-    if (auto one = check_instance(key.pipeline, key.node, key.instance); !one) return one;
   }
   return {};
 }
@@ -176,13 +206,40 @@ struct MessageCheck {
   Status operator()(const PipelinePut& m) const { return check(m.spec); }
   Status operator()(const PipelineRun& m) const { return check(m); }
   Status operator()(const PipelineStop& m) const { return check_pipeline_name(m.name); }
+  Status operator()(const PipelineRemove& m) const { return check_pipeline_name(m.name); }
+  Status operator()(const PipelineGet& m) const { return check_pipeline_name(m.name); }
+  Status operator()(const PipelineSpecIs& m) const { return check(m.spec); }
   Status operator()(const PipelineStatusRequest& m) const { return check_pipeline_name(m.name); }
+  Status operator()(const ActionPut& m) const {
+    return first_of({check_action_name(m.name), check_sha256(m.sha256),
+                     check_range<uint64_t>("bytes", m.bytes, 1, kActionBytesMax)});
+  }
+  Status operator()(const ActionChunk& m) const {
+    return first_of({check_content(m.sha256, m.offset),
+                     check_range<uint64_t>("data", m.data.value.size(), 1, kActionChunkBytesMax)});
+  }
+  Status operator()(const ActionWanted& m) const { return check_content(m.sha256, m.offset); }
+  Status operator()(const ActionStored& m) const { return check_ref(m.action); }
+  Status operator()(const ActionFind& m) const { return check_action_name(m.name); }
+  Status operator()(const ActionFetch& m) const { return check_content(m.sha256, m.offset); }
+  Status operator()(const ActionData& m) const {
+    return first_of({check_content(m.sha256, m.offset),
+                     check_size("data", m.data.value.size(), kActionChunkBytesMax)});
+  }
+  Status operator()(const ActionRemove& m) const { return check_action_name(m.name); }
+  Status operator()(const LogRead& m) const {
+    return check_instance(m.instance.pipeline, m.instance.node, m.instance.instance);
+  }
+  Status operator()(const LogData& m) const {
+    return check_size("data", m.data.value.size(), kLogDataBytesMax);
+  }
   Status operator()(const AgentRegister& m) const {
     return first_of({check_agent_name(m.name), check_text("address", m.address, kPathBytesMax),
                      check_statuses(m.instances)});
   }
   Status operator()(const AgentReport& m) const {
-    return first_of({check_agent_name(m.name), check_statuses(m.instances)});
+    return first_of({check_agent_name(m.name), check_statuses(m.instances),
+                     check_keys("removing", m.removing)});
   }
   Status operator()(const AgentOrders& m) const { return check_orders(m); }
   Status operator()(const WrapperHello& m) const {
@@ -222,6 +279,9 @@ Status check(const StartOrder& order) {
   for (const std::string& writer : order.writers) {
     if (!is_lane(writer)) return wrong("writers: a name is not NODE.INSTANCE");
   }
+  if (order.uploaded) {
+    if (auto good = check_ref(*order.uploaded); !good) return good;
+  }
   return first_of({check_instance(order.pipeline, order.node.name, order.instance),
                    check(order.node), check_range<uint64_t>("term", order.term, 1, UINT64_MAX - 1),
                    check_size("writers", order.writers.size(), kListMax),
@@ -230,7 +290,9 @@ Status check(const StartOrder& order) {
                    check_text("listen", order.listen, kPathBytesMax),
                    check_text("agent_endpoint", order.agent_endpoint, kPathBytesMax),
                    check_text("working_dir", order.working_dir, kPathBytesMax),
-                   check_text("stderr_file", order.stderr_file, kPathBytesMax)});
+                   check_text("listen_remote", order.listen_remote, kPathBytesMax),
+                   check_text("stderr_file", order.stderr_file, kPathBytesMax),
+                   check_text("stdout_file", order.stdout_file, kPathBytesMax)});
 }
 
 Status check(const InstanceStatus& status) {
@@ -242,6 +304,7 @@ Status check(const InstanceStatus& status) {
                    check_range<int64_t>("pid", status.pid, 0, INT32_MAX),
                    check_range<int64_t>("action_pid", status.action_pid, 0, INT32_MAX),
                    check_text("endpoint", status.endpoint, kPathBytesMax),
+                   check_text("remote_endpoint", status.remote_endpoint, kPathBytesMax),
                    check_size("last_error", status.last_error.size(), kErrorTextBytesMax),
                    check_size("notes", status.notes.size(), kNotesMax)});
 }

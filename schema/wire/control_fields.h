@@ -44,6 +44,10 @@ struct Words<PipelineState> {
       "stored", "starting", "running", "degraded", "stopping", "stopped", "completed", "failed"};
 };
 template <>
+struct Words<LogKind> {
+  static constexpr std::array<std::string_view, 3> kAll{"stderr", "stdout", "wrapper"};
+};
+template <>
 struct Words<ErrorCode> {
   static constexpr std::array<std::string_view, 8> kAll{
       "invalid", "not_found", "conflict", "unavailable", "timeout", "corrupt", "limit", "io"};
@@ -112,6 +116,14 @@ void describe(A& archive, T& v) {
   archive("endpoint", v.endpoint);
 }
 
+template <typename A, Is<ActionRef> T>
+void describe(A& archive, T& v) {
+  archive("name", v.name);
+  archive("version", v.version);
+  archive("sha256", v.sha256);
+  archive("bytes", v.bytes);
+}
+
 template <typename A, Is<StartOrder> T>
 void describe(A& archive, T& v) {
   archive("pipeline", v.pipeline);
@@ -128,6 +140,10 @@ void describe(A& archive, T& v) {
   archive("stderr_file", v.stderr_file);
   archive("log_limit_bytes", v.log_limit_bytes);
   archive("trim_at_taken", v.trim_at_taken);
+  archive("uploaded", v.uploaded);
+  archive("end", v.end);
+  archive("listen_remote", v.listen_remote);
+  archive("stdout_file", v.stdout_file);
 }
 
 template <typename A, Is<InstanceStatus> T>
@@ -140,12 +156,17 @@ void describe(A& archive, T& v) {
   archive("state", v.state);
   archive("ended_and_settled", v.ended_and_settled);
   archive("endpoint", v.endpoint);
+  archive("remote_endpoint", v.remote_endpoint);
   archive("pid", v.pid);
   archive("action_pid", v.action_pid);
   archive("records_in", v.records_in);
   archive("records_out", v.records_out);
   archive("bytes_in", v.bytes_in);
   archive("bytes_out", v.bytes_out);
+  archive("records_in_per_second", v.records_in_per_second);
+  archive("records_out_per_second", v.records_out_per_second);
+  archive("bytes_in_per_second", v.bytes_in_per_second);
+  archive("bytes_out_per_second", v.bytes_out_per_second);
   archive("unsettled_records", v.unsettled_records);
   archive("log_bytes", v.log_bytes);
   archive("restarts", v.restarts);
@@ -194,6 +215,23 @@ void describe(A& archive, T& v) {
 template <typename A, Is<PipelineStop> T>
 void describe(A& archive, T& v) {
   archive("name", v.name);
+  archive("end", v.end);
+}
+
+template <typename A, Is<PipelineRemove> T>
+void describe(A& archive, T& v) {
+  archive("name", v.name);
+  archive("discard", v.discard);
+}
+
+template <typename A, Is<PipelineGet> T>
+void describe(A& archive, T& v) {
+  archive("name", v.name);
+}
+
+template <typename A, Is<PipelineSpecIs> T>
+void describe(A& archive, T& v) {
+  archive("spec", v.spec);
 }
 
 template <typename A, Is<PipelineStatusRequest> T>
@@ -232,6 +270,7 @@ void describe(A& archive, T& v) {
   archive("address", v.address);
   archive("connected", v.connected);
   archive("instances", v.instances);
+  archive("heard_ms_ago", v.heard_ms_ago);
 }
 
 template <typename A, Is<PipelineSummary> T>
@@ -239,12 +278,121 @@ void describe(A& archive, T& v) {
   archive("name", v.name);
   archive("state", v.state);
   archive("reason", v.reason);
+  archive("instances", v.instances);
+  archive("instances_up", v.instances_up);
+  archive("records_out_per_second", v.records_out_per_second);
+  archive("dead_letters", v.dead_letters);
+  archive("restarts", v.restarts);
 }
 
 template <typename A, Is<BrokerStatus> T>
 void describe(A& archive, T& v) {
   archive("agents", v.agents);
   archive("pipelines", v.pipelines);
+}
+
+template <typename A, Is<ActionPut> T>
+void describe(A& archive, T& v) {
+  archive("name", v.name);
+  archive("sha256", v.sha256);
+  archive("bytes", v.bytes);
+}
+
+template <typename A, Is<ActionChunk> T>
+void describe(A& archive, T& v) {
+  archive("sha256", v.sha256);
+  archive("offset", v.offset);
+  archive("data", v.data);
+}
+
+template <typename A, Is<ActionWanted> T>
+void describe(A& archive, T& v) {
+  archive("sha256", v.sha256);
+  archive("offset", v.offset);
+}
+
+template <typename A, Is<ActionStored> T>
+void describe(A& archive, T& v) {
+  archive("action", v.action);
+}
+
+template <typename A, Is<ActionList> T>
+void describe(A& /*archive*/, T& /*v*/) {}
+
+template <typename A, Is<ActionVersion> T>
+void describe(A& archive, T& v) {
+  archive("action", v.action);
+  archive("stored_at_ms", v.stored_at_ms);
+  archive("used_by", v.used_by);
+}
+
+template <typename A, Is<ActionListIs> T>
+void describe(A& archive, T& v) {
+  archive("versions", v.versions);
+}
+
+template <typename A, Is<ActionFind> T>
+void describe(A& archive, T& v) {
+  archive("name", v.name);
+  archive("version", v.version);
+}
+
+template <typename A, Is<ActionFetch> T>
+void describe(A& archive, T& v) {
+  archive("sha256", v.sha256);
+  archive("offset", v.offset);
+}
+
+template <typename A, Is<ActionData> T>
+void describe(A& archive, T& v) {
+  archive("sha256", v.sha256);
+  archive("offset", v.offset);
+  archive("data", v.data);
+}
+
+template <typename A, Is<ActionRemove> T>
+void describe(A& archive, T& v) {
+  archive("name", v.name);
+  archive("version", v.version);
+}
+
+template <typename A, Is<LogRead> T>
+void describe(A& archive, T& v) {
+  archive("instance", v.instance);
+  archive("kind", v.kind);
+  archive("file", v.file);
+  archive("offset", v.offset);
+  archive("tail_bytes", v.tail_bytes);
+}
+
+template <typename A, Is<LogData> T>
+void describe(A& archive, T& v) {
+  archive("file", v.file);
+  archive("offset", v.offset);
+  archive("data", v.data);
+  archive("at_end", v.at_end);
+  archive("gap", v.gap);
+}
+
+template <typename A, Is<Event> T>
+void describe(A& archive, T& v) {
+  archive("number", v.number);
+  archive("time_ms", v.time_ms);
+  archive("kind", v.kind);
+  archive("pipeline", v.pipeline);
+  archive("node", v.node);
+  archive("agent", v.agent);
+  archive("text", v.text);
+}
+
+template <typename A, Is<EventsRequest> T>
+void describe(A& archive, T& v) {
+  archive("after", v.after);
+}
+
+template <typename A, Is<Events> T>
+void describe(A& archive, T& v) {
+  archive("events", v.events);
 }
 
 template <typename A, Is<AgentRegister> T>
@@ -259,6 +407,7 @@ void describe(A& archive, T& v) {
   archive("name", v.name);
   archive("orders_version", v.orders_version);
   archive("instances", v.instances);
+  archive("removing", v.removing);
 }
 
 template <typename A, Is<AgentOrders> T>
@@ -266,6 +415,7 @@ void describe(A& archive, T& v) {
   archive("version", v.version);
   archive("start", v.start);
   archive("stop", v.stop);
+  archive("remove", v.remove);
 }
 
 template <typename A, Is<WrapperHello> T>
@@ -307,10 +457,27 @@ WEIR_MESSAGE_TYPE(Unknown, "unknown");  // Never on the wire.
 WEIR_MESSAGE_TYPE(PipelinePut, "pipeline.put");
 WEIR_MESSAGE_TYPE(PipelineRun, "pipeline.run");
 WEIR_MESSAGE_TYPE(PipelineStop, "pipeline.stop");
+WEIR_MESSAGE_TYPE(PipelineRemove, "pipeline.rm");
+WEIR_MESSAGE_TYPE(PipelineGet, "pipeline.get");
+WEIR_MESSAGE_TYPE(PipelineSpecIs, "pipeline.get.is");
 WEIR_MESSAGE_TYPE(PipelineStatusRequest, "pipeline.status");
 WEIR_MESSAGE_TYPE(PipelineStatus, "pipeline.status.is");
 WEIR_MESSAGE_TYPE(BrokerStatusRequest, "broker.status");
 WEIR_MESSAGE_TYPE(BrokerStatus, "broker.status.is");
+WEIR_MESSAGE_TYPE(ActionPut, "action.put");
+WEIR_MESSAGE_TYPE(ActionChunk, "action.chunk");
+WEIR_MESSAGE_TYPE(ActionWanted, "action.wanted");
+WEIR_MESSAGE_TYPE(ActionStored, "action.stored");
+WEIR_MESSAGE_TYPE(ActionList, "action.list");
+WEIR_MESSAGE_TYPE(ActionListIs, "action.list.is");
+WEIR_MESSAGE_TYPE(ActionFind, "action.find");
+WEIR_MESSAGE_TYPE(ActionFetch, "action.fetch");
+WEIR_MESSAGE_TYPE(ActionData, "action.data");
+WEIR_MESSAGE_TYPE(ActionRemove, "action.rm");
+WEIR_MESSAGE_TYPE(LogRead, "log.read");
+WEIR_MESSAGE_TYPE(LogData, "log.data");
+WEIR_MESSAGE_TYPE(EventsRequest, "events");
+WEIR_MESSAGE_TYPE(Events, "events.are");
 WEIR_MESSAGE_TYPE(AgentRegister, "agent.register");
 WEIR_MESSAGE_TYPE(AgentReport, "agent.report");
 WEIR_MESSAGE_TYPE(AgentOrders, "agent.orders");

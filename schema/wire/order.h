@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,16 @@ struct ReaderOrder {
   std::string endpoint;  // Empty while it is not known.
 
   bool operator==(const ReaderOrder&) const = default;
+};
+
+// The content that an action's name and version stand for.
+struct ActionRef {
+  std::string name;
+  uint32_t version = 0;  // From 1 on.
+  std::string sha256;    // 64 lower-case hex digits.
+  uint64_t bytes = 0;
+
+  bool operator==(const ActionRef&) const = default;
 };
 
 struct StartOrder {
@@ -34,6 +45,14 @@ struct StartOrder {
   std::string stderr_file;       // Where the program's stderr is kept.
   uint64_t log_limit_bytes = 0;  // R7.
   bool trim_at_taken = false;    // `up` without --data: a full log is trimmed at `taken`.
+  // What node.action names, if it was uploaded. The agent puts the path of its verified copy into
+  // node.action before the wrapper sees the order.
+  std::optional<ActionRef> uploaded;
+  // Source: its lane is to be ended (R8, `stop --end`); its program is not started any more.
+  bool end = false;
+  // Endpoint to bind for lanes that come from other hosts, with any port; empty: none do.
+  std::string listen_remote;
+  std::string stdout_file;  // Where a sink's output is kept that nobody reads; rotated.
 
   std::string name() const { return node.name + "." + std::to_string(instance); }
   bool operator==(const StartOrder&) const = default;
@@ -51,12 +70,18 @@ struct InstanceStatus {
   InstanceState state = InstanceState::kStarting;
   bool ended_and_settled = false;  // END is committed and all is settled: nothing is left to do.
   std::string endpoint;            // Where the lanes that are read come in.
+  std::string remote_endpoint;     // The same for writers on other hosts; empty: not reachable.
   int64_t pid = 0;
   int64_t action_pid = 0;  // 0: no program runs.
   uint64_t records_in = 0;
   uint64_t records_out = 0;
   uint64_t bytes_in = 0;
   uint64_t bytes_out = 0;
+  // Over the last second or more; counted by the agent.
+  uint64_t records_in_per_second = 0;
+  uint64_t records_out_per_second = 0;
+  uint64_t bytes_in_per_second = 0;
+  uint64_t bytes_out_per_second = 0;
   uint64_t unsettled_records = 0;
   uint64_t log_bytes = 0;
   uint64_t restarts = 0;  // Of the wrapper; counted by the agent.

@@ -31,7 +31,7 @@ class World {
 
   void orders(uint64_t version, std::vector<wire::StartOrder> start,
               std::vector<wire::InstanceKey> stop = {}) {
-    run(core_.from_broker({"", wire::AgentOrders{version, std::move(start), std::move(stop)}},
+    run(core_.from_broker({"", wire::AgentOrders{version, std::move(start), std::move(stop), {}}},
                           now));
   }
   void hello(const std::string& peer, const std::string& node, uint64_t term = 1) {

@@ -73,7 +73,7 @@ class World {
       by_peer_[peers_[name]] = name;
       tell(peers_[name], wire::AgentRegister{name, "", statuses});
     } else {
-      tell(peers_[name], wire::AgentReport{name, agent.version, statuses});
+      tell(peers_[name], wire::AgentReport{name, agent.version, statuses, {}});
     }
   }
   void settle() {
@@ -452,10 +452,10 @@ TEST(Broker, AnOldReportDoesNotMakeAStop) {
   (void)core->receive("ctl", {"", wire::PipelineRun{"p", {}, {}}}, now);
   (void)core->receive("ctl", {"", wire::PipelineStop{"p"}}, now);
   const uint64_t version = core->state().agents.at("alpha").orders.version;
-  (void)core->receive("x", {"", wire::AgentReport{"alpha", version - 1, {}}}, now);
+  (void)core->receive("x", {"", wire::AgentReport{"alpha", version - 1, {}, {}}}, now);
   const auto& pipeline = core->state().pipelines.at("p");
   EXPECT_EQ(make_status(core->state(), pipeline).state, PipelineState::kStopping);
-  (void)core->receive("x", {"", wire::AgentReport{"alpha", version, {}}}, now);
+  (void)core->receive("x", {"", wire::AgentReport{"alpha", version, {}, {}}}, now);
   EXPECT_EQ(make_status(core->state(), pipeline).state, PipelineState::kStopped);
 }
 
@@ -467,8 +467,8 @@ TEST(Broker, RefusalsOfRequests) {
   EXPECT_EQ(world.refused(wire::PipelineStatusRequest{"q"}), ErrorCode::kNotFound);
   EXPECT_EQ(world.refused(wire::Unknown{1, "pipeline.fly"}), ErrorCode::kInvalid);
   EXPECT_EQ(world.refused(wire::WrapperStop{}), ErrorCode::kInvalid);
-  EXPECT_EQ(world.refused(wire::AgentReport{"beta", 0, {}}), ErrorCode::kNotFound);
-  EXPECT_EQ(world.refused(wire::AgentReport{"alpha", 0, {}}), ErrorCode::kNotFound);
+  EXPECT_EQ(world.refused(wire::AgentReport{"beta", 0, {}, {}}), ErrorCode::kNotFound);
+  EXPECT_EQ(world.refused(wire::AgentReport{"alpha", 0, {}, {}}), ErrorCode::kNotFound);
   EXPECT_TRUE(world.ok(wire::PipelinePut{chain({node("a")})}));
   EXPECT_TRUE(world.ok(wire::PipelinePut{chain({node("b")})}));  // Never run: replaced.
   world.run(chain({node("b")}));

@@ -63,12 +63,17 @@ inline InstanceStatus sample_status() {
   status.state = InstanceState::kRunning;
   status.ended_and_settled = true;
   status.endpoint = "ipc:///run/weir/0123456789abcdef";
+  status.remote_endpoint = "tcp://10.1.2.3:40001";
   status.pid = 4711;
   status.action_pid = 4712;
   status.records_in = 1'000'000'000'000;
   status.records_out = 6;
   status.bytes_in = 7;
   status.bytes_out = 8;
+  status.records_in_per_second = 13;
+  status.records_out_per_second = 14;
+  status.bytes_in_per_second = 15;
+  status.bytes_out_per_second = 16;
   status.unsettled_records = 9;
   status.log_bytes = 10;
   status.restarts = 11;
@@ -76,6 +81,10 @@ inline InstanceStatus sample_status() {
   status.last_error = "exit status 3";
   status.notes = {"seq exited with status 1"};
   return status;
+}
+
+inline ActionRef sample_action() {
+  return {"num_gen", 3, std::string(kSha256HexBytes, 'a'), 4096};
 }
 
 inline StartOrder sample_order() {
@@ -94,6 +103,10 @@ inline StartOrder sample_order() {
   order.stderr_file = "/var/lib/weir/logs/even.2.stderr";
   order.log_limit_bytes = 1ull << 36;
   order.trim_at_taken = true;
+  order.uploaded = sample_action();
+  order.end = true;
+  order.listen_remote = "tcp://10.1.2.3:*";
+  order.stdout_file = "/var/lib/weir/logs/even.2.stdout";
   return order;
 }
 
@@ -105,21 +118,41 @@ inline std::vector<Envelope> sample_messages() {
       PipelineState::kDegraded,
       "even: restarting",
       {{"even", false, true, {{"alpha", status}}}, {"-", true, false, {{"", InstanceStatus{}}}}}};
-  BrokerStatus broker{{{"alpha", "127.0.0.1", true, 3}},
-                      {{"simplepipe", PipelineState::kFailed, "even: exit status 3"}}};
+  BrokerStatus broker{
+      {{"alpha", "127.0.0.1", true, 3, 250}},
+      {{"simplepipe", PipelineState::kFailed, "even: exit status 3", 4, 3, 1000, 2, 1}}};
+  const std::string sha256 = sample_action().sha256;
+  const Bytes bytes{std::string("\0\xff#!", 4)};
   std::vector<Message> messages{
       Ok{},
       Refusal{ErrorCode::kConflict, "it runs"},
       PipelinePut{sample_spec()},
       PipelineRun{"simplepipe", weirctl, RunOptions{true, 1 << 30, "/home/me"}},
-      PipelineStop{"simplepipe"},
+      PipelineStop{"simplepipe", true},
+      PipelineRemove{"simplepipe", true},
+      PipelineGet{"simplepipe"},
+      PipelineSpecIs{sample_spec()},
       PipelineStatusRequest{"simplepipe"},
       pipeline,
       BrokerStatusRequest{},
       broker,
+      ActionPut{"num_gen", sha256, 4096},
+      ActionChunk{sha256, 1024, bytes},
+      ActionWanted{sha256, 1028},
+      ActionStored{sample_action()},
+      ActionList{},
+      ActionListIs{{{sample_action(), 1'700'000'000'000, {"simplepipe"}}}},
+      ActionFind{"num_gen", 2},
+      ActionFetch{sha256, 1024},
+      ActionData{sha256, 1024, bytes},
+      ActionRemove{"num_gen", 2},
+      LogRead{{"simplepipe", "even", 2}, LogKind::kWrapper, 5, 6, 7},
+      LogData{5, 10, bytes, true, true},
+      EventsRequest{41},
+      Events{{{42, 1'700'000'000'000, "agent.silent", "simplepipe", "even", "alpha", "silent"}}},
       AgentRegister{"alpha", "127.0.0.1", {status}},
-      AgentReport{"alpha", 17, {status}},
-      AgentOrders{18, {sample_order()}, {{"simplepipe", "act", 0}}},
+      AgentReport{"alpha", 17, {status}, {{"other", "act", 0}}},
+      AgentOrders{18, {sample_order()}, {{"simplepipe", "act", 0}}, {{"other", "act", 0}}},
       WrapperHello{"simplepipe", "even", 2, 3, 4711},
       WrapperReport{status},
       WrapperNeighbours{{weirctl}},

@@ -166,7 +166,7 @@ TEST(Control, RangesOfAnOrder) {
     StartOrder order = sample_order();
     bad.spoil(order);
     EXPECT_FALSE(decode_order(encode_order(order))) << bad.what;
-    EXPECT_FALSE(decode(encoded({"r", AgentOrders{1, {order}, {}}}))) << bad.what;
+    EXPECT_FALSE(decode(encoded({"r", AgentOrders{1, {order}, {}, {}}}))) << bad.what;
   }
 }
 
@@ -207,7 +207,7 @@ TEST(Control, LongErrorsAndManyNotesAreCutNotRefused) {
   status.last_error.assign(100'000, 'e');
   status.notes.assign(1000, std::string(10'000, 'n'));
   for (const Message& message :
-       {Message(WrapperReport{status}), Message(AgentReport{"alpha", 1, {status}}),
+       {Message(WrapperReport{status}), Message(AgentReport{"alpha", 1, {status}, {}}),
         Message(AgentRegister{"alpha", "", {status}})}) {
     EXPECT_TRUE(decode(encoded({"r", message}))) << type_name(message);
   }
