@@ -217,8 +217,8 @@ struct PipelineSummary {
   PipelineState state = PipelineState::kStored;
   std::string reason;
   uint32_t instances = 0;
-  uint32_t instances_up = 0;              // Running or ended.
-  uint64_t records_out_per_second = 0;    // Of its sources.
+  uint32_t instances_up = 0;            // Running or ended.
+  uint64_t records_out_per_second = 0;  // Of its sources.
   uint64_t dead_letters = 0;
   uint64_t restarts = 0;
 

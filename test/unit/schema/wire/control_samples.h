@@ -83,9 +83,7 @@ inline InstanceStatus sample_status() {
   return status;
 }
 
-inline ActionRef sample_action() {
-  return {"num_gen", 3, std::string(kSha256HexBytes, 'a'), 4096};
-}
+inline ActionRef sample_action() { return {"num_gen", 3, std::string(kSha256HexBytes, 'a'), 4096}; }
 
 inline StartOrder sample_order() {
   StartOrder order;
