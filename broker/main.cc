@@ -37,7 +37,8 @@ int run(const Arguments& arguments) {
   auto store = broker::open_rocks_store(arguments.data + "/store");
   if (!store) return log::error(store.error().what), 1;
   runtime::ZmqContext context(1);
-  auto shell = broker::BrokerShell::create(loop, context, std::move(*store), arguments.listen);
+  auto shell = broker::BrokerShell::create(loop, context, std::move(*store),
+                                           arguments.data + "/actions", arguments.listen);
   if (!shell) return log::error(shell.error().what), 1;
   log::info("listens at " + (*shell)->endpoint());
   loop.run();

@@ -9,8 +9,26 @@
 namespace weir::broker {
 namespace {
 
-Error not_found(const std::string& name) {
-  return Error{ErrorCode::kNotFound, "no pipeline is named \"" + name + "\""};
+using wire::PipelineState;
+
+std::string_view event_of(PipelineState state) {
+  switch (state) {
+    case PipelineState::kRunning:
+      return "pipeline.running";
+    case PipelineState::kDegraded:
+      return "pipeline.degraded";
+    case PipelineState::kStopped:
+      return "pipeline.stopped";
+    case PipelineState::kCompleted:
+      return "pipeline.completed";
+    case PipelineState::kFailed:
+      return "pipeline.failed";
+    case PipelineState::kStored:
+    case PipelineState::kStarting:
+    case PipelineState::kStopping:
+      return {};  // Somebody asked for it, and that was an event.
+  }
+  return {};
 }
 
 }  // namespace
@@ -25,6 +43,7 @@ Result<BrokerCore> BrokerCore::recover(const std::vector<StoreRecord>& records,
   }
   std::sort(core.results_.begin(), core.results_.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
+  core.events_.sort();
   ++core.boot_;
   writes.push_back({{RecordKind::kMeta, kMetaFormat}, encode_number(kStoreFormat)});
   writes.push_back({{RecordKind::kMeta, kMetaBoot}, encode_number(core.boot_)});
@@ -50,7 +69,10 @@ Status BrokerCore::take_record(const StoreRecord& record) {
       if (!pipeline) return pipeline.error();
       last_pipeline_id_ = std::max(last_pipeline_id_, id);
       const std::string name = pipeline->spec.name;
-      state_.pipelines[name] = Pipeline{id, std::move(*pipeline)};
+      for (const wire::InstanceStatus& status : pipeline->figures) {
+        state_.figures[wire::key_of(status)] = status;
+      }
+      state_.pipelines[name] = Pipeline{id, std::move(*pipeline), std::nullopt};
       return {};
     }
     case RecordKind::kPlacement: {
@@ -67,148 +89,51 @@ Status BrokerCore::take_record(const StoreRecord& record) {
       results_.emplace_back(id, std::move(*result));
       return {};
     }
+    case RecordKind::kAction: {
+      auto action = decode_action(record.value);
+      if (!action) return action.error();
+      actions_.recover(id, std::move(*action));
+      return {};
+    }
+    case RecordKind::kEvent: {
+      auto event = decode_event(record.value);
+      if (!event) return event.error();
+      events_.recover(std::move(*event));
+      return {};
+    }
   }
   return {};
 }
 
 // ---- The door ------------------------------------------------------------------------------
 
-Effects BrokerCore::receive(const std::string& peer, wire::Envelope envelope, SteadyTime now) {
+Effects BrokerCore::receive(const std::string& peer, wire::Envelope envelope, SteadyTime now,
+                            uint64_t unix_ms) {
   effects_ = {};
   now_ = now;
+  unix_ms_ = unix_ms;
+  if (!started_) started_ = now;
   std::visit([&](auto& message) { on_message(peer, envelope.request, std::move(message)); },
              envelope.message);
   reconcile();
   return std::exchange(effects_, {});
 }
 
-Effects BrokerCore::tick(SteadyTime now) {
+Effects BrokerCore::tick(SteadyTime now, uint64_t unix_ms) {
   effects_ = {};
+  now_ = now;
+  unix_ms_ = unix_ms;
+  if (!started_) started_ = now;
   for (auto& [name, agent] : state_.agents) {
     const bool connected = now - agent.heard < kAgentSilence;
-    if (agent.connected && !connected) log::warn("agent " + name + " is silent");
+    if (agent.connected && !connected) {
+      log::warn("agent " + name + " is silent");
+      tell("agent.silent", "", "", name, "nothing was heard of it for 3 s");
+    }
     agent.connected = connected;
   }
   reconcile();
   return std::exchange(effects_, {});
-}
-
-// ---- weirctl -------------------------------------------------------------------------------
-
-// A changing request: once for each request id, and its result in the same write.
-template <typename Change>
-void BrokerCore::change(const std::string& peer, const std::string& request, Change what) {
-  const auto known = std::find_if(results_.begin(), results_.end(), [&](const auto& entry) {
-    return !request.empty() && entry.second.request == request;
-  });
-  std::optional<wire::Refusal> refusal;
-  if (known != results_.end()) {
-    refusal = known->second.refusal;
-  } else {
-    if (const Status done = what(); !done) refusal = wire::refusal(done.error());
-    if (!request.empty()) keep_result(request, refusal);
-  }
-  send(peer, request, refusal ? wire::Message(*refusal) : wire::Message(wire::Ok{}));
-}
-
-void BrokerCore::keep_result(const std::string& request,
-                             const std::optional<wire::Refusal>& refusal) {
-  results_.emplace_back(++last_result_id_, ResultRecord{request, refusal});
-  effects_.writes.push_back(
-      {{RecordKind::kResult, last_result_id_}, encode_record(results_.back().second)});
-  while (results_.size() > kResultsKept) {
-    effects_.writes.push_back({{RecordKind::kResult, results_.front().first}, std::nullopt});
-    results_.pop_front();
-  }
-}
-
-void BrokerCore::on_message(const std::string& peer, const std::string& request,
-                            wire::PipelinePut message) {
-  change(peer, request, [&] { return put(std::move(message.spec)); });
-}
-
-void BrokerCore::on_message(const std::string& peer, const std::string& request,
-                            wire::PipelineRun message) {
-  change(peer, request, [&] { return run(std::move(message)); });
-}
-
-void BrokerCore::on_message(const std::string& peer, const std::string& request,
-                            wire::PipelineStop message) {
-  change(peer, request, [&] { return stop(message.name); });
-}
-
-Status BrokerCore::put(graph::PipelineSpec spec) {
-  const std::string name = spec.name;
-  const auto found = state_.pipelines.find(name);
-  if (found != state_.pipelines.end()) {
-    if (found->second.spec() == spec) return {};
-    if (found->second.record.wish != Wish::kStored) {
-      return Error{ErrorCode::kConflict,
-                   "pipeline \"" + name + "\" was run as another graph; its logs belong to that"};
-    }
-  } else if (state_.pipelines.size() >= kPipelinesMax) {
-    return Error{ErrorCode::kLimit,
-                 "there are " + std::to_string(kPipelinesMax) + " pipelines already"};
-  }
-  Pipeline& pipeline = state_.pipelines[name];
-  if (pipeline.id == 0) pipeline.id = ++last_pipeline_id_;
-  pipeline.record.spec = std::move(spec);
-  pipeline.record.run.name = name;
-  store(pipeline);
-  return {};
-}
-
-Status BrokerCore::run(wire::PipelineRun message) {
-  const auto found = state_.pipelines.find(message.name);
-  if (found == state_.pipelines.end()) return not_found(message.name);
-  Pipeline& pipeline = found->second;
-  PipelineRecord& record = pipeline.record;
-  if (record.wish != Wish::kRun) {
-    record.wish = Wish::kRun;
-    record.was_running = false;
-    record.completed = false;
-    for (uint32_t node = 0; node < pipeline.spec().nodes.size(); ++node) {
-      const auto placed = state_.placements.find(pipeline.key(node));
-      if (placed != state_.placements.end()) placed->second.gone = false;
-    }
-  }
-  record.run = std::move(message);
-  store(pipeline);
-  return {};
-}
-
-Status BrokerCore::stop(const std::string& name) {
-  const auto found = state_.pipelines.find(name);
-  if (found == state_.pipelines.end()) return not_found(name);
-  Pipeline& pipeline = found->second;
-  if (pipeline.record.wish != Wish::kRun) return {};
-  pipeline.record.wish = Wish::kStop;
-  store(pipeline);
-  return {};
-}
-
-void BrokerCore::on_message(const std::string& peer, const std::string& request,
-                            const wire::PipelineStatusRequest& message) {
-  const auto found = state_.pipelines.find(message.name);
-  if (found == state_.pipelines.end()) {
-    send(peer, request, wire::refusal(not_found(message.name)));
-  } else {
-    send(peer, request, make_status(state_, found->second));
-  }
-}
-
-void BrokerCore::on_message(const std::string& peer, const std::string& request,
-                            const wire::BrokerStatusRequest& /*message*/) {
-  wire::BrokerStatus status;
-  for (const auto& [name, agent] : state_.agents) {
-    status.agents.push_back(
-        {name, agent.address, agent.connected, static_cast<uint32_t>(agent.instances.size())});
-  }
-  for (const auto& [name, pipeline] : state_.pipelines) {
-    wire::PipelineStatus full = make_status(state_, pipeline);
-    status.pipelines.push_back({name, full.state, std::move(full.reason)});
-  }
-  send(peer, request, std::move(status));
 }
 
 // ---- Agents --------------------------------------------------------------------------------
@@ -220,6 +145,8 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
     return;
   }
   log::info("agent " + message.name + " registered");
+  tell("agent.connected", "", "", message.name,
+       message.address.empty() ? "" : "at " + message.address);
   Agent& agent = state_.agents[message.name];
   agent.name = message.name;
   agent.heard = now_;
@@ -241,8 +168,10 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
   }
   Agent& agent = found->second;
   agent.heard = now_;
+  if (!agent.connected) tell("agent.connected", "", "", agent.name, "it is heard again");
   agent.connected = true;
   agent.obeyed_version = message.orders_version;
+  agent.removing = {message.removing.begin(), message.removing.end()};
   take_report(agent, std::move(message.instances));
   if (agent.obeyed_version == agent.orders.version) {
     send(peer, request, wire::Ok{});
@@ -252,16 +181,46 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
 }
 
 void BrokerCore::take_report(Agent& agent, std::vector<wire::InstanceStatus> instances) {
-  agent.instances.clear();
+  std::map<wire::InstanceKey, wire::InstanceStatus> before;
+  before.swap(agent.instances);
   for (wire::InstanceStatus& status : instances) {
     wire::InstanceKey key = wire::key_of(status);
+    if (const auto known = before.find(key); known != before.end()) {
+      tell_news(agent, known->second, status);
+    }
+    const Placement* placed = state_.placement(key);
+    if (placed != nullptr && placed->agent == agent.name) state_.figures[key] = status;
     agent.instances.insert_or_assign(std::move(key), std::move(status));
   }
 }
 
+void BrokerCore::tell_news(const Agent& agent, const wire::InstanceStatus& before,
+                           const wire::InstanceStatus& after) {
+  const auto tell_of = [&](std::string kind, std::string text) {
+    tell(std::move(kind), after.pipeline, after.node, agent.name, std::move(text));
+  };
+  if (after.restarts > before.restarts) {
+    const std::string& why = after.last_error.empty() ? before.last_error : after.last_error;
+    tell_of("node.restarted", why);
+  }
+  const bool failed = after.state == wire::InstanceState::kFailed;
+  if (failed && before.state != wire::InstanceState::kFailed) {
+    tell_of("node.failed", after.last_error);
+  }
+  // Notes are those of one process, in order; those of another one are all new.
+  const size_t known = after.pid == before.pid ? before.notes.size() : 0;
+  for (size_t i = known; i < after.notes.size(); ++i) tell_of("node.note", after.notes[i]);
+}
+
+void BrokerCore::tell(std::string kind, const std::string& pipeline, const std::string& node,
+                      const std::string& agent, std::string text) {
+  events_.add({0, unix_ms_, std::move(kind), pipeline, node, agent, std::move(text)},
+              effects_.writes);
+}
+
 template <typename T>
 void BrokerCore::on_message(const std::string& peer, const std::string& request, const T& message) {
-  if constexpr (std::is_same_v<T, wire::Ok> || std::is_same_v<T, wire::Refusal>) {
+  if constexpr (std::is_same_v<T, wire::Ok>) {
     return;  // An answer to an answer would go on for ever.
   } else if constexpr (std::is_same_v<T, wire::Unknown>) {
     send(peer, request,
@@ -280,11 +239,13 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
 void BrokerCore::reconcile() {
   raise_terms();
   for (auto& [name, pipeline] : state_.pipelines) {
-    if (pipeline.record.wish != Wish::kRun) continue;
+    if (!is_wanted_up(pipeline)) continue;
     place(pipeline);
     note_progress(pipeline);
   }
   note_gone();
+  note_removed();
+  for (auto& [name, pipeline] : state_.pipelines) note_state(pipeline);
   order_agents();
 }
 
@@ -324,21 +285,42 @@ void BrokerCore::place_node(Pipeline& pipeline, uint32_t node) {
   }
   if (!chosen) chosen = choose_agent(state_, pipeline.spec().nodes[node]);
   if (!chosen) return;
-  const Placement placed{++last_placement_id_, *chosen, term, false};
-  state_.placements[key] = placed;
+  Placement& placed = state_.placements[key];
+  if (placed.id == 0) placed.id = ++last_placement_id_;
+  placed.agent = *chosen;
+  placed.term = term = std::max(term, placed.term + 1);
+  placed.gone = false;
   store(key, placed);
+  tell("node.placed", key.pipeline, key.node, *chosen, "term " + std::to_string(term));
   log::info(wire::to_string(key) + ": placed on agent " + *chosen + ", term " +
             std::to_string(term));
 }
 
 void BrokerCore::note_progress(Pipeline& pipeline) {
   PipelineRecord& record = pipeline.record;
-  const bool running = record.was_running || all_up(state_, pipeline);
-  const bool completed = record.completed || all_settled(state_, pipeline);
-  if (running == record.was_running && completed == record.completed) return;
+  const Progress now = progress(state_, pipeline);
+  const bool running = record.was_running || now.all_up;
+  if (running == record.was_running && !now.all_settled) return;
   record.was_running = running;
-  record.completed = completed;
+  record.completed = now.all_settled;
+  if (record.completed) {
+    for (uint32_t node = 0; node < pipeline.spec().nodes.size(); ++node) {
+      const auto last = state_.figures.find(pipeline.key(node));
+      if (last != state_.figures.end()) record.figures.push_back(last->second);
+    }
+  }
   store(pipeline);
+}
+
+void BrokerCore::note_state(Pipeline& pipeline) {
+  const wire::PipelineStatus status = make_status(state_, pipeline);
+  if (pipeline.told == status.state) return;
+  const bool known = pipeline.told.has_value();
+  if (status.state == PipelineState::kDegraded && now_ - *started_ < kAgentSilence) return;
+  pipeline.told = status.state;
+  const std::string_view kind = event_of(status.state);
+  // What a broker finds when it starts is no news.
+  if (known && !kind.empty()) tell(std::string(kind), status.name, "", "", status.reason);
 }
 
 // An agent that obeyed the very orders that say stop, and does not have the instance, will not get
@@ -346,16 +328,46 @@ void BrokerCore::note_progress(Pipeline& pipeline) {
 void BrokerCore::note_gone() {
   for (const auto& [name, agent] : state_.agents) {
     if (agent.orders.version == 0 || agent.obeyed_version != agent.orders.version) continue;
-    for (const wire::InstanceKey& key : agent.orders.stop) {
-      if (agent.instances.contains(key)) continue;
+    const auto note = [&](const wire::InstanceKey& key, bool removed) {
+      if (agent.instances.contains(key) || agent.removing.contains(key)) return;
       const auto found = state_.placements.find(key);
-      if (found == state_.placements.end() || found->second.agent != name) continue;
+      if (found == state_.placements.end() || found->second.agent != name) return;
       const auto pipeline = state_.pipelines.find(key.pipeline);
-      if (pipeline == state_.pipelines.end() || pipeline->second.record.wish != Wish::kStop) {
-        continue;
-      }
+      if (pipeline == state_.pipelines.end() || is_wanted_up(pipeline->second)) return;
+      // What was stopped is not removed yet.
+      if ((pipeline->second.record.wish == Wish::kRemove) != removed) return;
       found->second.gone = true;
+    };
+    for (const wire::InstanceKey& key : agent.orders.stop) note(key, false);
+    for (const wire::InstanceKey& key : agent.orders.remove) note(key, true);
+  }
+}
+
+void BrokerCore::note_removed() {
+  std::vector<std::string> removed;
+  for (const auto& [name, pipeline] : state_.pipelines) {
+    if (pipeline.record.wish != Wish::kRemove) continue;
+    bool all_gone = true;
+    for (uint32_t node = 0; node < pipeline.spec().nodes.size(); ++node) {
+      const Placement* placed = state_.placement(pipeline.key(node));
+      all_gone = all_gone && (placed == nullptr || placed->gone);
     }
+    if (all_gone) removed.push_back(name);
+  }
+  for (const std::string& name : removed) {
+    const Pipeline& pipeline = state_.pipelines.at(name);
+    for (uint32_t node = 0; node < pipeline.spec().nodes.size(); ++node) {
+      const wire::InstanceKey key = pipeline.key(node);
+      state_.figures.erase(key);
+      const auto placed = state_.placements.find(key);
+      if (placed == state_.placements.end()) continue;
+      placed->second.agent.clear();
+      store(key, placed->second);
+    }
+    effects_.writes.push_back({{RecordKind::kPipeline, pipeline.id}, std::nullopt});
+    tell("pipeline.removed", name, "", "", "");
+    state_.pipelines.erase(name);
+    effects_.contents_changed = true;
   }
 }
 

@@ -10,10 +10,13 @@
 #pragma once
 
 #include <deque>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "broker/core/action_book.h"
+#include "broker/core/event_book.h"
 #include "broker/core/records.h"
 #include "broker/core/state.h"
 #include "schema/base/result.h"
@@ -30,10 +33,11 @@ struct Outgoing {
 
 // `writes` go to disk as one batch, synced, before any of `sends` leaves: an answer says what is
 // stored, and a term is on disk before the order that bears it (C1, C3). If the write fails nothing
-// may be sent, and the process ends.
+// may be sent, and the process ends. `contents_changed`: contents_in_use() is another.
 struct Effects {
   std::vector<StoreWrite> writes;
   std::vector<Outgoing> sends;
+  bool contents_changed = false;
 };
 
 class BrokerCore {
@@ -43,11 +47,16 @@ class BrokerCore {
   static Result<BrokerCore> recover(const std::vector<StoreRecord>& records,
                                     std::vector<StoreWrite>& writes);
 
-  Effects receive(const std::string& peer, wire::Envelope envelope, SteadyTime now);
+  // `unix_ms`: the time of day, for people. An ActionPut comes here only when all of its content is
+  // there; ActionChunk and ActionFetch do not come here at all.
+  Effects receive(const std::string& peer, wire::Envelope envelope, SteadyTime now,
+                  uint64_t unix_ms = 0);
   // Call about twice a second: notices silent agents.
-  Effects tick(SteadyTime now);
+  Effects tick(SteadyTime now, uint64_t unix_ms = 0);
 
   const State& state() const { return state_; }
+  // The hashes of all contents that an action or a pipeline needs.
+  std::set<std::string> contents_in_use() const;
 
  private:
   BrokerCore() = default;
@@ -58,23 +67,57 @@ class BrokerCore {
   void on_message(const std::string& peer, const std::string& request, wire::PipelineRun message);
   void on_message(const std::string& peer, const std::string& request, wire::PipelineStop message);
   void on_message(const std::string& peer, const std::string& request,
+                  const wire::PipelineRemove& message);
+  void on_message(const std::string& peer, const std::string& request,
+                  const wire::PipelineGet& message);
+  void on_message(const std::string& peer, const std::string& request,
                   const wire::PipelineStatusRequest& message);
   void on_message(const std::string& peer, const std::string& request,
                   const wire::BrokerStatusRequest& message);
+  void on_message(const std::string& peer, const std::string& request,
+                  const wire::ActionPut& message);
+  void on_message(const std::string& peer, const std::string& request,
+                  const wire::ActionFind& message);
+  void on_message(const std::string& peer, const std::string& request,
+                  const wire::ActionList& message);
+  void on_message(const std::string& peer, const std::string& request,
+                  const wire::ActionRemove& message);
+  void on_message(const std::string& peer, const std::string& request,
+                  const wire::EventsRequest& message);
+  void on_message(const std::string& peer, const std::string& request, wire::LogRead message);
+  void on_message(const std::string& peer, const std::string& request, wire::LogData message);
+  void on_message(const std::string& peer, const std::string& request, wire::Refusal message);
   void on_message(const std::string& peer, const std::string& request, wire::AgentRegister message);
   void on_message(const std::string& peer, const std::string& request, wire::AgentReport message);
   // Answers, and what only others take.
   template <typename T>
   void on_message(const std::string& peer, const std::string& request, const T& message);
 
-  Status put(graph::PipelineSpec spec);
-  Status run(wire::PipelineRun message);
-  Status stop(const std::string& name);
+  struct Done {
+    std::optional<wire::ActionRef> action;  // What was stored; none: the answer is Ok.
+  };
+  using Outcome = Result<Done>;
+  Outcome put(graph::PipelineSpec spec);
+  Outcome run(wire::PipelineRun message);
+  Outcome stop(const std::string& name, bool end);
+  Outcome remove(const std::string& name, bool discard);
+  Outcome put_action(const wire::ActionPut& put);
+  Outcome remove_action(const std::string& name, uint32_t version);
 
   template <typename Change>
   void change(const std::string& peer, const std::string& request, Change what);
-  void keep_result(const std::string& request, const std::optional<wire::Refusal>& refusal);
+  void keep_result(ResultRecord result);
+  Pipeline* find(const std::string& name);
+  Error not_found(const std::string& name) const;
+  Result<std::vector<wire::ActionRef>> newest_actions(const graph::PipelineSpec& spec) const;
+  std::vector<std::string> users_of(const wire::ActionRef& action) const;
+  // A message that an agent is to answer, or that answers one, on its way to somebody else.
+  void pass_back(const std::string& request, wire::Message message);
   void take_report(Agent& agent, std::vector<wire::InstanceStatus> instances);
+  void tell_news(const Agent& agent, const wire::InstanceStatus& before,
+                 const wire::InstanceStatus& after);
+  void tell(std::string kind, const std::string& pipeline, const std::string& node,
+            const std::string& agent, std::string text);
 
   // Brings decisions in line with the state; see the top.
   void reconcile();
@@ -82,7 +125,9 @@ class BrokerCore {
   void place_node(Pipeline& pipeline, uint32_t node);
   void raise_terms();
   void note_gone();
+  void note_removed();
   void note_progress(Pipeline& pipeline);
+  void note_state(Pipeline& pipeline);
   void order_agents();
   void send_orders(const Agent& agent, const std::string& request);
 
@@ -97,8 +142,13 @@ class BrokerCore {
   uint64_t last_placement_id_ = 0;
   uint64_t last_result_id_ = 0;
   std::deque<std::pair<uint64_t, ResultRecord>> results_;  // Oldest first; at most kResultsKept.
-  SteadyTime now_{};                                       // Of the step that is under way.
-  Effects effects_;                                        // Likewise.
+  ActionBook actions_;
+  EventBook events_;
+  // Until agents have had the time to register, nothing is degraded.
+  std::optional<SteadyTime> started_;
+  SteadyTime now_{};      // Of the step that is under way.
+  uint64_t unix_ms_ = 0;  // Likewise.
+  Effects effects_;       // Likewise.
 };
 
 }  // namespace weir::broker

@@ -32,16 +32,18 @@ void add_node(const State& state, const Agent& agent, const Pipeline& pipeline, 
   const wire::InstanceKey key = pipeline.key(node);
   const Placement* placed = state.placement(key);
   if (placed == nullptr || placed->agent != agent.name) return;
-  if (pipeline.record.wish == Wish::kRun) {
+  if (is_wanted_up(pipeline)) {
     if (auto order = make_order(state, pipeline, node)) orders.start.push_back(std::move(*order));
+  } else if (pipeline.record.wish == Wish::kRemove) {
+    if (!placed->gone) orders.remove.push_back(key);
   } else if (!placed->gone && may_stop(state, pipeline, node)) {
     orders.stop.push_back(key);
   }
 }
 
 // What the agent has although it belongs to another agent, or to no node of the pipeline. What
-// belongs to a pipeline that this broker does not run is left alone: rather the broker lost its
-// memory than that work is lost.
+// belongs to a pipeline that this broker does not know or run is left alone: rather the broker
+// lost its memory than that work is lost.
 void add_strays(const State& state, const Agent& agent, wire::AgentOrders& orders) {
   for (const auto& [key, status] : agent.instances) {
     const auto pipeline = state.pipelines.find(key.pipeline);
@@ -69,12 +71,55 @@ InstanceStatus not_reported(const wire::InstanceKey& key, InstanceState as, uint
 wire::InstanceReport make_report(const State& state, const wire::InstanceKey& key) {
   const Placement* placed = state.placement(key);
   if (placed == nullptr) return {"", not_reported(key, InstanceState::kWaiting, 0)};
-  const InstanceStatus* report = state.report(key);
-  wire::InstanceReport result{
-      placed->agent,
-      report != nullptr ? *report : not_reported(key, InstanceState::kWaiting, placed->term)};
+  if (const InstanceStatus* report = state.report(key); report != nullptr) {
+    wire::InstanceReport result{placed->agent, *report};
+    if (!is_connected(state, placed->agent)) result.status.state = InstanceState::kUnmanaged;
+    return result;
+  }
+  wire::InstanceReport result{placed->agent,
+                              not_reported(key, InstanceState::kWaiting, placed->term)};
+  if (const auto last = state.figures.find(key); last != state.figures.end()) {
+    // Nothing runs, but what it has done stays true.
+    result.status = last->second;
+    result.status.term = placed->term;
+    result.status.state = InstanceState::kWaiting;
+    result.status.endpoint.clear();
+    result.status.remote_endpoint.clear();
+    result.status.pid = result.status.action_pid = 0;
+    result.status.ended_and_settled = false;
+    result.status.records_in_per_second = result.status.records_out_per_second = 0;
+    result.status.bytes_in_per_second = result.status.bytes_out_per_second = 0;
+    result.status.notes.clear();
+    result.status.last_error.clear();
+  }
   if (!is_connected(state, placed->agent)) result.status.state = InstanceState::kUnmanaged;
   return result;
+}
+
+// Of a completed pipeline nothing runs any more, and nothing is missing.
+void settle_reports(std::vector<wire::NodeStatus>& nodes) {
+  for (wire::NodeStatus& node : nodes) {
+    for (wire::InstanceReport& report : node.instances) {
+      report.status.state = InstanceState::kEnded;
+      report.status.last_error.clear();
+      if (node.sink) report.status.ended_and_settled = true;
+    }
+  }
+}
+
+// Which reader of a placed node cannot be reached although it is up; empty: none.
+std::string unreachable_reader(const State& state, const Pipeline& pipeline, uint32_t node) {
+  const Placement* placed = state.placement(pipeline.key(node));
+  const Agent* from = placed == nullptr ? nullptr : state.agent(placed->agent);
+  if (from == nullptr) return {};
+  for (const uint32_t output : graph::outputs_of(pipeline.spec(), node)) {
+    const wire::InstanceKey key = pipeline.key(output);
+    const InstanceStatus* report = state.report(key);
+    if (report == nullptr || report->endpoint.empty()) continue;
+    const Agent* to = state.agent(state.placement(key)->agent);
+    if (endpoint_for(*from, *to, *report).empty()) return key.node + " on agent " + to->name;
+  }
+  return {};
 }
 
 std::string hosts_text(const graph::NodeSpec& node) {
@@ -85,14 +130,20 @@ std::string hosts_text(const graph::NodeSpec& node) {
 }
 
 // Why an instance is not up; empty if it is.
-std::string trouble(const graph::NodeSpec& node, const wire::InstanceReport& report) {
+std::string trouble(const State& state, const Pipeline& pipeline, uint32_t index,
+                    const wire::InstanceReport& report) {
+  const graph::NodeSpec& node = pipeline.spec().nodes[index];
   const std::string& error = report.status.last_error;
   switch (report.status.state) {
     case InstanceState::kRunning:
     case InstanceState::kEnded:
       return {};
     case InstanceState::kWaiting:
-      return report.agent.empty() ? "waits for " + hosts_text(node) : "waits for its readers";
+      if (report.agent.empty()) return "waits for " + hosts_text(node);
+      if (const std::string reader = unreachable_reader(state, pipeline, index); !reader.empty()) {
+        return "cannot reach " + reader + ", which has no address: start that agent with --address";
+      }
+      return "waits for its readers";
     case InstanceState::kStarting:
       return error.empty() ? "starting" : "starting again: " + error;
     case InstanceState::kFailed:
@@ -112,12 +163,13 @@ struct Summary {
   std::string reason;  // Of the first node that failed, else of the first that is not up.
 };
 
-Summary summarise(const graph::PipelineSpec& spec, const std::vector<wire::NodeStatus>& nodes) {
+Summary summarise(const State& state, const Pipeline& pipeline,
+                  const std::vector<wire::NodeStatus>& nodes) {
   Summary summary;
-  for (size_t i = 0; i < nodes.size(); ++i) {
+  for (uint32_t i = 0; i < nodes.size(); ++i) {
     for (const wire::InstanceReport& report : nodes[i].instances) {
       const bool failed = report.status.state == InstanceState::kFailed;
-      const std::string text = trouble(spec.nodes[i], report);
+      const std::string text = trouble(state, pipeline, i, report);
       if (!text.empty() && (summary.reason.empty() || (failed && !summary.failed))) {
         summary.reason = nodes[i].name + ": " + text;
       }
@@ -130,7 +182,8 @@ Summary summarise(const graph::PipelineSpec& spec, const std::vector<wire::NodeS
 }
 
 void judge_running(const Pipeline& pipeline, Summary summary, wire::PipelineStatus& status) {
-  if (pipeline.record.completed || summary.all_settled) {
+  if (pipeline.record.completed) {
+    settle_reports(status.nodes);
     status.state = PipelineState::kCompleted;
     return;
   }
@@ -154,6 +207,9 @@ void judge_stopping(const State& state, const Pipeline& pipeline, wire::Pipeline
     const std::string& agent = state.placement(key)->agent;
     if (!is_connected(state, agent)) status.reason = key.node + ": waits for agent " + agent;
   }
+  if (pipeline.record.wish != Wish::kRemove) return;
+  status.state = PipelineState::kStopping;
+  status.reason = "is being removed" + (status.reason.empty() ? "" : ": " + status.reason);
 }
 
 std::vector<wire::NodeStatus> node_statuses(const State& state, const Pipeline& pipeline) {
@@ -189,17 +245,27 @@ std::optional<std::string> choose_agent(const State& state, const graph::NodeSpe
   return least->first;
 }
 
+std::string endpoint_for(const Agent& from, const Agent& to, const wire::InstanceStatus& reader) {
+  // Agents without addresses are those of `up`, which all are on one machine.
+  const bool same_host = from.name == to.name || (from.address.empty() && to.address.empty());
+  return same_host ? reader.endpoint : reader.remote_endpoint;
+}
+
 std::optional<wire::StartOrder> make_order(const State& state, const Pipeline& pipeline,
                                            uint32_t node) {
   const wire::InstanceKey key = pipeline.key(node);
   const wire::PipelineRun& run = pipeline.record.run;
+  const Agent* from = state.agent(state.placement(key)->agent);
   wire::StartOrder order;
   for (const uint32_t output : graph::outputs_of(pipeline.spec(), node)) {
     const wire::InstanceKey reader = pipeline.key(output);
     const InstanceStatus* report = state.report(reader);
-    if (report == nullptr || report->endpoint.empty()) return std::nullopt;
+    if (report == nullptr || from == nullptr) return std::nullopt;
+    const Agent* to = state.agent(state.placement(reader)->agent);
+    std::string endpoint = endpoint_for(*from, *to, *report);
+    if (endpoint.empty()) return std::nullopt;
     order.readers.push_back(
-        {reader.node + "." + std::to_string(reader.instance), report->endpoint});
+        {reader.node + "." + std::to_string(reader.instance), std::move(endpoint)});
   }
   order.sink = order.readers.empty();
   if (order.sink && run.sink_reader) order.readers.push_back(*run.sink_reader);
@@ -215,6 +281,10 @@ std::optional<wire::StartOrder> make_order(const State& state, const Pipeline& p
   order.working_dir = run.options.working_dir;
   order.log_limit_bytes = run.options.log_limit_bytes;
   order.trim_at_taken = run.options.trim_at_taken;
+  order.end = pipeline.record.ending && order.writers.empty();
+  for (const wire::ActionRef& action : pipeline.record.actions) {
+    if (action.name == order.node.action) order.uploaded = action;
+  }
   return order;
 }
 
@@ -239,21 +309,41 @@ wire::PipelineStatus make_status(const State& state, const Pipeline& pipeline) {
       status.state = PipelineState::kStored;
       break;
     case Wish::kRun:
-      judge_running(pipeline, summarise(pipeline.spec(), status.nodes), status);
+      judge_running(pipeline, summarise(state, pipeline, status.nodes), status);
       break;
     case Wish::kStop:
+    case Wish::kRemove:
       judge_stopping(state, pipeline, status);
       break;
   }
   return status;
 }
 
-bool all_up(const State& state, const Pipeline& pipeline) {
-  return summarise(pipeline.spec(), node_statuses(state, pipeline)).all_up;
+wire::PipelineSummary make_summary(const State& state, const Pipeline& pipeline) {
+  wire::PipelineStatus full = make_status(state, pipeline);
+  wire::PipelineSummary summary;
+  summary.name = std::move(full.name);
+  summary.state = full.state;
+  summary.reason = std::move(full.reason);
+  for (uint32_t node = 0; node < full.nodes.size(); ++node) {
+    const bool source = graph::inputs_of(pipeline.spec(), node).empty();
+    for (const wire::InstanceReport& report : full.nodes[node].instances) {
+      const InstanceStatus& status = report.status;
+      ++summary.instances;
+      if (status.state == InstanceState::kRunning || status.state == InstanceState::kEnded) {
+        ++summary.instances_up;
+      }
+      if (source) summary.records_out_per_second += status.records_out_per_second;
+      summary.dead_letters += status.dead_letters;
+      summary.restarts += status.restarts;
+    }
+  }
+  return summary;
 }
 
-bool all_settled(const State& state, const Pipeline& pipeline) {
-  return summarise(pipeline.spec(), node_statuses(state, pipeline)).all_settled;
+Progress progress(const State& state, const Pipeline& pipeline) {
+  const Summary summary = summarise(state, pipeline, node_statuses(state, pipeline));
+  return {summary.all_up, summary.all_settled};
 }
 
 }  // namespace weir::broker

@@ -24,10 +24,22 @@ std::optional<wire::StartOrder> make_order(const State& state, const Pipeline& p
 wire::AgentOrders make_orders(const State& state, const Agent& agent);
 
 wire::PipelineStatus make_status(const State& state, const Pipeline& pipeline);
+wire::PipelineSummary make_summary(const State& state, const Pipeline& pipeline);
 
-// All instances are up: running, or ended.
-bool all_up(const State& state, const Pipeline& pipeline);
-// All sinks have ended and settled.
-bool all_settled(const State& state, const Pipeline& pipeline);
+// Where writers on the agent `from` reach the lanes of a reader on the agent `to`, which reports
+// this; empty: nowhere, yet.
+std::string endpoint_for(const Agent& from, const Agent& to, const wire::InstanceStatus& reader);
+
+// How a pipeline that is wanted to run is doing, without what was decided earlier.
+struct Progress {
+  bool all_up = false;       // All instances are running or ended.
+  bool all_settled = false;  // All sinks have ended and settled.
+};
+Progress progress(const State& state, const Pipeline& pipeline);
+
+// Whether it is to be up: a completed one is not.
+inline bool is_wanted_up(const Pipeline& pipeline) {
+  return pipeline.record.wish == Wish::kRun && !pipeline.record.completed;
+}
 
 }  // namespace weir::broker

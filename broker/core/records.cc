@@ -18,6 +18,19 @@ Encoder begin() { return std::move(Encoder().u8(kValueVersion)); }
 
 bool good_version(Decoder& decoder) { return decoder.u8() == kValueVersion; }
 
+void put_action(Encoder& encoder, const wire::ActionRef& action) {
+  encoder.text(action.name).u32(action.version).text(action.sha256).u64(action.bytes);
+}
+
+wire::ActionRef get_action(Decoder& decoder) {
+  wire::ActionRef action;
+  action.name = decoder.text(kTextLimit);
+  action.version = decoder.u32();
+  action.sha256 = decoder.text(wire::kSha256HexBytes);
+  action.bytes = decoder.u64();
+  return action;
+}
+
 }  // namespace
 
 std::string encode_key(const StoreKey& key) {
@@ -30,7 +43,7 @@ Result<StoreKey> decode_key(std::string_view bytes) {
   const uint64_t id = decoder.u64();
   if (!decoder.done()) return corrupt("a key has a wrong length");
   if (kind < static_cast<uint8_t>(RecordKind::kMeta) ||
-      kind > static_cast<uint8_t>(RecordKind::kResult)) {
+      kind > static_cast<uint8_t>(RecordKind::kEvent)) {
     return corrupt("a key of an unknown kind: " + std::to_string(kind));
   }
   return StoreKey{static_cast<RecordKind>(kind), id};
@@ -47,13 +60,20 @@ Result<uint64_t> decode_number(std::string_view bytes) {
 }
 
 std::string encode_record(const PipelineRecord& record) {
-  return begin()
-      .u8(static_cast<uint8_t>(record.wish))
+  Encoder encoder = begin();
+  encoder.u8(static_cast<uint8_t>(record.wish))
       .u8(record.was_running ? 1 : 0)
       .u8(record.completed ? 1 : 0)
+      .u8(record.ending ? 1 : 0)
       .text(wire::encode_spec(record.spec))
       .text(wire::encode_run(record.run))
-      .bytes();
+      .u32(static_cast<uint32_t>(record.actions.size()));
+  for (const wire::ActionRef& action : record.actions) put_action(encoder, action);
+  encoder.u32(static_cast<uint32_t>(record.figures.size()));
+  for (const wire::InstanceStatus& status : record.figures) {
+    encoder.text(wire::encode_status(status));
+  }
+  return std::move(encoder).bytes();
 }
 
 Result<PipelineRecord> decode_pipeline(std::string_view bytes) {
@@ -63,9 +83,20 @@ Result<PipelineRecord> decode_pipeline(std::string_view bytes) {
   const uint8_t wish = decoder.u8();
   record.was_running = decoder.u8() != 0;
   record.completed = decoder.u8() != 0;
+  record.ending = decoder.u8() != 0;
   const std::string spec_bytes = decoder.text(kTextLimit);
   const std::string run_bytes = decoder.text(kTextLimit);
-  if (!decoder.done() || wish > static_cast<uint8_t>(Wish::kStop)) return corrupt("a pipeline");
+  const uint32_t actions = decoder.u32();
+  for (uint32_t i = 0; i < actions && decoder.ok(); ++i) {
+    record.actions.push_back(get_action(decoder));
+  }
+  const uint32_t figures = decoder.u32();
+  for (uint32_t i = 0; i < figures && decoder.ok(); ++i) {
+    auto status = wire::decode_status(decoder.text(kTextLimit));
+    if (!status) return corrupt("a pipeline: " + status.error().what);
+    record.figures.push_back(std::move(*status));
+  }
+  if (!decoder.done() || wish > static_cast<uint8_t>(Wish::kRemove)) return corrupt("a pipeline");
   record.wish = static_cast<Wish>(wish);
   auto spec = wire::decode_spec(spec_bytes);
   if (!spec) return corrupt("a pipeline: " + spec.error().what);
@@ -105,6 +136,8 @@ std::string encode_record(const ResultRecord& record) {
   if (record.refusal) {
     encoder.u8(static_cast<uint8_t>(record.refusal->code)).text(record.refusal->what);
   }
+  encoder.u8(record.action ? 1 : 0);
+  if (record.action) put_action(encoder, *record.action);
   return std::move(encoder).bytes();
 }
 
@@ -118,8 +151,53 @@ Result<ResultRecord> decode_result(std::string_view bytes) {
     if (code > static_cast<uint8_t>(ErrorCode::kIo)) return corrupt("a result");
     record.refusal = wire::Refusal{static_cast<ErrorCode>(code), decoder.text(kTextLimit)};
   }
+  if (decoder.u8() != 0) record.action = get_action(decoder);
   if (!decoder.done()) return corrupt("a result");
   return record;
+}
+
+std::string encode_record(const ActionRecord& record) {
+  Encoder encoder = begin();
+  put_action(encoder, record.action);
+  return encoder.u64(record.stored_at_ms).u8(record.removed ? 1 : 0).bytes();
+}
+
+Result<ActionRecord> decode_action(std::string_view bytes) {
+  Decoder decoder(bytes);
+  if (!good_version(decoder)) return corrupt("an action of an unknown version");
+  ActionRecord record;
+  record.action = get_action(decoder);
+  record.stored_at_ms = decoder.u64();
+  record.removed = decoder.u8() != 0;
+  if (!decoder.done() || record.action.version == 0) return corrupt("an action");
+  return record;
+}
+
+std::string encode_record(const wire::Event& record) {
+  return begin()
+      .u64(record.number)
+      .u64(record.time_ms)
+      .text(record.kind)
+      .text(record.pipeline)
+      .text(record.node)
+      .text(record.agent)
+      .text(record.text)
+      .bytes();
+}
+
+Result<wire::Event> decode_event(std::string_view bytes) {
+  Decoder decoder(bytes);
+  if (!good_version(decoder)) return corrupt("an event of an unknown version");
+  wire::Event event;
+  event.number = decoder.u64();
+  event.time_ms = decoder.u64();
+  event.kind = decoder.text(kTextLimit);
+  event.pipeline = decoder.text(kTextLimit);
+  event.node = decoder.text(kTextLimit);
+  event.agent = decoder.text(kTextLimit);
+  event.text = decoder.text(kTextLimit);
+  if (!decoder.done()) return corrupt("an event");
+  return event;
 }
 
 }  // namespace weir::broker

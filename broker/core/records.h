@@ -7,6 +7,10 @@
 //   kPlacement  one node instance: its agent and its term. Never deleted, so that no term of an
 //               instance is ever given twice
 //   kResult     the answer to a changing request; the last kResultsKept of them
+//   kAction     one version of an action. The highest of a name stays when it is removed, marked,
+//   so
+//               that no version number is ever given twice
+//   kEvent      one event; the last kEventsKept of them. The id is its number
 //
 // Every value begins with a byte for its own version. docs/control.md tells what survives what.
 #pragma once
@@ -16,16 +20,25 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "schema/base/result.h"
 #include "schema/wire/control.h"
 
 namespace weir::broker {
 
-inline constexpr uint64_t kStoreFormat = 1;
+inline constexpr uint64_t kStoreFormat = 2;
 inline constexpr size_t kResultsKept = 1024;
+inline constexpr size_t kEventsKept = 1000;
 
-enum class RecordKind : uint8_t { kMeta = 1, kPipeline = 2, kPlacement = 3, kResult = 4 };
+enum class RecordKind : uint8_t {
+  kMeta = 1,
+  kPipeline = 2,
+  kPlacement = 3,
+  kResult = 4,
+  kAction = 5,
+  kEvent = 6
+};
 
 inline constexpr uint64_t kMetaFormat = 0;
 inline constexpr uint64_t kMetaBoot = 1;
@@ -56,21 +69,24 @@ struct StoreWrite {
 };
 
 // What the user wants of a pipeline.
-enum class Wish : uint8_t { kStored = 0, kRun = 1, kStop = 2 };
+enum class Wish : uint8_t { kStored = 0, kRun = 1, kStop = 2, kRemove = 3 };
 
 struct PipelineRecord {
   graph::PipelineSpec spec;
   Wish wish = Wish::kStored;
-  wire::PipelineRun run;     // The last one; only its name is set while there was none.
-  bool was_running = false;  // All instances were up at one time since the last run.
-  bool completed = false;    // All sinks had ended and settled since the last run.
+  wire::PipelineRun run;                 // The last one; only its name is set while there was none.
+  bool was_running = false;              // All instances were up at one time since the last run.
+  bool completed = false;                // All sinks had ended and settled since the last run.
+  bool ending = false;                   // Its sources are to end their lanes (`stop --end`).
+  std::vector<wire::ActionRef> actions;  // What its nodes' actions stood for when it was run.
+  std::vector<wire::InstanceStatus> figures;  // Of a completed one: the last that was reported.
 
   bool operator==(const PipelineRecord&) const = default;
 };
 
 struct PlacementRecord {
   wire::InstanceKey key;
-  std::string agent;
+  std::string agent;  // Empty: none; its pipeline was removed.
   uint64_t term = 0;
 
   bool operator==(const PlacementRecord&) const = default;
@@ -78,9 +94,18 @@ struct PlacementRecord {
 
 struct ResultRecord {
   std::string request;
-  std::optional<wire::Refusal> refusal;  // None: Ok.
+  std::optional<wire::Refusal> refusal;   // None: Ok, or
+  std::optional<wire::ActionRef> action;  // the version that was stored.
 
   bool operator==(const ResultRecord&) const = default;
+};
+
+struct ActionRecord {
+  wire::ActionRef action;
+  uint64_t stored_at_ms = 0;  // Unix time.
+  bool removed = false;
+
+  bool operator==(const ActionRecord&) const = default;
 };
 
 // Decoders give kCorrupt with what is wrong.
@@ -92,5 +117,9 @@ std::string encode_record(const PlacementRecord& record);
 Result<PlacementRecord> decode_placement(std::string_view bytes);
 std::string encode_record(const ResultRecord& record);
 Result<ResultRecord> decode_result(std::string_view bytes);
+std::string encode_record(const ActionRecord& record);
+Result<ActionRecord> decode_action(std::string_view bytes);
+std::string encode_record(const wire::Event& record);
+Result<wire::Event> decode_event(std::string_view bytes);
 
 }  // namespace weir::broker

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,7 @@ inline constexpr uint32_t kOnlyInstance = 0;
 struct Pipeline {
   uint64_t id = 0;  // Of its record.
   PipelineRecord record;
+  std::optional<wire::PipelineState> told;  // The last state that an event told of.
 
   const graph::PipelineSpec& spec() const { return record.spec; }
   wire::InstanceKey key(uint32_t node) const {
@@ -34,10 +37,11 @@ struct Pipeline {
 };
 
 struct Placement {
-  uint64_t id = 0;  // Of its record.
-  std::string agent;
+  uint64_t id = 0;    // Of its record.
+  std::string agent;  // Empty: none, what is left of it is its term.
   uint64_t term = 0;
-  // Of a pipeline that is to stop: the agent said, after it was told, that it does not have it.
+  // Of a pipeline that is to stop, is completed, or is to be removed: the agent said, after it was
+  // told, that it does not have it.
   bool gone = false;
 };
 
@@ -48,7 +52,8 @@ struct Agent {
   SteadyTime heard;
   bool connected = false;
   std::map<wire::InstanceKey, wire::InstanceStatus> instances;  // As last reported.
-  uint64_t obeyed_version = 0;                                  // As last reported.
+  std::set<wire::InstanceKey> removing;                         // Likewise.
+  uint64_t obeyed_version = 0;                                  // Likewise.
   wire::AgentOrders orders;                                     // As last computed for it.
 };
 
@@ -56,10 +61,13 @@ struct State {
   std::map<std::string, Pipeline> pipelines;
   std::map<wire::InstanceKey, Placement> placements;
   std::map<std::string, Agent> agents;  // Those that registered since this broker started.
+  // The last that was reported of each, wherever it was; also of those that are gone since.
+  std::map<wire::InstanceKey, wire::InstanceStatus> figures;
 
   const Placement* placement(const wire::InstanceKey& key) const {
     const auto found = placements.find(key);
-    return found == placements.end() ? nullptr : &found->second;
+    const bool placed = found != placements.end() && !found->second.agent.empty();
+    return placed ? &found->second : nullptr;
   }
   const Agent* agent(const std::string& name) const {
     const auto found = agents.find(name);

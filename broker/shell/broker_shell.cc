@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "schema/base/failpoint.h"
 #include "schema/base/log.h"
 
 namespace weir::broker {
@@ -18,11 +19,17 @@ runtime::SocketOptions socket_options() {
   return options;
 }
 
+uint64_t unix_ms() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
 }  // namespace
 
 Result<std::unique_ptr<BrokerShell>> BrokerShell::create(runtime::Loop& loop,
                                                          runtime::ZmqContext& context,
                                                          std::unique_ptr<Store> store,
+                                                         const std::string& actions,
                                                          const std::string& listen) {
   auto records = store->load();
   if (!records) return std::move(records).error();
@@ -30,21 +37,28 @@ Result<std::unique_ptr<BrokerShell>> BrokerShell::create(runtime::Loop& loop,
   auto core = BrokerCore::recover(*records, writes);
   if (!core) return std::move(core).error();
   if (auto written = store->write(writes); !written) return Error(written.error());
+  auto contents = content::Store::open(actions);
+  if (!contents) return std::move(contents).error();
   auto socket = runtime::ZmqSocket::router(context, socket_options());
   if (!socket) return std::move(socket).error();
   auto endpoint = socket->bind(listen);
   if (!endpoint) return std::move(endpoint).error();
-  std::unique_ptr<BrokerShell> shell(
-      new BrokerShell(loop, std::move(store), std::move(*core), std::move(*socket)));
+  std::unique_ptr<BrokerShell> shell(new BrokerShell(loop, std::move(store), std::move(*contents),
+                                                     std::move(*core), std::move(*socket)));
   shell->endpoint_ = std::move(*endpoint);
+  shell->remove_unused_contents();
   return shell;
 }
 
-BrokerShell::BrokerShell(runtime::Loop& loop, std::unique_ptr<Store> store, BrokerCore core,
-                         runtime::ZmqSocket socket)
-    : loop_(loop), store_(std::move(store)), core_(std::move(core)), socket_(std::move(socket)) {
+BrokerShell::BrokerShell(runtime::Loop& loop, std::unique_ptr<Store> store, content::Store contents,
+                         BrokerCore core, runtime::ZmqSocket socket)
+    : loop_(loop),
+      store_(std::move(store)),
+      contents_(std::move(contents)),
+      core_(std::move(core)),
+      socket_(std::move(socket)) {
   watch_ = loop_.watch_socket(socket_.get(), [this] { receive_some(); });
-  timer_ = loop_.every(kTick, [this] { carry_out(core_.tick(loop_.now())); });
+  timer_ = loop_.every(kTick, [this] { tick(); });
 }
 
 BrokerShell::~BrokerShell() {
@@ -74,11 +88,63 @@ void BrokerShell::take(const std::vector<runtime::Message>& parts) {
     send(peer, {wire::request_of(parts[1].view()), wire::refusal(envelope.error())});
     return;
   }
-  carry_out(core_.receive(peer, std::move(*envelope), loop_.now()));
+  if (auto answered = answer(envelope->message)) {
+    return send(peer, {envelope->request, std::move(*answered)});
+  }
+  carry_out(core_.receive(peer, std::move(*envelope), loop_.now(), unix_ms()));
+}
+
+std::optional<wire::Message> BrokerShell::answer(const wire::Message& message) {
+  Result<wire::Message> result = wire::Message(wire::Ok{});
+  if (const auto* put = std::get_if<wire::ActionPut>(&message)) {
+    result = wanted(*put);
+    if (result && std::get<wire::ActionWanted>(*result).offset == put->bytes) return std::nullopt;
+  } else if (const auto* chunk = std::get_if<wire::ActionChunk>(&message)) {
+    auto next = contents_.add(chunk->sha256, chunk->offset, chunk->data.value, loop_.now());
+    if (next) {
+      result = wire::Message(wire::ActionWanted{chunk->sha256, *next});
+    } else {
+      result = std::move(next).error();
+    }
+  } else if (const auto* fetch = std::get_if<wire::ActionFetch>(&message)) {
+    auto data = contents_.read(fetch->sha256, fetch->offset, wire::kActionChunkBytesMax);
+    if (data) {
+      result = wire::Message(
+          wire::ActionData{fetch->sha256, fetch->offset, wire::Bytes{std::move(*data)}});
+    } else {
+      result = std::move(data).error();
+    }
+  } else {
+    return std::nullopt;
+  }
+  return result ? std::move(*result) : wire::Message(wire::refusal(result.error()));
+}
+
+Result<wire::Message> BrokerShell::wanted(const wire::ActionPut& put) {
+  auto offset = contents_.wanted(put.sha256, put.bytes, loop_.now());
+  if (!offset) return std::move(offset).error();
+  return wire::Message(wire::ActionWanted{put.sha256, *offset});
+}
+
+void BrokerShell::tick() {
+  contents_.drop_silent_parts(loop_.now());
+  carry_out(core_.tick(loop_.now(), unix_ms()));
+}
+
+// Only what is complete: an upload whose name was not stored yet is asked for again by weirctl.
+void BrokerShell::remove_unused_contents() {
+  const auto contents = contents_.list();
+  if (!contents) return log::warn(contents.error().what);
+  const std::set<std::string> in_use = core_.contents_in_use();
+  for (const content::Content& content : *contents) {
+    if (in_use.contains(content.sha256)) continue;
+    if (auto removed = contents_.remove(content.sha256); !removed) log::warn(removed.error().what);
+  }
 }
 
 void BrokerShell::carry_out(const Effects& effects) {
   if (failed_) return;
+  failpoint("broker.decided");
   if (!effects.writes.empty()) {
     if (auto written = store_->write(effects.writes); !written) {
       log::error(written.error().what);
@@ -86,8 +152,11 @@ void BrokerShell::carry_out(const Effects& effects) {
       loop_.stop();
       return;
     }
+    failpoint("broker.written");
   }
   for (const Outgoing& one : effects.sends) send(one.peer, one.envelope);
+  failpoint("broker.sent");
+  if (effects.contents_changed) remove_unused_contents();
 }
 
 // What is not sent is not queued: agents ask again each second, and weirctl repeats its request.

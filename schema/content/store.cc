@@ -80,7 +80,13 @@ bool Store::has(const std::string& sha256) const {
 std::string Store::path(const std::string& sha256) const { return folder_ + "/" + sha256; }
 
 Result<uint64_t> Store::wanted(const std::string& sha256, uint64_t bytes, SteadyTime now) {
-  if (has(sha256)) return bytes;
+  struct stat info {};
+  if (::stat(path(sha256).c_str(), &info) == 0) {
+    if (static_cast<uint64_t>(info.st_size) == bytes) return bytes;
+    return Error{ErrorCode::kConflict, "content " + sha256 + " has " +
+                                           std::to_string(info.st_size) + " bytes, not " +
+                                           std::to_string(bytes)};
+  }
   const auto known = parts_.find(sha256);
   if (known != parts_.end()) {
     if (known->second.bytes != bytes) {

@@ -46,7 +46,7 @@ class Store {
   std::string path(const std::string& sha256) const;
 
   // The offset from which on content is wanted; `bytes` if nothing is. Begins a part if there is
-  // none. kConflict: what is on its way under this hash has another size. kLimit: kPartsMax are on
+  // none. kConflict: what there is under this hash has another size. kLimit: kPartsMax are on
   // their way. kIo: no room, for one.
   Result<uint64_t> wanted(const std::string& sha256, uint64_t bytes, SteadyTime now);
   // Adds to a part that was begun; what is at another offset than the wanted one is dropped.

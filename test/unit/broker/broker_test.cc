@@ -3,11 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <map>
 #include <random>
 
 #include "broker/core/plan.h"
-#include "broker/store/store.h"
+#include "test/unit/broker/world.h"
 
 namespace weir::broker {
 namespace {
@@ -15,165 +14,6 @@ namespace {
 using std::chrono::milliseconds;
 using wire::InstanceState;
 using wire::PipelineState;
-
-graph::NodeSpec node(const std::string& name, std::vector<std::string> hosts = {}) {
-  graph::NodeSpec spec;
-  spec.name = name;
-  spec.run = "cat";
-  spec.hosts = std::move(hosts);
-  return spec;
-}
-
-graph::PipelineSpec chain(std::vector<graph::NodeSpec> nodes) {
-  graph::PipelineSpec spec;
-  spec.name = "p";
-  spec.nodes = std::move(nodes);
-  for (uint32_t i = 1; i < spec.nodes.size(); ++i) spec.edges.push_back({i - 1, i});
-  return spec;
-}
-
-// An agent that obeys at once; what it runs can be changed by hand.
-struct FakeAgent {
-  std::map<wire::InstanceKey, wire::InstanceStatus> runs;
-  uint64_t version = 0;
-  int orders_seen = 0;
-  std::vector<wire::StartOrder> last_start;
-  std::vector<wire::InstanceKey> last_stop;
-};
-
-// A broker with a store, and agents that are answered through it. A crash may come anywhere: the
-// broker is made anew from the store.
-class World {
- public:
-  World() { restart_broker(); }
-
-  void restart_broker() {
-    auto records = store_->load();
-    ASSERT_TRUE(records);
-    std::vector<StoreWrite> writes;
-    auto core = BrokerCore::recover(*records, writes);
-    ASSERT_TRUE(core) << core.error().what;
-    ASSERT_TRUE(store_->write(writes));
-    core_.emplace(std::move(*core));
-    peers_.clear();
-  }
-
-  void lose_memory() {
-    store_ = make_memory_store();
-    restart_broker();
-  }
-
-  // Registers, or reports; and obeys. Twice, so that what follows from it is ordered too.
-  void hear(const std::string& name) {
-    FakeAgent& agent = agents[name];
-    std::vector<wire::InstanceStatus> statuses;
-    for (const auto& [key, status] : agent.runs) statuses.push_back(status);
-    if (!peers_.contains(name)) {
-      peers_[name] = "peer-" + name + std::to_string(++connections_);
-      by_peer_[peers_[name]] = name;
-      tell(peers_[name], wire::AgentRegister{name, "", statuses});
-    } else {
-      tell(peers_[name], wire::AgentReport{name, agent.version, statuses, {}});
-    }
-  }
-  void settle() {
-    for (int i = 0; i < 20; ++i) {
-      for (auto& [name, agent] : agents) hear(name);
-    }
-  }
-
-  wire::Message ask(const wire::Message& question, const std::string& request = "") {
-    answer_.reset();
-    do_all(core_->receive("ctl", {request, question}, now));
-    EXPECT_TRUE(answer_.has_value());
-    return answer_ ? *answer_ : wire::Message(wire::Refusal{});
-  }
-  bool ok(const wire::Message& question, const std::string& request = "") {
-    return std::holds_alternative<wire::Ok>(ask(question, request));
-  }
-  ErrorCode refused(const wire::Message& question, const std::string& request = "") {
-    const auto answer = ask(question, request);
-    const auto* refusal = std::get_if<wire::Refusal>(&answer);
-    EXPECT_NE(refusal, nullptr);
-    return refusal != nullptr ? refusal->code : ErrorCode::kIo;
-  }
-  wire::PipelineStatus status() {
-    return std::get<wire::PipelineStatus>(ask(wire::PipelineStatusRequest{"p"}));
-  }
-  PipelineState state() { return status().state; }
-  void tick(milliseconds later) {
-    now += later;
-    do_all(core_->tick(now));
-  }
-  void run(graph::PipelineSpec spec) {
-    EXPECT_TRUE(ok(wire::PipelinePut{std::move(spec)}));
-    EXPECT_TRUE(ok(wire::PipelineRun{"p", wire::ReaderOrder{"weirctl.0", "ipc://w"}, {}}));
-  }
-
-  const State& core_state() const { return core_->state(); }
-  wire::InstanceStatus& instance(const std::string& agent, const std::string& name) {
-    return agents.at(agent).runs.at({"p", name, 0});
-  }
-
-  std::map<std::string, FakeAgent> agents;
-  std::vector<std::string> started;  // Names, in the order in which they were started.
-  std::vector<std::string> stopped;
-  SteadyTime now{std::chrono::hours(1)};
-
- private:
-  void tell(const std::string& peer, wire::Message message) {
-    do_all(core_->receive(peer, {"", std::move(message)}, now));
-  }
-
-  void do_all(const Effects& effects) {
-    EXPECT_TRUE(store_->write(effects.writes));
-    for (const Outgoing& one : effects.sends) {
-      if (one.peer == "ctl") {
-        answer_ = one.envelope.message;
-      } else if (const auto name = by_peer_.find(one.peer); name != by_peer_.end()) {
-        if (const auto* orders = std::get_if<wire::AgentOrders>(&one.envelope.message)) {
-          obey(agents[name->second], *orders);
-        } else if (std::holds_alternative<wire::Refusal>(one.envelope.message)) {
-          peers_.erase(name->second);
-        }
-      }
-    }
-  }
-
-  void obey(FakeAgent& agent, const wire::AgentOrders& orders) {
-    EXPECT_NE(orders.version, 0u);
-    ++agent.orders_seen;
-    agent.version = orders.version;
-    agent.last_start = orders.start;
-    agent.last_stop = orders.stop;
-    for (const wire::StartOrder& order : orders.start) {
-      // The term was on disk before the order left.
-      const Placement* placed = core_->state().placement(wire::key_of(order));
-      ASSERT_NE(placed, nullptr);
-      ASSERT_EQ(placed->term, order.term);
-      wire::InstanceStatus& status = agent.runs[wire::key_of(order)];
-      if (status.term == order.term) continue;
-      started.push_back(order.node.name);
-      status = {};
-      status.pipeline = order.pipeline;
-      status.node = order.node.name;
-      status.term = order.term;
-      status.state = InstanceState::kRunning;
-      status.pid = 100;
-      if (!order.writers.empty()) status.endpoint = "ipc://" + order.node.name;
-    }
-    for (const wire::InstanceKey& key : orders.stop) {
-      if (agent.runs.erase(key) > 0) stopped.push_back(key.node);
-    }
-  }
-
-  std::unique_ptr<Store> store_ = make_memory_store();
-  std::optional<BrokerCore> core_;
-  std::map<std::string, std::string> peers_;
-  std::map<std::string, std::string> by_peer_;
-  int connections_ = 0;
-  std::optional<wire::Message> answer_;
-};
 
 TEST(Broker, StartsFromSinksToSourcesAndStopsTheOtherWay) {
   World world;
@@ -385,11 +225,33 @@ TEST(Broker, StatesOfAPipeline) {
   world.instance("alpha", "b").ended_and_settled = true;
   world.settle();
   EXPECT_EQ(world.state(), PipelineState::kCompleted);
-  // And it stays so, whatever becomes of its wrappers.
-  world.instance("alpha", "b").ended_and_settled = false;
-  world.restart_broker();
+}
+
+TEST(Broker, ACompletedPipelineIsTakenDownAndItsFiguresStay) {
+  World world;
+  world.hear("alpha");
+  world.run(chain({node("a"), node("b")}));
   world.settle();
-  EXPECT_EQ(world.state(), PipelineState::kCompleted);
+  world.instance("alpha", "b").records_in = 42;
+  world.instance("alpha", "b").ended_and_settled = true;
+  world.settle();
+  EXPECT_EQ(world.stopped, (std::vector<std::string>{"a", "b"}));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(world.state(), PipelineState::kCompleted);
+    const auto status = world.status();
+    EXPECT_EQ(status.nodes[1].instances[0].status.records_in, 42u);
+    EXPECT_EQ(status.nodes[1].instances[0].status.state, InstanceState::kEnded);
+    EXPECT_EQ(status.nodes[1].instances[0].status.pid, 0);
+    EXPECT_TRUE(status.nodes[1].instances[0].status.ended_and_settled);
+    world.restart_broker();
+    world.settle();
+  }
+  world.started.clear();
+  EXPECT_TRUE(world.ok(wire::PipelineRun{"p", {}, {}})) << "it is done, so there is nothing to do";
+  world.settle();
+  EXPECT_TRUE(world.started.empty());
+  EXPECT_EQ(world.events(), (std::vector<std::string>{"pipeline.stored", "pipeline.run",
+                                                      "pipeline.running", "pipeline.completed"}));
 }
 
 TEST(Broker, CompletedNeedsAllSinks) {

@@ -27,7 +27,7 @@ TEST(Records, WrongKeysAreRefused) {
   EXPECT_FALSE(decode_key(""));
   EXPECT_FALSE(decode_key(std::string(8, '\1')));
   EXPECT_FALSE(decode_key(std::string(9, '\0')));
-  EXPECT_FALSE(decode_key(std::string(9, '\5')));
+  EXPECT_FALSE(decode_key(std::string(9, '\7')));
   EXPECT_FALSE(decode_key(std::string(10, '\1')));
 }
 
@@ -38,14 +38,22 @@ TEST(Records, RoundTrip) {
   pipeline.run = {"simplepipe", wire::ReaderOrder{"weirctl.0", "ipc://x"}, {true, 5, "/tmp"}};
   pipeline.was_running = true;
   pipeline.completed = true;
+  pipeline.ending = true;
+  pipeline.actions = {wire::sample_action()};
+  pipeline.figures = {wire::sample_status()};
   EXPECT_EQ(*decode_pipeline(encode_record(pipeline)), pipeline);
   const PlacementRecord placement{{"p", "n", 3}, "alpha", 17};
   EXPECT_EQ(*decode_placement(encode_record(placement)), placement);
   for (const ResultRecord& result :
-       {ResultRecord{"r", std::nullopt},
-        ResultRecord{"r", wire::Refusal{ErrorCode::kConflict, "it runs"}}}) {
+       {ResultRecord{"r", std::nullopt, std::nullopt},
+        ResultRecord{"r", wire::Refusal{ErrorCode::kConflict, "it runs"}, std::nullopt},
+        ResultRecord{"r", std::nullopt, wire::sample_action()}}) {
     EXPECT_EQ(*decode_result(encode_record(result)), result);
   }
+  const ActionRecord action{wire::sample_action(), 17, true};
+  EXPECT_EQ(*decode_action(encode_record(action)), action);
+  const wire::Event event{5, 6, "node.failed", "p", "n", "alpha", "exit status 3"};
+  EXPECT_EQ(*decode_event(encode_record(event)), event);
   EXPECT_EQ(*decode_number(encode_number(1ull << 60)), 1ull << 60);
 }
 

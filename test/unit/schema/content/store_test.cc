@@ -55,6 +55,7 @@ TEST_F(StoreTest, ContentInPartsGetsItsNameWhenItIsWhole) {
   ASSERT_TRUE(store.has(sha256_));
   EXPECT_EQ(*store.add(sha256_, 5, text_.substr(5), now_), text_.size()) << "the last one, twice";
   EXPECT_EQ(*store.wanted(sha256_, text_.size(), now_), text_.size());
+  EXPECT_EQ(store.wanted(sha256_, 1, now_).error().code, ErrorCode::kConflict);
   EXPECT_EQ(*store.read(sha256_, 0, 1 << 20), text_);
   EXPECT_EQ(*store.read(sha256_, 3, 4), text_.substr(3, 4));
   EXPECT_EQ(*store.read(sha256_, text_.size(), 4), "");

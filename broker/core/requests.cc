@@ -1,0 +1,412 @@
+// What weirctl asks of the broker.
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "broker/core/broker.h"
+#include "broker/core/plan.h"
+#include "schema/graph/suggest.h"
+#include "schema/graph/topology.h"
+
+namespace weir::broker {
+namespace {
+
+constexpr char kHexDigits[] = "0123456789abcdef";
+
+std::string to_hex(std::string_view bytes) {
+  std::string hex;
+  for (const char c : bytes) {
+    const auto byte = static_cast<uint8_t>(c);
+    hex += {kHexDigits[byte >> 4], kHexDigits[byte & 15]};
+  }
+  return hex;
+}
+
+std::optional<std::string> from_hex(std::string_view hex) {
+  const std::string_view digits = kHexDigits;
+  std::string bytes;
+  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
+    const size_t high = digits.find(hex[i]);
+    const size_t low = digits.find(hex[i + 1]);
+    if (high == std::string_view::npos || low == std::string_view::npos) return std::nullopt;
+    bytes += static_cast<char>(high << 4 | low);
+  }
+  return bytes;
+}
+
+Error conflict(std::string what) { return Error{ErrorCode::kConflict, std::move(what)}; }
+
+// An uploaded action, and not the path of a program on the agents' host as in `up`.
+bool is_uploaded(const std::string& action) {
+  return !action.empty() && action.find('/') == std::string::npos;
+}
+
+bool names_action(const graph::PipelineSpec& spec, const std::string& action) {
+  return std::any_of(spec.nodes.begin(), spec.nodes.end(),
+                     [&](const auto& node) { return node.action == action; });
+}
+
+}  // namespace
+
+Pipeline* BrokerCore::find(const std::string& name) {
+  const auto found = state_.pipelines.find(name);
+  return found == state_.pipelines.end() ? nullptr : &found->second;
+}
+
+Error BrokerCore::not_found(const std::string& name) const {
+  std::vector<std::string> known;
+  for (const auto& [other, pipeline] : state_.pipelines) known.push_back(other);
+  const std::string hint = graph::did_you_mean(name, known);
+  return Error{ErrorCode::kNotFound,
+               "no pipeline is named \"" + name + "\"" + (hint.empty() ? "" : "; " + hint)};
+}
+
+// ---- Changes -------------------------------------------------------------------------------
+
+// A changing request: once for each request id, and its result in the same write.
+template <typename Change>
+void BrokerCore::change(const std::string& peer, const std::string& request, Change what) {
+  const auto known = std::find_if(results_.begin(), results_.end(), [&](const auto& entry) {
+    return !request.empty() && entry.second.request == request;
+  });
+  ResultRecord result{request, std::nullopt, std::nullopt};
+  if (known != results_.end()) {
+    result = known->second;
+  } else {
+    Outcome outcome = what();
+    if (outcome) {
+      result.action = std::move(outcome->action);
+    } else {
+      result.refusal = wire::refusal(outcome.error());
+    }
+    if (!request.empty()) keep_result(result);
+  }
+  if (result.refusal) return send(peer, request, *result.refusal);
+  if (result.action) return send(peer, request, wire::ActionStored{*result.action});
+  send(peer, request, wire::Ok{});
+}
+
+void BrokerCore::keep_result(ResultRecord result) {
+  results_.emplace_back(++last_result_id_, std::move(result));
+  effects_.writes.push_back(
+      {{RecordKind::kResult, last_result_id_}, encode_record(results_.back().second)});
+  while (results_.size() > kResultsKept) {
+    effects_.writes.push_back({{RecordKind::kResult, results_.front().first}, std::nullopt});
+    results_.pop_front();
+  }
+}
+
+void BrokerCore::on_message(const std::string& peer, const std::string& request,
+                            wire::PipelinePut message) {
+  change(peer, request, [&] { return put(std::move(message.spec)); });
+}
+
+void BrokerCore::on_message(const std::string& peer, const std::string& request,
+                            wire::PipelineRun message) {
+  change(peer, request, [&] { return run(std::move(message)); });
+}
+
+void BrokerCore::on_message(const std::string& peer, const std::string& request,
+                            wire::PipelineStop message) {
+  change(peer, request, [&] { return stop(message.name, message.end); });
+}
+
+void BrokerCore::on_message(const std::string& peer, const std::string& request,
+                            const wire::PipelineRemove& message) {
+  change(peer, request, [&] { return remove(message.name, message.discard); });
+}
+
+BrokerCore::Outcome BrokerCore::put(graph::PipelineSpec spec) {
+  const std::string name = spec.name;
+  if (const Pipeline* const known = find(name); known != nullptr) {
+    if (known->record.wish == Wish::kRemove) {
+      return conflict("pipeline \"" + name + "\" is being removed; try again when it is gone");
+    }
+    if (known->spec() == spec) return Done{};
+    if (known->record.wish != Wish::kStored) {
+      return conflict("pipeline \"" + name +
+                      "\" was run as another graph, and its logs belong to that one; give the new "
+                      "one another name, or remove the old one with 'weirctl pipeline rm " +
+                      name + "'");
+    }
+  } else if (state_.pipelines.size() >= kPipelinesMax) {
+    return Error{ErrorCode::kLimit,
+                 "there are " + std::to_string(kPipelinesMax) + " pipelines already"};
+  }
+  Pipeline& pipeline = state_.pipelines[name];
+  if (pipeline.id == 0) pipeline.id = ++last_pipeline_id_;
+  pipeline.record.spec = std::move(spec);
+  pipeline.record.run.name = name;
+  store(pipeline);
+  tell("pipeline.stored", name, "", "", "");
+  return Done{};
+}
+
+Result<std::vector<wire::ActionRef>> BrokerCore::newest_actions(
+    const graph::PipelineSpec& spec) const {
+  std::vector<wire::ActionRef> actions;
+  for (const graph::NodeSpec& node : spec.nodes) {
+    const bool known = std::any_of(actions.begin(), actions.end(),
+                                   [&](const auto& action) { return action.name == node.action; });
+    if (known || !is_uploaded(node.action)) continue;
+    auto action = actions_.find(node.action, 0);
+    if (!action) {
+      return Error{ErrorCode::kNotFound, "node \"" + node.name + "\": " + action.error().what +
+                                             "; upload it with 'weirctl action put " + node.action +
+                                             " FILE'"};
+    }
+    actions.push_back(std::move(*action));
+  }
+  return actions;
+}
+
+BrokerCore::Outcome BrokerCore::run(wire::PipelineRun message) {
+  Pipeline* const pipeline = find(message.name);
+  if (pipeline == nullptr) return not_found(message.name);
+  PipelineRecord& record = pipeline->record;
+  if (record.wish == Wish::kRemove) {
+    return conflict("pipeline \"" + message.name + "\" is being removed");
+  }
+  if (record.wish != Wish::kRun) {
+    auto actions = newest_actions(record.spec);
+    if (!actions) return std::move(actions).error();
+    record.wish = Wish::kRun;
+    record.was_running = false;
+    record.ending = false;
+    record.actions = std::move(*actions);
+    for (uint32_t node = 0; node < pipeline->spec().nodes.size(); ++node) {
+      const auto placed = state_.placements.find(pipeline->key(node));
+      if (placed != state_.placements.end()) placed->second.gone = false;
+    }
+    tell("pipeline.run", message.name, "", "", "");
+    effects_.contents_changed = true;
+  }
+  record.run = std::move(message);
+  store(*pipeline);
+  return Done{};
+}
+
+BrokerCore::Outcome BrokerCore::stop(const std::string& name, bool end) {
+  Pipeline* const pipeline = find(name);
+  if (pipeline == nullptr) return not_found(name);
+  PipelineRecord& record = pipeline->record;
+  if (end) {
+    if (record.wish != Wish::kRun) {
+      return conflict("pipeline \"" + name +
+                      "\" does not run, so there is nothing to end; 'weirctl "
+                      "pipeline run " +
+                      name + "' first");
+    }
+    if (record.ending) return Done{};
+    record.ending = true;
+  } else {
+    if (record.wish != Wish::kRun) return Done{};
+    record.wish = Wish::kStop;
+  }
+  store(*pipeline);
+  tell(end ? "pipeline.end" : "pipeline.stop", name, "", "", "");
+  return Done{};
+}
+
+BrokerCore::Outcome BrokerCore::remove(const std::string& name, bool discard) {
+  Pipeline* const pipeline = find(name);
+  if (pipeline == nullptr) return not_found(name);
+  PipelineRecord& record = pipeline->record;
+  if (record.wish == Wish::kRemove) return Done{};
+  if (is_wanted_up(*pipeline)) {
+    return conflict("pipeline \"" + name + "\" runs; stop it first ('weirctl pipeline stop " +
+                    name + "')");
+  }
+  uint64_t dead = 0;
+  for (uint32_t node = 0; node < pipeline->spec().nodes.size(); ++node) {
+    const auto figures = state_.figures.find(pipeline->key(node));
+    if (figures != state_.figures.end()) dead += figures->second.dead_letters;
+  }
+  if (!discard && record.wish == Wish::kStop && !record.completed) {
+    return conflict("pipeline \"" + name +
+                    "\" is not completed: its logs may hold records that no sink has had; run it "
+                    "to its end ('weirctl pipeline stop --end'), or discard them with --discard");
+  }
+  if (!discard && dead > 0) {
+    return conflict("pipeline \"" + name + "\" has " + std::to_string(dead) +
+                    " dead letters; discard them with --discard");
+  }
+  record.wish = Wish::kRemove;
+  for (uint32_t node = 0; node < pipeline->spec().nodes.size(); ++node) {
+    const auto placed = state_.placements.find(pipeline->key(node));
+    if (placed != state_.placements.end()) placed->second.gone = false;
+  }
+  store(*pipeline);
+  tell("pipeline.rm", name, "", "", discard ? "with all that its logs hold" : "");
+  return Done{};
+}
+
+// ---- Actions -------------------------------------------------------------------------------
+
+void BrokerCore::on_message(const std::string& peer, const std::string& request,
+                            const wire::ActionPut& message) {
+  change(peer, request, [&] { return put_action(message); });
+}
+
+void BrokerCore::on_message(const std::string& peer, const std::string& request,
+                            const wire::ActionRemove& message) {
+  change(peer, request, [&] { return remove_action(message.name, message.version); });
+}
+
+BrokerCore::Outcome BrokerCore::put_action(const wire::ActionPut& put) {
+  const size_t before = actions_.count(put.name);
+  auto action = actions_.put(put, unix_ms_, effects_.writes);
+  if (!action) return std::move(action).error();
+  if (actions_.count(put.name) != before) {
+    tell("action.stored", "", "", "",
+         action->name + ", version " + std::to_string(action->version));
+  }
+  return Done{std::move(*action)};
+}
+
+BrokerCore::Outcome BrokerCore::remove_action(const std::string& name, uint32_t version) {
+  if (const auto known = actions_.find(name, version); !known) return known.error();
+  const bool last = version == 0 || actions_.count(name) == 1;
+  for (const ActionRecord& record : actions_.list()) {
+    if (record.action.name != name || (version != 0 && record.action.version != version)) continue;
+    if (const auto users = users_of(record.action); !users.empty()) {
+      return conflict("action \"" + name + "\", version " + std::to_string(record.action.version) +
+                      ", is in use by pipeline \"" + users.front() + "\"");
+    }
+  }
+  for (const auto& [other, pipeline] : state_.pipelines) {
+    if (last && names_action(pipeline.spec(), name)) {
+      return conflict("action \"" + name + "\" is named by pipeline \"" + other +
+                      "\", and this is all there is of it; remove that pipeline first");
+    }
+  }
+  if (Status done = actions_.remove(name, version, effects_.writes); !done) {
+    return std::move(done).error();
+  }
+  tell("action.rm", "", "", "",
+       name + (version == 0 ? "" : ", version " + std::to_string(version)));
+  effects_.contents_changed = true;
+  return Done{};
+}
+
+// Pipelines that run with this very version, or would if they were run now.
+std::vector<std::string> BrokerCore::users_of(const wire::ActionRef& action) const {
+  std::vector<std::string> users;
+  for (const auto& [name, pipeline] : state_.pipelines) {
+    const auto& pinned = pipeline.record.actions;
+    if (is_wanted_up(pipeline) && std::find(pinned.begin(), pinned.end(), action) != pinned.end()) {
+      users.push_back(name);
+    }
+  }
+  return users;
+}
+
+std::set<std::string> BrokerCore::contents_in_use() const {
+  std::set<std::string> in_use;
+  for (const ActionRecord& record : actions_.list()) in_use.insert(record.action.sha256);
+  for (const auto& [name, pipeline] : state_.pipelines) {
+    for (const wire::ActionRef& action : pipeline.record.actions) in_use.insert(action.sha256);
+  }
+  return in_use;
+}
+
+void BrokerCore::on_message(const std::string& peer, const std::string& request,
+                            const wire::ActionFind& message) {
+  auto action = actions_.find(message.name, message.version);
+  if (!action) return send(peer, request, wire::refusal(action.error()));
+  send(peer, request, wire::ActionStored{std::move(*action)});
+}
+
+void BrokerCore::on_message(const std::string& peer, const std::string& request,
+                            const wire::ActionList& /*message*/) {
+  wire::ActionListIs list;
+  for (const ActionRecord& record : actions_.list()) {
+    list.versions.push_back({record.action, record.stored_at_ms, users_of(record.action)});
+  }
+  send(peer, request, std::move(list));
+}
+
+// ---- Questions -----------------------------------------------------------------------------
+
+void BrokerCore::on_message(const std::string& peer, const std::string& request,
+                            const wire::PipelineGet& message) {
+  const Pipeline* const pipeline = find(message.name);
+  if (pipeline == nullptr) return send(peer, request, wire::refusal(not_found(message.name)));
+  send(peer, request, wire::PipelineSpecIs{pipeline->spec()});
+}
+
+void BrokerCore::on_message(const std::string& peer, const std::string& request,
+                            const wire::PipelineStatusRequest& message) {
+  const Pipeline* const pipeline = find(message.name);
+  if (pipeline == nullptr) return send(peer, request, wire::refusal(not_found(message.name)));
+  send(peer, request, make_status(state_, *pipeline));
+}
+
+void BrokerCore::on_message(const std::string& peer, const std::string& request,
+                            const wire::BrokerStatusRequest& /*message*/) {
+  wire::BrokerStatus status;
+  for (const auto& [name, agent] : state_.agents) {
+    const auto ago = std::chrono::duration_cast<std::chrono::milliseconds>(now_ - agent.heard);
+    status.agents.push_back({name, agent.address, agent.connected,
+                             static_cast<uint32_t>(agent.instances.size()),
+                             static_cast<uint64_t>(std::max<int64_t>(ago.count(), 0))});
+  }
+  for (const auto& [name, pipeline] : state_.pipelines) {
+    status.pipelines.push_back(make_summary(state_, pipeline));
+  }
+  send(peer, request, std::move(status));
+}
+
+void BrokerCore::on_message(const std::string& peer, const std::string& request,
+                            const wire::EventsRequest& message) {
+  send(peer, request, wire::Events{events_.after(message.after)});
+}
+
+// ---- Passed on -----------------------------------------------------------------------------
+
+void BrokerCore::on_message(const std::string& peer, const std::string& request,
+                            wire::LogRead message) {
+  const auto refuse = [&](ErrorCode code, std::string what) {
+    send(peer, request, wire::Refusal{code, std::move(what)});
+  };
+  const wire::InstanceKey& key = message.instance;
+  const Pipeline* const pipeline = find(key.pipeline);
+  if (pipeline == nullptr) return send(peer, request, wire::refusal(not_found(key.pipeline)));
+  if (!graph::find_node(pipeline->spec(), key.node)) {
+    return refuse(ErrorCode::kNotFound,
+                  "pipeline \"" + key.pipeline + "\" has no node \"" + key.node + "\"");
+  }
+  const Placement* const placed = state_.placement(key);
+  if (placed == nullptr) {
+    return refuse(ErrorCode::kUnavailable, key.node + " was not placed on any agent yet");
+  }
+  const Agent* const agent = state_.agent(placed->agent);
+  if (agent == nullptr || !agent->connected) {
+    return refuse(ErrorCode::kUnavailable, "agent " + placed->agent + " is not connected");
+  }
+  std::string forwarded = to_hex(peer) + "/" + request;
+  if (forwarded.size() > wire::kRequestIdBytesMax) {
+    return refuse(ErrorCode::kLimit, "the request's id is too long to be passed on");
+  }
+  send(agent->peer, forwarded, std::move(message));
+}
+
+void BrokerCore::pass_back(const std::string& request, wire::Message message) {
+  const size_t slash = request.find('/');
+  if (slash == std::string::npos) return;
+  const auto peer = from_hex(std::string_view(request).substr(0, slash));
+  if (peer) send(*peer, request.substr(slash + 1), std::move(message));
+}
+
+void BrokerCore::on_message(const std::string& /*peer*/, const std::string& request,
+                            wire::LogData message) {
+  pass_back(request, std::move(message));
+}
+
+// An agent's, to what was passed on to it; others answer nothing that was asked.
+void BrokerCore::on_message(const std::string& /*peer*/, const std::string& request,
+                            wire::Refusal message) {
+  pass_back(request, std::move(message));
+}
+
+}  // namespace weir::broker

@@ -1,0 +1,212 @@
+// A broker's core with a store, and agents that obey it.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "broker/core/broker.h"
+#include "broker/store/store.h"
+
+namespace weir::broker {
+
+inline graph::NodeSpec node(const std::string& name, std::vector<std::string> hosts = {}) {
+  graph::NodeSpec spec;
+  spec.name = name;
+  spec.run = "cat";
+  spec.hosts = std::move(hosts);
+  return spec;
+}
+
+inline graph::PipelineSpec chain(std::vector<graph::NodeSpec> nodes) {
+  graph::PipelineSpec spec;
+  spec.name = "p";
+  spec.nodes = std::move(nodes);
+  for (uint32_t i = 1; i < spec.nodes.size(); ++i) spec.edges.push_back({i - 1, i});
+  return spec;
+}
+
+// An agent that obeys at once; what it runs can be changed by hand.
+struct FakeAgent {
+  std::string address;
+  std::map<wire::InstanceKey, wire::InstanceStatus> runs;
+  uint64_t version = 0;
+  int orders_seen = 0;
+  std::vector<wire::StartOrder> last_start;
+  std::vector<wire::InstanceKey> last_stop;
+  std::vector<wire::InstanceKey> last_remove;
+  std::vector<wire::InstanceKey> removing;  // What it says it still has.
+  std::vector<wire::Envelope> asked;        // What was passed on to it.
+};
+
+// A broker with a store, and agents that are answered through it. A crash may come anywhere: the
+// broker is made anew from the store.
+class World {
+ public:
+  World() { restart_broker(); }
+
+  void restart_broker() {
+    auto records = store_->load();
+    ASSERT_TRUE(records);
+    std::vector<StoreWrite> writes;
+    auto core = BrokerCore::recover(*records, writes);
+    ASSERT_TRUE(core) << core.error().what;
+    ASSERT_TRUE(store_->write(writes));
+    core_.emplace(std::move(*core));
+    peers_.clear();
+  }
+
+  void lose_memory() {
+    store_ = make_memory_store();
+    restart_broker();
+  }
+
+  // Registers, or reports; and obeys. Twice, so that what follows from it is ordered too.
+  void hear(const std::string& name) {
+    FakeAgent& agent = agents[name];
+    std::vector<wire::InstanceStatus> statuses;
+    for (const auto& [key, status] : agent.runs) statuses.push_back(status);
+    if (!peers_.contains(name)) {
+      peers_[name] = "peer-" + name + std::to_string(++connections_);
+      by_peer_[peers_[name]] = name;
+      tell(peers_[name], wire::AgentRegister{name, agent.address, statuses});
+    } else {
+      tell(peers_[name], wire::AgentReport{name, agent.version, statuses, agent.removing});
+    }
+  }
+  void settle() {
+    for (int i = 0; i < 20; ++i) {
+      for (auto& [name, agent] : agents) hear(name);
+    }
+  }
+
+  wire::Message ask(const wire::Message& question, const std::string& request = "") {
+    answer_.reset();
+    do_all(core_->receive("ctl", {request, question}, now));
+    EXPECT_TRUE(answer_.has_value());
+    return answer_ ? *answer_ : wire::Message(wire::Refusal{});
+  }
+  // A question that an agent is to answer.
+  void pass(const wire::Message& question, const std::string& request) {
+    answer_.reset();
+    do_all(core_->receive("ctl", {request, question}, now));
+  }
+  wire::Message last_answer() const { return answer_.value_or(wire::Message(wire::Ok{})); }
+  bool ok(const wire::Message& question, const std::string& request = "") {
+    return std::holds_alternative<wire::Ok>(ask(question, request));
+  }
+  ErrorCode refused(const wire::Message& question, const std::string& request = "") {
+    const auto answer = ask(question, request);
+    const auto* refusal = std::get_if<wire::Refusal>(&answer);
+    EXPECT_NE(refusal, nullptr);
+    return refusal != nullptr ? refusal->code : ErrorCode::kIo;
+  }
+  wire::PipelineStatus status() {
+    return std::get<wire::PipelineStatus>(ask(wire::PipelineStatusRequest{"p"}));
+  }
+  wire::PipelineState state() { return status().state; }
+  void tick(std::chrono::milliseconds later) {
+    now += later;
+    do_all(core_->tick(now));
+  }
+  void run(graph::PipelineSpec spec) {
+    EXPECT_TRUE(ok(wire::PipelinePut{std::move(spec)}));
+    EXPECT_TRUE(ok(wire::PipelineRun{"p", wire::ReaderOrder{"weirctl.0", "ipc://w"}, {}}));
+  }
+
+  // An agent's own words, with a request id.
+  void say(const std::string& name, const wire::Envelope& envelope) {
+    do_all(core_->receive(peers_.at(name), envelope, now));
+  }
+  // The kinds of all events so far, those of agents and placements left out.
+  std::vector<std::string> events() {
+    const auto all = std::get<wire::Events>(ask(wire::EventsRequest{}));
+    std::vector<std::string> kinds;
+    for (const wire::Event& event : all.events) {
+      if (!event.kind.starts_with("agent.") && event.kind != "node.placed") {
+        kinds.push_back(event.kind);
+      }
+    }
+    return kinds;
+  }
+
+  const BrokerCore& core() const { return *core_; }
+  const State& core_state() const { return core_->state(); }
+  wire::InstanceStatus& instance(const std::string& agent, const std::string& name) {
+    return agents.at(agent).runs.at({"p", name, 0});
+  }
+
+  std::map<std::string, FakeAgent> agents;
+  std::vector<std::string> started;  // Names, in the order in which they were started.
+  std::vector<std::string> stopped;
+  SteadyTime now{std::chrono::hours(1)};
+
+ private:
+  void tell(const std::string& peer, wire::Message message) {
+    do_all(core_->receive(peer, {"", std::move(message)}, now));
+  }
+
+  void do_all(const Effects& effects) {
+    EXPECT_TRUE(store_->write(effects.writes));
+    for (const Outgoing& one : effects.sends) {
+      if (one.peer == "ctl") {
+        answer_ = one.envelope.message;
+      } else if (const auto name = by_peer_.find(one.peer); name != by_peer_.end()) {
+        if (const auto* orders = std::get_if<wire::AgentOrders>(&one.envelope.message)) {
+          obey(agents[name->second], *orders);
+        } else if (std::holds_alternative<wire::Refusal>(one.envelope.message)) {
+          peers_.erase(name->second);
+        } else if (std::holds_alternative<wire::LogRead>(one.envelope.message)) {
+          agents[name->second].asked.push_back(one.envelope);
+        }
+      }
+    }
+  }
+
+  void obey(FakeAgent& agent, const wire::AgentOrders& orders) {
+    EXPECT_NE(orders.version, 0u);
+    ++agent.orders_seen;
+    agent.version = orders.version;
+    agent.last_start = orders.start;
+    agent.last_stop = orders.stop;
+    agent.last_remove = orders.remove;
+    for (const wire::StartOrder& order : orders.start) {
+      // The term was on disk before the order left.
+      const Placement* placed = core_->state().placement(wire::key_of(order));
+      ASSERT_NE(placed, nullptr);
+      ASSERT_EQ(placed->term, order.term);
+      wire::InstanceStatus& status = agent.runs[wire::key_of(order)];
+      if (status.term == order.term) continue;
+      started.push_back(order.node.name);
+      status = {};
+      status.pipeline = order.pipeline;
+      status.node = order.node.name;
+      status.term = order.term;
+      status.state = wire::InstanceState::kRunning;
+      status.pid = 100;
+      if (order.writers.empty()) continue;
+      status.endpoint = "ipc://" + order.node.name;
+      if (!agent.address.empty()) {
+        status.remote_endpoint = "tcp://" + agent.address + "/" + order.node.name;
+      }
+    }
+    for (const wire::InstanceKey& key : orders.stop) {
+      if (agent.runs.erase(key) > 0) stopped.push_back(key.node);
+    }
+    for (const wire::InstanceKey& key : orders.remove) agent.runs.erase(key);
+  }
+
+  std::unique_ptr<Store> store_ = make_memory_store();
+  std::optional<BrokerCore> core_;
+  std::map<std::string, std::string> peers_;
+  std::map<std::string, std::string> by_peer_;
+  int connections_ = 0;
+  std::optional<wire::Message> answer_;
+};
+
+}  // namespace weir::broker
