@@ -1,5 +1,6 @@
 #include "ctl/commands/registry.h"
 
+#include "ctl/commands/logs.h"
 #include "ctl/commands/pipeline_check.h"
 #include "ctl/commands/tree.h"
 #include "ctl/commands/up.h"
@@ -11,6 +12,7 @@ void add_all_commands(Program& program) {
   add_pipeline_check(program);
   add_tree(program);
   add_up(program);
+  add_logs(program);
 }
 
 }  // namespace weir::ctl

@@ -27,6 +27,8 @@ class Console {
   // Replaces the live line; empty removes it.
   void progress(std::string_view text);
   bool live() const { return live_; }
+  // Nobody reads what is written.
+  bool broken() const { return broken_; }
   bool full() const { return waiting_.size() >= kWaitingBytesMax; }
   // Writes what is left, waiting no longer than `limit` in all. Blocks.
   void finish(std::chrono::milliseconds limit);

@@ -110,10 +110,12 @@ Status Up::start() {
   for (const std::string& agent : config.agents) {
     stderr_folders.push_back(folder_.agent(agent) + "/logs/" + options_.spec.name);
   }
-  stderr_ = std::make_unique<StderrFollow>(
-      std::move(stderr_folders),
-      [this](const std::string& node, std::string_view line) { show_stderr(node, line); });
-  if (folder_.resumed()) stderr_->skip_existing();
+  LogFilesConfig stderr_files;
+  stderr_files.folders = [folders = std::move(stderr_folders)] { return folders; };
+  // What is there now was shown by an earlier run.
+  if (folder_.resumed()) stderr_files.tail = 0;
+  stderr_ = std::make_unique<LogFiles>(std::move(stderr_files));
+  poll_stderr();
 
   Cluster::Events events;
   events.on_note = [this](const std::string& text) { note("", text); };
@@ -191,7 +193,7 @@ Status Up::open_stdin() {
 
 void Up::start_timers() {
   loop_.every(milliseconds(100), [this] {
-    if (!console_.full()) stderr_->poll();
+    if (!console_.full()) poll_stderr();
   });
   loop_.every(milliseconds(200), [this] { show_progress(); });
   loop_.every(milliseconds(100), [this] { look_at_time(); });
@@ -249,9 +251,10 @@ void Up::on_status(const wire::PipelineStatus& status) {
   const StatusWatch::News news = watch_.on_status(status, loop_.now());
   for (const auto& [node, text] : news.notes) note(node, text);
   if (news.failure) {
-    stderr_->poll();  // Its last words first.
+    poll_stderr();  // Its last words first.
     const std::string& node = news.failure->node;
     console_.say(node.empty() ? news.failure->text : node + ": " + news.failure->text);
+    failed_node_ = node;
     return finish(kFailed);
   }
   if (stdin_) stdin_->connect(news.stdin_endpoint);
@@ -301,6 +304,14 @@ size_t Up::programs() const {
   return count;
 }
 
+// True if there is more at once. What cannot be read is not worth ending the run.
+bool Up::poll_stderr() {
+  if (!stderr_) return false;
+  const auto progress =
+      stderr_->poll([this](const auto& node, auto line) { show_stderr(node, line); });
+  return progress && *progress == LogSource::Progress::kMore;
+}
+
 void Up::show_stderr(const std::string& node, std::string_view line) {
   console_.raw(programs() == 1 ? std::string(line) : node + "| " + std::string(line));
 }
@@ -323,7 +334,7 @@ void Up::on_signal(int signal) {
 
 void Up::fail(const Error& error) {
   if (phase_ == Phase::kStopping) return;
-  stderr_->poll();
+  poll_stderr();
   console_.say(error.what);
   finish(exit_code_for(error.code));
 }
@@ -350,7 +361,9 @@ void Up::finish(int code) {
 }
 
 int Up::close() {
-  if (stderr_) stderr_->finish();
+  while (poll_stderr()) {
+  }
+  if (stderr_) stderr_->finish([this](const auto& node, auto line) { show_stderr(node, line); });
   const bool interrupted = exit_code_ > 128;
   const bool dead_letters = !watch_.dead_letters().empty();
   const bool keep =
@@ -372,16 +385,20 @@ void Up::last_words(bool keep) {
   }
   if (!all_gone_) console_.say("some processes could not be ended");
   if (!keep) return;
-  if (exit_code_ == kDone) {
-    if (folder_.is_temporary()) console_.say("the data is kept in " + folder_.path());
-    return;
-  }
   if (folder_.is_temporary()) console_.say("the data is kept in " + folder_.path());
-  if (exit_code_ != kConflict) console_.say("to go on: " + resume_command());
+  if (!failed_node_.empty()) {
+    console_.say("to see what " + failed_node_ + " wrote to stderr: " + on_this_data("logs") + " " +
+                 failed_node_);
+  }
+  if (exit_code_ != kDone && exit_code_ != kConflict) console_.say("to go on: " + resume_command());
+}
+
+std::string Up::on_this_data(const std::string& command) const {
+  return "weirctl " + command + " --data " + shell_quoted(folder_.path());
 }
 
 std::string Up::resume_command() const {
-  std::string command = "weirctl up --data " + shell_quoted(folder_.path());
+  std::string command = on_this_data("up");
   for (const std::string& word : options_.words) command += " " + shell_quoted(word);
   return command;
 }

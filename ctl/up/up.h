@@ -13,13 +13,13 @@
 #include <string>
 #include <vector>
 
+#include "ctl/logs/log_files.h"
 #include "ctl/up/cluster.h"
 #include "ctl/up/console.h"
 #include "ctl/up/control_client.h"
 #include "ctl/up/data_folder.h"
 #include "ctl/up/sinks.h"
 #include "ctl/up/status_watch.h"
-#include "ctl/up/stderr_follow.h"
 #include "ctl/up/stdin_feed.h"
 #include "schema/runtime/loop.h"
 #include "schema/runtime/signals.h"
@@ -74,6 +74,7 @@ class Up {
   void on_turn_end();
   void look_at_time();
   void show_progress();
+  bool poll_stderr();
   void show_stderr(const std::string& node, std::string_view line);
 
   void note(const std::string& node, const std::string& text);
@@ -83,6 +84,7 @@ class Up {
   int close();
   void last_words(bool keep);
   std::string resume_command() const;
+  std::string on_this_data(const std::string& command) const;
   size_t programs() const;
 
   UpOptions options_;
@@ -95,8 +97,9 @@ class Up {
   std::unique_ptr<StdinFeed> stdin_;
   std::unique_ptr<Cluster> cluster_;
   std::unique_ptr<ControlClient> control_;
-  std::unique_ptr<StderrFollow> stderr_;
+  std::unique_ptr<LogFiles> stderr_;
   StatusWatch watch_;
+  std::string failed_node_;
   Phase phase_ = Phase::kStarting;
   runtime::SteadyTime started_at_{};
   runtime::SteadyTime heard_at_{};  // From the broker.

@@ -91,6 +91,7 @@ Outcome Command::wait(Limit limit) {
   return outcome;
 }
 
+std::string Command::out_so_far() const { return read_file(out_file_); }
 std::string Command::err_so_far() const { return read_file(err_file_); }
 
 // ---- scene
@@ -166,11 +167,16 @@ Outcome Scene::run(CommandOptions options, Limit limit) {
   return start(std::move(options)).wait(limit);
 }
 
-CommandOptions Scene::up(std::vector<std::string> words) const {
+CommandOptions Scene::weirctl(std::vector<std::string> words) const {
   CommandOptions options;
-  options.argv = {WEIRCTL, "up"};
+  options.argv = {WEIRCTL};
   options.argv.insert(options.argv.end(), words.begin(), words.end());
   return options;
+}
+
+CommandOptions Scene::up(std::vector<std::string> words) const {
+  words.insert(words.begin(), "up");
+  return weirctl(std::move(words));
 }
 
 CommandOptions Scene::shell(const std::string& script) const {

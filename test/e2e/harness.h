@@ -52,7 +52,8 @@ class Command {
   // Waits; kills the group at the limit.
   Outcome wait(Limit limit = kRunLimit);
   void signal(int number) const;
-  // What it has written to stderr so far.
+  // What it has written so far.
+  std::string out_so_far() const;
   std::string err_so_far() const;
 
  private:
@@ -89,7 +90,8 @@ class Scene {
 
   Command start(CommandOptions options);
   Outcome run(CommandOptions options, Limit limit = kRunLimit);
-  // `weirctl up WORDS...`.
+  // `weirctl WORDS...` and `weirctl up WORDS...`.
+  CommandOptions weirctl(std::vector<std::string> words) const;
   CommandOptions up(std::vector<std::string> words) const;
   // `sh -c`, in the C locale.
   CommandOptions shell(const std::string& script) const;

@@ -28,3 +28,4 @@ add_dependencies(frames_e2e_test frames_program)
 target_compile_definitions(frames_e2e_test PRIVATE
   FRAMES_PROGRAM="$<TARGET_FILE:frames_program>")
 weir_suite(bounds_e2e_test bounds_test.cc)
+weir_suite(logs_e2e_test logs_test.cc)

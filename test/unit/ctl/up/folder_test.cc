@@ -8,7 +8,6 @@
 #include "ctl/up/actions.h"
 #include "ctl/up/data_folder.h"
 #include "ctl/up/files.h"
-#include "ctl/up/stderr_follow.h"
 #include "schema/graph/expression.h"
 
 namespace weir::ctl {
@@ -178,54 +177,6 @@ TEST(ShellQuoted, ReadsBack) {
   EXPECT_EQ(shell_quoted("'seq 3' ; 'wc'"), "\"'seq 3' ; 'wc'\"");
   EXPECT_EQ(shell_quoted("'echo $HOME'"), "''\\''echo $HOME'\\'''");
   EXPECT_EQ(shell_quoted(""), "\"\"");
-}
-
-class Follow : public Folders {
- protected:
-  void append(const std::string& name, const std::string& text) const {
-    std::ofstream(root_ + "/" + name, std::ios::app) << text;
-  }
-  StderrFollow follow() {
-    return StderrFollow({root_, root_ + "/not-there"},
-                        [this](const std::string& node, std::string_view line) {
-                          seen_ += node + "|" + std::string(line);
-                        });
-  }
-  std::string seen_;
-};
-
-TEST_F(Follow, HandsOutWholeLines) {
-  StderrFollow files = follow();
-  EXPECT_TRUE(files.poll());
-  append("grep.0.stderr", "one\ntw");
-  append("grep.0.wrapper.log", "not this\n");
-  EXPECT_TRUE(files.poll());
-  EXPECT_EQ(seen_, "grep|one\n");
-  append("grep.0.stderr", "o\nlast");
-  files.poll();
-  EXPECT_EQ(seen_, "grep|one\ngrep|two\n");
-  files.finish();
-  EXPECT_EQ(seen_, "grep|one\ngrep|two\ngrep|last\n");
-}
-
-TEST_F(Follow, GoesOnInANewFile) {
-  StderrFollow files = follow();
-  append("a.b-2.0.stderr", "one\n");
-  files.poll();
-  append("a.b-2.0.stderr", "two\n");
-  fs::rename(root_ + "/a.b-2.0.stderr", root_ + "/a.b-2.0.stderr.1");
-  append("a.b-2.0.stderr", "three\n");
-  files.finish();
-  EXPECT_EQ(seen_, "a.b-2|one\na.b-2|two\na.b-2|three\n");
-}
-
-TEST_F(Follow, WhatAnEarlierRunHasShownIsSkipped) {
-  append("a.0.stderr", "old\n");
-  StderrFollow files = follow();
-  files.skip_existing();
-  append("a.0.stderr", "new\n");
-  files.finish();
-  EXPECT_EQ(seen_, "a|new\n");
 }
 
 TEST_F(Folders, ReplaceIsWholeOrNot) {
