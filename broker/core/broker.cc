@@ -72,7 +72,7 @@ Status BrokerCore::take_record(const StoreRecord& record) {
       for (const wire::InstanceStatus& status : pipeline->figures) {
         state_.figures[wire::key_of(status)] = status;
       }
-      state_.pipelines[name] = Pipeline{id, std::move(*pipeline), std::nullopt};
+      state_.pipelines[name] = Pipeline{id, std::move(*pipeline), std::nullopt, std::nullopt};
       return {};
     }
     case RecordKind::kPlacement: {
@@ -189,9 +189,17 @@ void BrokerCore::take_report(Agent& agent, std::vector<wire::InstanceStatus> ins
       tell_news(agent, known->second, status);
     }
     const Placement* placed = state_.placement(key);
-    if (placed != nullptr && placed->agent == agent.name) state_.figures[key] = status;
+    if (placed != nullptr && placed->agent == agent.name) keep_figures(key, status);
     agent.instances.insert_or_assign(std::move(key), std::move(status));
   }
+}
+
+void BrokerCore::keep_figures(const wire::InstanceKey& key, const wire::InstanceStatus& status) {
+  wire::InstanceStatus& kept = state_.figures[key];
+  // Notes are those of a process: what the last one said is not unsaid by its end.
+  std::vector<std::string> notes = status.pid == 0 ? std::move(kept.notes) : status.notes;
+  kept = status;
+  kept.notes = std::move(notes);
 }
 
 void BrokerCore::tell_news(const Agent& agent, const wire::InstanceStatus& before,
@@ -300,9 +308,17 @@ void BrokerCore::note_progress(Pipeline& pipeline) {
   PipelineRecord& record = pipeline.record;
   const Progress now = progress(state_, pipeline);
   const bool running = record.was_running || now.all_up;
-  if (running == record.was_running && !now.all_settled) return;
+  if (!now.all_settled) {
+    pipeline.settled_since.reset();
+  } else if (!pipeline.settled_since) {
+    pipeline.settled_since = now_;
+  }
+  // The others have a moment for their last words and figures; then all are taken down.
+  const bool completed =
+      now.all_settled && (now.all_ended || now_ - *pipeline.settled_since >= kEndGrace);
+  if (running == record.was_running && !completed) return;
   record.was_running = running;
-  record.completed = now.all_settled;
+  record.completed = completed;
   if (record.completed) {
     for (uint32_t node = 0; node < pipeline.spec().nodes.size(); ++node) {
       const auto last = state_.figures.find(pipeline.key(node));

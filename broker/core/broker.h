@@ -114,6 +114,7 @@ class BrokerCore {
   // A message that an agent is to answer, or that answers one, on its way to somebody else.
   void pass_back(const std::string& request, wire::Message message);
   void take_report(Agent& agent, std::vector<wire::InstanceStatus> instances);
+  void keep_figures(const wire::InstanceKey& key, const wire::InstanceStatus& status);
   void tell_news(const Agent& agent, const wire::InstanceStatus& before,
                  const wire::InstanceStatus& after);
   void tell(std::string kind, const std::string& pipeline, const std::string& node,

@@ -89,7 +89,6 @@ wire::InstanceReport make_report(const State& state, const wire::InstanceKey& ke
     result.status.ended_and_settled = false;
     result.status.records_in_per_second = result.status.records_out_per_second = 0;
     result.status.bytes_in_per_second = result.status.bytes_out_per_second = 0;
-    result.status.notes.clear();
     result.status.last_error.clear();
   }
   if (!is_connected(state, placed->agent)) result.status.state = InstanceState::kUnmanaged;
@@ -160,6 +159,7 @@ struct Summary {
   bool failed = false;
   bool all_up = true;
   bool all_settled = true;
+  bool all_ended = true;
   std::string reason;  // Of the first node that failed, else of the first that is not up.
 };
 
@@ -175,15 +175,17 @@ Summary summarise(const State& state, const Pipeline& pipeline,
       }
       summary.failed = summary.failed || failed;
       summary.all_up = summary.all_up && text.empty();
-      if (nodes[i].sink && !report.status.ended_and_settled) summary.all_settled = false;
+      if (report.status.ended_and_settled) continue;
+      summary.all_ended = false;
+      if (nodes[i].sink) summary.all_settled = false;
     }
   }
   return summary;
 }
 
 void judge_running(const Pipeline& pipeline, Summary summary, wire::PipelineStatus& status) {
-  if (pipeline.record.completed) {
-    settle_reports(status.nodes);
+  if (pipeline.record.completed) settle_reports(status.nodes);
+  if (pipeline.record.completed || summary.all_settled) {
     status.state = PipelineState::kCompleted;
     return;
   }
@@ -343,7 +345,7 @@ wire::PipelineSummary make_summary(const State& state, const Pipeline& pipeline)
 
 Progress progress(const State& state, const Pipeline& pipeline) {
   const Summary summary = summarise(state, pipeline, node_statuses(state, pipeline));
-  return {summary.all_up, summary.all_settled};
+  return {summary.all_up, summary.all_settled, summary.all_ended};
 }
 
 }  // namespace weir::broker

@@ -34,6 +34,7 @@ std::string endpoint_for(const Agent& from, const Agent& to, const wire::Instanc
 struct Progress {
   bool all_up = false;       // All instances are running or ended.
   bool all_settled = false;  // All sinks have ended and settled.
+  bool all_ended = false;    // All instances have.
 };
 Progress progress(const State& state, const Pipeline& pipeline);
 

@@ -19,6 +19,8 @@ namespace weir::broker {
 using SteadyTime = std::chrono::steady_clock::time_point;
 
 inline constexpr std::chrono::milliseconds kAgentSilence{3000};
+// How long nodes may take to end when all sinks have ended and settled.
+inline constexpr std::chrono::milliseconds kEndGrace{2000};
 inline constexpr size_t kAgentsMax = 1024;
 inline constexpr size_t kPipelinesMax = 1024;
 
@@ -28,7 +30,8 @@ inline constexpr uint32_t kOnlyInstance = 0;
 struct Pipeline {
   uint64_t id = 0;  // Of its record.
   PipelineRecord record;
-  std::optional<wire::PipelineState> told;  // The last state that an event told of.
+  std::optional<wire::PipelineState> told;   // The last state that an event told of.
+  std::optional<SteadyTime> settled_since;  // All sinks have ended and settled.
 
   const graph::PipelineSpec& spec() const { return record.spec; }
   wire::InstanceKey key(uint32_t node) const {

@@ -233,9 +233,15 @@ TEST(Broker, ACompletedPipelineIsTakenDownAndItsFiguresStay) {
   world.run(chain({node("a"), node("b")}));
   world.settle();
   world.instance("alpha", "b").records_in = 42;
+  world.instance("alpha", "b").notes = {"cat exited with status 3"};
   world.instance("alpha", "b").ended_and_settled = true;
   world.settle();
+  EXPECT_EQ(world.state(), PipelineState::kCompleted);
+  EXPECT_TRUE(world.stopped.empty()) << "the source has a moment to end by itself";
+  world.tick(kEndGrace);
+  world.settle();
   EXPECT_EQ(world.stopped, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(world.status().nodes[1].instances[0].status.notes.size(), 1u);
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(world.state(), PipelineState::kCompleted);
     const auto status = world.status();

@@ -27,8 +27,10 @@ wire::ActionRef stored(const wire::Message& message) {
   return answer == nullptr ? wire::ActionRef{} : answer->action;
 }
 
-void complete(World& world, const std::string& agent, const std::string& sink) {
-  world.instance(agent, sink).ended_and_settled = true;
+void complete(World& world) {
+  for (auto& [name, agent] : world.agents) {
+    for (auto& [key, status] : agent.runs) status.ended_and_settled = true;
+  }
   world.settle();
   EXPECT_EQ(world.state(), PipelineState::kCompleted);
 }
@@ -125,7 +127,7 @@ TEST(Removal, NothingThatMayBeNeededIsDiscardedUnasked) {
   world.settle();
   world.instance("alpha", "a").dead_letters = 1;
   world.settle();
-  complete(world, "alpha", "b");
+  complete(world);
   EXPECT_EQ(world.refused(wire::PipelineRemove{"p"}), ErrorCode::kConflict) << "dead letters";
   EXPECT_TRUE(world.ok(wire::PipelineRemove{"p", true}));
 }
@@ -136,7 +138,7 @@ TEST(Removal, WaitsForAllAgentsAndThenTermsGoOn) {
   world.hear("beta");
   world.run(chain({node("a", {"alpha"}), node("b", {"beta"})}));
   world.settle();
-  complete(world, "beta", "b");
+  complete(world);
   world.agents["beta"].removing = {{"p", "b", 0}};
   EXPECT_TRUE(world.ok(wire::PipelineRemove{"p"}));
   EXPECT_EQ(world.refused(wire::PipelinePut{chain({node("a")})}), ErrorCode::kConflict);
@@ -185,7 +187,7 @@ TEST(Ending, SourcesAreToldToEnd) {
   for (const wire::StartOrder& order : world.agents["alpha"].last_start) {
     EXPECT_EQ(order.end, order.node.name == "a");
   }
-  complete(world, "alpha", "b");
+  complete(world);
 }
 
 TEST(Hosts, WritersReachReadersOnOtherAgentsByTheirAddress) {
