@@ -7,6 +7,7 @@
 
 #include "agent/shell/agent_shell.h"
 #include "schema/base/log.h"
+#include "schema/config/exposure.h"
 #include "schema/graph/names.h"
 #include "schema/runtime/loop.h"
 #include "schema/runtime/signals.h"
@@ -18,6 +19,10 @@ int run(const weir::agent::AgentOptions& options) {
   log::init("agent[" + options.name + "]", log::level_from(options.processes.log_level));
   if (!graph::is_host_name(options.name)) {
     return log::error("--name: \"" + options.name + "\" is not a good name for an agent"), 2;
+  }
+  if (!options.layout.address.empty()) {
+    const auto good = config::check_address(options.layout.address, options.insecure);
+    if (!good) return log::error("--address " + good.error().what), 2;
   }
   runtime::ignore_sigpipe();
   runtime::ignore_signal(SIGINT);
@@ -61,7 +66,10 @@ int main(int argc, char** argv) {
   app.add_option("--name", options.name, "Name of this server")->required();
   app.add_option("--broker", options.broker, "The broker's endpoint")->capture_default_str();
   app.add_option("--data", data, "Folder for orders and logs")->required();
-  app.add_option("--address", options.address, "Where other servers reach this one");
+  app.add_option("--address", options.layout.address,
+                 "IP address at which other servers reach this one");
+  app.add_flag("--insecure", options.insecure,
+               "Listen at --address although nothing is encrypted yet");
   app.add_option("--run-dir", run_dir, "Folder for sockets; default: DATA/run");
   app.add_option("--log-level", options.processes.log_level, "debug, info, warn or error")
       ->capture_default_str();

@@ -7,8 +7,8 @@
 
 namespace weir::agent {
 
-AgentCore::AgentCore(std::string name, std::string address, Layout layout)
-    : name_(std::move(name)), address_(std::move(address)), layout_(std::move(layout)) {}
+AgentCore::AgentCore(std::string name, Layout layout)
+    : name_(std::move(name)), layout_(std::move(layout)) {}
 
 void AgentCore::recover(wire::StartOrder order) {
   const wire::InstanceKey key = wire::key_of(order);
@@ -229,7 +229,7 @@ void AgentCore::talk_to_broker(SteadyTime now) {
   if (registered_) {
     effects_.emplace_back(ToBroker{wire::AgentReport{name_, orders_version_, statuses(), {}}});
   } else {
-    effects_.emplace_back(ToBroker{wire::AgentRegister{name_, address_, statuses()}});
+    effects_.emplace_back(ToBroker{wire::AgentRegister{name_, layout_.address, statuses()}});
   }
 }
 

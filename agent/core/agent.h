@@ -45,7 +45,7 @@ using AgentEffect = std::variant<ToBroker, ReconnectBroker, ToWrapper, ForWrappe
 
 class AgentCore {
  public:
-  AgentCore(std::string name, std::string address, Layout layout);
+  AgentCore(std::string name, Layout layout);
 
   // An order that was found on disk, before the first event.
   void recover(wire::StartOrder order);
@@ -88,7 +88,6 @@ class AgentCore {
   std::vector<AgentEffect> finish(SteadyTime now);
 
   std::string name_;
-  std::string address_;
   Layout layout_;
   std::map<wire::InstanceKey, WrapperLife> lives_;
   std::map<std::string, wire::InstanceKey> by_peer_;  // One connection for each wrapper, at most.

@@ -62,6 +62,7 @@ wire::StartOrder Layout::complete(wire::StartOrder order) const {
   const wire::InstanceKey key = wire::key_of(order);
   order.log_dir = log_dir(key);
   order.listen = order.writers.empty() ? "" : "ipc://" + wrapper_socket(key);
+  order.listen_remote = order.writers.empty() || address.empty() ? "" : "tcp://" + address + ":*";
   order.agent_endpoint = "ipc://" + agent_socket();
   order.stderr_file = stderr_file(key);
   return order;

@@ -2,8 +2,8 @@
 //
 //   DATA/agent.lock                               held while the agent lives
 //   DATA/orders/PIPELINE.NODE.INSTANCE.order      what each wrapper was told
-//   DATA/wal/PIPELINE/NODE.INSTANCE/              its log; wrapper.lock in it is held while it
-//   lives DATA/logs/PIPELINE/NODE.INSTANCE.wrapper.log  what the wrapper says
+//   DATA/wal/PIPELINE/NODE.INSTANCE/              its log; wrapper.lock is held while it lives
+//   DATA/logs/PIPELINE/NODE.INSTANCE.wrapper.log  what the wrapper says
 //   DATA/logs/PIPELINE/NODE.INSTANCE.stderr       what its program says
 //   RUN/agent                                     the agent's socket for its wrappers
 //   RUN/0123456789abcdef                          the socket of one wrapper's input lanes
@@ -22,6 +22,8 @@ inline constexpr size_t kSocketPathBytesMax = 107;
 struct Layout {
   std::string data_dir;  // Absolute.
   std::string run_dir;   // Absolute.
+  // Where other hosts reach this one, as it stands in an endpoint; empty: they do not.
+  std::string address = {};
 
   std::string lock_file() const { return data_dir + "/agent.lock"; }
   std::string orders_dir() const { return data_dir + "/orders"; }

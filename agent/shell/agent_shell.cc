@@ -67,7 +67,7 @@ AgentShell::AgentShell(runtime::Loop& loop, runtime::ZmqContext& context,
     : loop_(loop),
       context_(context),
       broker_(options.broker),
-      core_(options.name, options.address, options.layout),
+      core_(options.name, options.layout),
       lock_(std::move(lock)),
       wrappers_(std::move(wrappers)),
       processes_(

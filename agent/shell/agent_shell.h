@@ -22,8 +22,8 @@ namespace weir::agent {
 
 struct AgentOptions {
   std::string name;
-  std::string address;
   std::string broker;
+  bool insecure = false;  // An address that other hosts reach is accepted.
   Layout layout;
   ProcessOptions processes;
 };

@@ -59,6 +59,13 @@ Status set_options(void* socket, int type, const SocketOptions& options) {
   return {};
 }
 
+// IPv6 only where an address says so: with it a name such as localhost would mean another one.
+void allow_ipv6(void* socket, const std::string& endpoint) {
+  const int on = 1;
+  if (endpoint.find('[') == std::string::npos) return;
+  zmq_setsockopt(socket, ZMQ_IPV6, &on, sizeof on);  // If it cannot be, bind and connect say so.
+}
+
 }  // namespace
 
 // ---- context
@@ -153,6 +160,7 @@ ZmqSocket::~ZmqSocket() {
 }
 
 Result<std::string> ZmqSocket::bind(const std::string& endpoint) {
+  allow_ipv6(socket_, endpoint);
   if (zmq_bind(socket_, endpoint.c_str()) != 0) return zmq_error("bind " + endpoint);
   std::array<char, 512> last{};
   std::size_t size = last.size();
@@ -163,6 +171,7 @@ Result<std::string> ZmqSocket::bind(const std::string& endpoint) {
 }
 
 Status ZmqSocket::connect(const std::string& endpoint) {
+  allow_ipv6(socket_, endpoint);
   if (zmq_connect(socket_, endpoint.c_str()) != 0) return zmq_error("connect " + endpoint);
   return {};
 }

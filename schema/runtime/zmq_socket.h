@@ -84,9 +84,9 @@ enum class SendStatus {
 };
 
 // A ROUTER or DEALER socket with everything set that libzmq leaves open: linger 0, heartbeats 2 s
-// and 6 s, handshake 5 s, reconnect 20 ms to 1 s, IPv4, no routing id (a peer that comes back is a
-// new peer). A DEALER has exactly one endpoint. All calls are non-blocking.
-// Thread: one, the loop thread.
+// and 6 s, handshake 5 s, reconnect 20 ms to 1 s, IPv4 (IPv6 for an address in brackets), no
+// routing id (a peer that comes back is a new peer). A DEALER has exactly one endpoint. All calls
+// are non-blocking. Thread: one, the loop thread.
 class ZmqSocket {
  public:
   static Result<ZmqSocket> router(ZmqContext& context, const SocketOptions& options);

@@ -1,6 +1,7 @@
 #include "wrapper/shell/edges.h"
 
 #include "schema/base/log.h"
+#include "wrapper/shell/kept_port.h"
 
 namespace weir::shell {
 namespace {
@@ -30,19 +31,27 @@ runtime::SocketOptions Edges::options() {
   return options;
 }
 
-Result<std::string> Edges::open(core::Node& node, const wire::StartOrder& order) {
+Result<LaneEndpoints> Edges::open(core::Node& node, const wire::StartOrder& order) {
   node_ = &node;
   routes_.resize(order.writers.size());
   links_.resize(order.readers.size());
   for (size_t i = 0; i < links_.size(); ++i) links_[i].name = order.readers[i].name;
-  if (order.writers.empty()) return std::string();
+  if (order.writers.empty()) return LaneEndpoints();
   Result<runtime::ZmqSocket> socket = runtime::ZmqSocket::router(context_, options());
   if (!socket) return std::move(socket).error();
   router_.emplace(*std::move(socket));
-  Result<std::string> endpoint = router_->bind(order.listen);
-  if (!endpoint) return std::move(endpoint).error().in("listen on " + order.listen);
+  LaneEndpoints endpoints;
+  Result<std::string> local = router_->bind(order.listen);
+  if (!local) return std::move(local).error().in("listen on " + order.listen);
+  endpoints.local = *std::move(local);
+  if (!order.listen_remote.empty()) {
+    Result<std::string> remote =
+        bind_to_kept_port(*router_, order.listen_remote, order.log_dir + "/port");
+    if (!remote) return std::move(remote).error().in("listen on " + order.listen_remote);
+    endpoints.remote = *std::move(remote);
+  }
   router_watch_ = loop_.watch_socket(router_->get(), [this] { receive_from_writers(); });
-  return endpoint;
+  return endpoints;
 }
 
 // ---- readers

@@ -16,14 +16,19 @@
 
 namespace weir::shell {
 
+// Where the writers of a node's inputs connect; both empty without inputs.
+struct LaneEndpoints {
+  std::string local;
+  std::string remote;  // Empty: no lane comes from another host.
+};
+
 class Edges {
  public:
   Edges(runtime::Loop& loop, runtime::ZmqContext& context);
   ~Edges();
 
-  // Binds for the inputs of `node`, which must outlive this. Returns the endpoint; empty without
-  // inputs.
-  Result<std::string> open(core::Node& node, const wire::StartOrder& order);
+  // Binds for the inputs of `node`, which must outlive this.
+  Result<LaneEndpoints> open(core::Node& node, const wire::StartOrder& order);
   // The readers as they are now; those whose endpoint changed are connected anew.
   void set_readers(const std::vector<wire::ReaderOrder>& readers);
 

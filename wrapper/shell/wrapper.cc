@@ -74,9 +74,9 @@ Status Wrapper::open() {
   if (!order_.node.caller_stdin) {
     if (Status started = program_->start_guard(); !started) return started;
   }
-  Result<std::string> endpoint = edges_->open(*node_, order_);
-  if (!endpoint) return std::move(endpoint).error();
-  endpoint_ = *endpoint;
+  Result<LaneEndpoints> endpoints = edges_->open(*node_, order_);
+  if (!endpoints) return std::move(endpoints).error();
+  endpoints_ = *std::move(endpoints);
   if (Status connected = connect_agent(); !connected) return connected;
   if (options_.lifeline_fd >= 0) {
     loop_.watch_fd(options_.lifeline_fd, runtime::Interest::kRead,
@@ -210,7 +210,8 @@ wire::InstanceStatus Wrapper::status() const {
   if (node_->ended()) status.state = wire::InstanceState::kEnded;
   if (!failure_.empty()) status.state = wire::InstanceState::kFailed;
   status.ended_and_settled = node_->ended_and_settled();
-  status.endpoint = endpoint_;
+  status.endpoint = endpoints_.local;
+  status.remote_endpoint = endpoints_.remote;
   status.pid = getpid();
   status.action_pid = program_->pid();
   const core::NodeCounters& counters = node_->counters();

@@ -85,7 +85,7 @@ class Wrapper : private core::Effects {
   std::unique_ptr<core::Node> node_;
   std::optional<runtime::SignalWatch> signals_;
   Incarnation of_;
-  std::string endpoint_;
+  LaneEndpoints endpoints_;
   std::string failure_;
   std::vector<std::string> notes_;
   std::optional<wire::InstanceStatus> reported_;

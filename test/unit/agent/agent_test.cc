@@ -9,7 +9,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-const Layout kLayout{"/data", "/run/a"};
+const Layout kLayout{"/data", "/run/a", "10.0.0.5"};
 
 wire::StartOrder order(const std::string& node, uint64_t term = 1,
                        std::vector<std::string> writers = {}) {
@@ -27,7 +27,7 @@ wire::InstanceKey key(const std::string& node) { return {"p", node, 0}; }
 // The core with a shell that does everything at once.
 class World {
  public:
-  World() : core_("alpha", "127.0.0.1", kLayout) {}
+  World() : core_("alpha", kLayout) {}
 
   void orders(uint64_t version, std::vector<wire::StartOrder> start,
               std::vector<wire::InstanceKey> stop = {}) {
@@ -112,6 +112,7 @@ TEST(Agent, RegistersUntilItGetsOrdersThenReports) {
   world.tick(milliseconds(0));
   ASSERT_NE(world.last_to_broker<wire::AgentRegister>(), nullptr);
   EXPECT_EQ(world.last_to_broker<wire::AgentRegister>()->name, "alpha");
+  EXPECT_EQ(world.last_to_broker<wire::AgentRegister>()->address, "10.0.0.5");
   world.tick(kHeartbeat);
   EXPECT_NE(world.last_to_broker<wire::AgentRegister>(), nullptr);
   world.orders(7, {});
@@ -156,9 +157,11 @@ TEST(Agent, CompletesAndObeysOrders) {
   const wire::StartOrder& b = lives.at(key("b")).order();
   EXPECT_EQ(b.log_dir, "/data/wal/p/b.0");
   EXPECT_EQ(b.listen, "ipc://" + kLayout.wrapper_socket(key("b")));
+  EXPECT_EQ(b.listen_remote, "tcp://10.0.0.5:*");
   EXPECT_EQ(b.agent_endpoint, "ipc:///run/a/agent");
   EXPECT_EQ(b.stderr_file, "/data/logs/p/b.0.stderr");
   EXPECT_EQ(lives.at(key("a")).order().listen, "");
+  EXPECT_EQ(lives.at(key("a")).order().listen_remote, "");
   // Stored (0), then launched (2).
   EXPECT_EQ(world.done, (std::vector<std::string>{"b 0", "a 0", "b 2", "a 2"}));
   const auto* report = world.last_to_broker<wire::AgentReport>();

@@ -299,6 +299,20 @@ TEST(WrapperLife, FiguresOutliveTheProcessButNotItsState) {
   EXPECT_EQ(status.last_error, "the wrapper ended: signal 9 (Killed)");
 }
 
+TEST(WrapperLife, AnEndpointThatChangedIsReportedAtOnce) {
+  WrapperLife life(order(), true);
+  const SteadyTime now{std::chrono::hours(1)};
+  life.step(TimePassed{}, now);
+  life.step(Started{kPid}, now);
+  life.step(ReportCame{report()}, now);
+  EXPECT_TRUE(life.step(ReportCame{report()}, now).empty());
+  wire::InstanceStatus moved = report();
+  moved.remote_endpoint = "tcp://10.0.0.5:4711";
+  const auto effects = life.step(ReportCame{moved}, now);
+  ASSERT_EQ(effects.size(), 1u);
+  EXPECT_EQ(name_of(effects[0]), "report");
+}
+
 // ---- Every event in every state ------------------------------------------------------------
 
 const std::vector<LifeEvent>& all_events() {

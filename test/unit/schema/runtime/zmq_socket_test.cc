@@ -1,6 +1,9 @@
 #include "schema/runtime/zmq_socket.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <future>
@@ -49,6 +52,29 @@ class ZmqSocketTest : public ::testing::Test {
   std::optional<ZmqSocket> dealer_;
   std::string endpoint_;
 };
+
+TEST_F(ZmqSocketTest, SpeaksIpv6ToAnAddressInBrackets) {
+  const int probe = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in6 loopback{};
+  loopback.sin6_family = AF_INET6;
+  loopback.sin6_addr = in6addr_loopback;
+  const bool there =
+      ::bind(probe, reinterpret_cast<const sockaddr*>(&loopback), sizeof loopback) == 0;
+  ::close(probe);
+  if (!there) GTEST_SKIP() << "this host has no IPv6 loopback";
+  router_.emplace(std::move(*ZmqSocket::router(context_, {})));
+  dealer_.emplace(std::move(*ZmqSocket::dealer(context_, {})));
+  const auto v4 = router_->bind("tcp://127.0.0.1:*");
+  const auto v6 = router_->bind("tcp://[::1]:*");
+  ASSERT_TRUE(v4) << v4.error().what;
+  ASSERT_TRUE(v6) << v6.error().what;
+  EXPECT_TRUE(v6->starts_with("tcp://[::1]:")) << *v6;
+  ASSERT_TRUE(dealer_->connect(*v6));
+  ASSERT_TRUE(dealer_->send({"hello"}));
+  std::vector<Message> parts;
+  ASSERT_TRUE(receive(*router_, parts));
+  EXPECT_EQ(parts.at(1).view(), "hello");
+}
 
 TEST_F(ZmqSocketTest, CarriesPartsThereAndBack) {
   open();

@@ -1,0 +1,52 @@
+// One real wrapper; the test plays its agent: writes the order, starts it, hears its reports, tells
+// it things, kills it.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "schema/runtime/process.h"
+#include "schema/runtime/zmq_socket.h"
+#include "schema/wire/control.h"
+
+namespace weir::e2e {
+
+class OneWrapper {
+ public:
+  OneWrapper();
+  OneWrapper(const OneWrapper&) = delete;
+  OneWrapper& operator=(const OneWrapper&) = delete;
+  ~OneWrapper();  // Kills what runs; the folder stays if the test has failed.
+
+  // An order for a node "n" that runs this command, with all paths inside of folder().
+  wire::StartOrder order(const std::string& command) const;
+  void start(const wire::StartOrder& order);
+  void kill();
+  void tell(const wire::Message& message);
+  // Takes what it reports until the last report fulfils this; a failure of the test if that takes
+  // too long.
+  bool wait_for(const std::string& what,
+                const std::function<bool(const wire::InstanceStatus&)>& condition);
+  // Waits until it goes by itself; its exit status.
+  int wait_for_exit();
+  const wire::InstanceStatus& status() const { return status_; }
+
+  const std::string& folder() const { return folder_; }
+  std::string path(const std::string& name) const { return folder_ + "/" + name; }
+  std::string content(const std::string& name) const;
+
+ private:
+  bool receive();
+
+  std::string folder_ = "/tmp/weir-one-XXXXXX";
+  runtime::ZmqContext context_;
+  std::optional<runtime::ZmqSocket> agent_;
+  std::string peer_;
+  std::optional<runtime::Child> child_;
+  wire::InstanceStatus status_;
+};
+
+}  // namespace weir::e2e
