@@ -30,7 +30,7 @@ inline constexpr uint32_t kOnlyInstance = 0;
 struct Pipeline {
   uint64_t id = 0;  // Of its record.
   PipelineRecord record;
-  std::optional<wire::PipelineState> told;   // The last state that an event told of.
+  std::optional<wire::PipelineState> told;  // The last state that an event told of.
   std::optional<SteadyTime> settled_since;  // All sinks have ended and settled.
 
   const graph::PipelineSpec& spec() const { return record.spec; }

@@ -53,6 +53,8 @@ uint64_t log_limit(const UpOptions& options, const std::string& path) {
   return default_log_limit(free, options.spec.nodes.size());
 }
 
+constexpr std::initializer_list<int> kSignals{SIGINT, SIGTERM, SIGHUP};
+
 std::string grouped(uint64_t number) {
   std::string digits = std::to_string(number);
   for (size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
@@ -74,6 +76,8 @@ std::string readable_bytes(uint64_t bytes) {
 int run_up(UpOptions options) {
   standard_fds();
   runtime::ignore_sigpipe();
+  // From here on there is a folder to be removed.
+  runtime::block_signals(kSignals);
   Result<DataFolder> folder = DataFolder::open(options.data_dir, temporary_root(), options.spec);
   if (!folder) {
     std::fprintf(stderr, "weirctl: %s\n", folder.error().what.c_str());
@@ -100,8 +104,8 @@ int Up::run() {
 // ---- starting
 
 Status Up::start() {
-  auto signals = runtime::SignalWatch::create(loop_, {SIGINT, SIGTERM, SIGHUP},
-                                              [this](int signal) { on_signal(signal); });
+  auto signals =
+      runtime::SignalWatch::create(loop_, kSignals, [this](int signal) { on_signal(signal); });
   if (!signals) return std::move(signals).error();
   signals_.emplace(*std::move(signals));
 

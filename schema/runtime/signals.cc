@@ -8,6 +8,17 @@
 
 namespace weir::runtime {
 
+namespace {
+
+sigset_t set_of(std::initializer_list<int> signals) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : signals) sigaddset(&set, signal);
+  return set;
+}
+
+}  // namespace
+
 void ignore_signal(int signal) {
   struct sigaction action {};
   action.sa_handler = SIG_IGN;
@@ -16,14 +27,15 @@ void ignore_signal(int signal) {
 
 void ignore_sigpipe() { ignore_signal(SIGPIPE); }
 
+void block_signals(std::initializer_list<int> signals) {
+  const sigset_t set = set_of(signals);
+  WEIR_CHECK(::pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0, "pthread_sigmask");
+}
+
 Result<SignalWatch> SignalWatch::create(Loop& loop, std::initializer_list<int> signals,
                                         Callback callback) {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : signals) sigaddset(&set, signal);
-  if (const int error = ::pthread_sigmask(SIG_BLOCK, &set, nullptr); error != 0) {
-    return errno_error("block signals", error);
-  }
+  block_signals(signals);
+  const sigset_t set = set_of(signals);
   UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd.valid()) return errno_error("signalfd", errno);
   const int raw = fd.get();
