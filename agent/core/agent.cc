@@ -23,8 +23,12 @@ std::vector<AgentEffect> AgentCore::from_broker(wire::Envelope envelope, SteadyT
   if (const auto* orders = std::get_if<wire::AgentOrders>(&envelope.message)) {
     registered_ = true;
     if (!shutting_down_) take_orders(*orders, now);
+  } else if (const auto* data = std::get_if<wire::ActionData>(&envelope.message)) {
+    contents_.on_data(*data, now);
   } else if (const auto* refusal = std::get_if<wire::Refusal>(&envelope.message)) {
-    if (refusal->code == ErrorCode::kNotFound) {
+    if (!envelope.request.empty()) {
+      contents_.on_refused(envelope.request, refusal->what, now);
+    } else if (refusal->code == ErrorCode::kNotFound) {
       // The broker was restarted: say everything again, at once.
       registered_ = false;
       next_heartbeat_ = now;
@@ -56,6 +60,12 @@ std::vector<AgentEffect> AgentCore::from_shell(const wire::InstanceKey& key, con
   return finish(now);
 }
 
+std::vector<AgentEffect> AgentCore::from_contents(const std::string& sha256,
+                                                  const ContentAnswer& answer, SteadyTime now) {
+  contents_.on_answer(sha256, answer, now);
+  return finish(now);
+}
+
 std::vector<AgentEffect> AgentCore::tick(SteadyTime now) {
   // Only those that wait: a step may end a life, so the keys are collected first.
   std::vector<wire::InstanceKey> due;
@@ -77,6 +87,7 @@ std::vector<AgentEffect> AgentCore::shut_down(SteadyTime now) {
 
 std::vector<AgentEffect> AgentCore::finish(SteadyTime now) {
   if (shutting_down_) continue_shutdown(now);
+  supply_contents(now);
   talk_to_broker(now);
   return std::exchange(effects_, {});
 }
@@ -86,6 +97,7 @@ SteadyTime AgentCore::deadline(SteadyTime now) const {
   for (const auto& [key, life] : lives_) {
     if (const auto at = life.deadline()) earliest = std::min(earliest, *at);
   }
+  if (const auto at = contents_.deadline()) earliest = std::min(earliest, *at);
   return std::max(earliest, now);
 }
 
@@ -112,6 +124,7 @@ void AgentCore::take_order(const wire::StartOrder& order, SteadyTime now) {
               std::to_string(order.term));
   }
   step(key, OrderCame{std::move(complete)}, now);
+  orders_changed_ = true;
 }
 
 // ---- Wrappers ------------------------------------------------------------------------------
@@ -161,7 +174,9 @@ void AgentCore::step(const wire::InstanceKey& key, const LifeEvent& event, Stead
   const std::vector<LifeEffect> effects = found->second.step(event, now);
   for (const LifeEffect& effect : effects) pass_on(key, effect);
   if (std::holds_alternative<Ended>(event)) unbind_peer(key);
-  if (found->second.state() == LifeState::kGone) lives_.erase(found);
+  if (found->second.state() != LifeState::kGone) return;
+  lives_.erase(found);
+  orders_changed_ = true;
 }
 
 void AgentCore::pass_on(const wire::InstanceKey& key, const LifeEffect& effect) {
@@ -180,6 +195,34 @@ void AgentCore::to_peer(const wire::InstanceKey& key, wire::Message message) {
   const auto found = peers_.find(key);
   if (found == peers_.end()) return;  // It says hello again, and is told then.
   effects_.emplace_back(ToWrapper{found->second, std::move(message)});
+}
+
+// ---- Actions -------------------------------------------------------------------------------
+
+void AgentCore::supply_contents(SteadyTime now) {
+  if (std::exchange(orders_changed_, false)) {
+    std::map<std::string, wire::ActionRef> needed;
+    for (const auto& [key, life] : lives_) {
+      const auto& action = life.order().uploaded;
+      if (action) needed.emplace(action->sha256, *action);
+    }
+    contents_.need(needed);
+  }
+  contents_.tick(registered_, now);
+  std::vector<std::pair<wire::InstanceKey, std::string>> waiting;
+  for (const auto& [key, life] : lives_) {
+    if (life.awaits_content()) waiting.emplace_back(key, life.order().uploaded->sha256);
+  }
+  for (const auto& [key, sha256] : waiting) {
+    step(key, ContentCame{contents_.is_here(sha256), contents_.waits(sha256)}, now);
+  }
+  for (ContentEffect& effect : contents_.take_effects()) {
+    if (const auto* ask = std::get_if<AskForContent>(&effect)) {
+      effects_.emplace_back(ToBroker{wire::ActionFetch{ask->sha256, ask->offset}, ask->sha256});
+    } else {
+      effects_.emplace_back(ForContents{std::move(effect)});
+    }
+  }
 }
 
 // ---- The end -------------------------------------------------------------------------------

@@ -65,6 +65,8 @@ wire::StartOrder Layout::complete(wire::StartOrder order) const {
   order.listen_remote = order.writers.empty() || address.empty() ? "" : "tcp://" + address + ":*";
   order.agent_endpoint = "ipc://" + agent_socket();
   order.stderr_file = stderr_file(key);
+  // Its name stays in `uploaded`.
+  if (order.uploaded) order.node.action = action_file(order.uploaded->sha256);
   return order;
 }
 

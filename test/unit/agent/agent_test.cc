@@ -22,6 +22,16 @@ wire::StartOrder order(const std::string& node, uint64_t term = 1,
   return result;
 }
 
+const std::string kHash(64, 'a');
+
+wire::StartOrder uploaded(const std::string& node) {
+  wire::StartOrder result = order(node);
+  result.node.run.clear();
+  result.node.action = "num_gen";
+  result.uploaded = wire::ActionRef{"num_gen", 3, kHash, 40u << 20};
+  return result;
+}
+
 wire::InstanceKey key(const std::string& node) { return {"p", node, 0}; }
 
 // The core with a shell that does everything at once.
@@ -69,8 +79,15 @@ class World {
         answer(*task);
       } else if (auto* to_broker = std::get_if<ToBroker>(&effect)) {
         to_brokers.push_back(to_broker->message);
+        if (std::holds_alternative<wire::ActionFetch>(to_broker->message)) {
+          EXPECT_EQ(to_broker->request, kHash);
+          done.push_back("fetch");
+        }
       } else if (auto* to_wrapper = std::get_if<ToWrapper>(&effect)) {
         to_wrappers.emplace_back(to_wrapper->peer, to_wrapper->message);
+      } else if (auto* content = std::get_if<ForContents>(&effect)) {
+        if (std::holds_alternative<LookForContent>(content->what)) done.push_back("look");
+        if (std::holds_alternative<AddToContent>(content->what)) done.push_back("add");
       } else {
         ++reconnects;
       }
@@ -246,6 +263,52 @@ TEST(Agent, ShutsDownFromSourcesToSinks) {
   for (const std::string& one : world.done) EXPECT_EQ(one.find(" 1"), std::string::npos);
   world.orders(2, {order("d")});
   EXPECT_EQ(world.core().lives().count(key("d")), 0u);
+}
+
+TEST(Agent, WrappersWaitForTheirAction) {
+  World world;
+  world.orders(1, {uploaded("a"), uploaded("b"), order("c")});
+  // Both orders are stored, c is started, and the content is looked for once.
+  EXPECT_EQ(world.done, (std::vector<std::string>{"a 0", "b 0", "c 0", "look", "c 2"}));
+  world.done.clear();
+  const auto& lives = world.core().lives();
+  EXPECT_EQ(lives.at(key("a")).order().node.action, "/data/actions/" + kHash);
+  EXPECT_EQ(lives.at(key("a")).status().last_error, "waits for action num_gen: 0 of 40 MiB");
+  EXPECT_EQ(lives.at(key("a")).status().state, wire::InstanceState::kStarting);
+  world.run(world.core().from_contents(kHash, ContentIs{12u << 20}, world.now));
+  EXPECT_EQ(world.done, std::vector<std::string>{"fetch"});
+  EXPECT_EQ(lives.at(key("b")).status().last_error, "waits for action num_gen: 12 of 40 MiB");
+  world.run(
+      world.core().from_broker({kHash, wire::ActionData{kHash, 12u << 20, {"x"}}}, world.now));
+  world.done.clear();
+  world.run(world.core().from_contents(kHash, ContentIs{40u << 20}, world.now));
+  EXPECT_EQ(world.done, (std::vector<std::string>{"a 2", "b 2"}));
+  // A restart needs no second look.
+  world.done.clear();
+  world.end("a");
+  EXPECT_EQ(world.done, std::vector<std::string>{"a 2"});
+}
+
+TEST(Agent, AMissingActionIsTold) {
+  World world;
+  world.orders(1, {uploaded("a")});
+  world.run(world.core().from_contents(kHash, ContentIs{0}, world.now));
+  world.run(
+      world.core().from_broker({kHash, wire::Refusal{ErrorCode::kNotFound, "gone"}}, world.now));
+  EXPECT_EQ(world.core().lives().at(key("a")).status().last_error,
+            "waits for action num_gen: 0 of 40 MiB; the broker: gone");
+  // It was no word about the agent itself.
+  world.tick(kHeartbeat);
+  EXPECT_NE(world.last_to_broker<wire::AgentReport>(), nullptr);
+}
+
+TEST(Agent, ARecoveredOrderLooksForItsActionWithoutTheBroker) {
+  World world;
+  world.core().recover(uploaded("a"));
+  world.tick(milliseconds(0));
+  EXPECT_EQ(world.done, std::vector<std::string>{"look"});
+  world.run(world.core().from_contents(kHash, ContentIs{40u << 20}, world.now));
+  EXPECT_EQ(world.done, (std::vector<std::string>{"look", "a 2"}));
 }
 
 TEST(Agent, SocketsHaveTheirLimit) {
