@@ -212,9 +212,7 @@ void AgentShell::do_for_wrapper(const ForWrapper& task) {
     if (removed) failpoint("agent.order_removed");
     answer(key, removed ? LifeEvent(OrderRemoved{}) : LifeEvent(DiskFailed{removed.error().what}));
   } else if (std::holds_alternative<Launch>(task.what)) {
-    const LifeEvent launched = processes_.launch(key);
-    if (std::holds_alternative<Started>(launched)) failpoint("agent.launched");
-    answer(key, launched);
+    launch(key);
   } else if (std::holds_alternative<ProbeLock>(task.what)) {
     answer(key, processes_.probe(key));
   } else if (const auto* follow = std::get_if<Follow>(&task.what)) {
@@ -223,6 +221,14 @@ void AgentShell::do_for_wrapper(const ForWrapper& task) {
   } else if (const auto* signal = std::get_if<SignalProcess>(&task.what)) {
     processes_.signal(key, signal->signal);
   }
+}
+
+void AgentShell::launch(const wire::InstanceKey& key) {
+  const auto life = core_.lives().find(key);
+  if (life == core_.lives().end()) return;
+  const LifeEvent launched = processes_.launch(life->second.order());
+  if (std::holds_alternative<Started>(launched)) failpoint("agent.launched");
+  answer(key, launched);
 }
 
 LifeEvent AgentShell::store_order(const wire::InstanceKey& key) {

@@ -58,6 +58,7 @@ class AgentShell {
   void carry_out(std::vector<AgentEffect> effects);
   void carry_out_one(const AgentEffect& effect);
   void do_for_wrapper(const ForWrapper& task);
+  void launch(const wire::InstanceKey& key);
   LifeEvent store_order(const wire::InstanceKey& key);
   void on_content(const std::string& sha256, const ContentAnswer& answer);
   void answer(const wire::InstanceKey& key, const LifeEvent& event);

@@ -177,6 +177,7 @@ TEST(Agent, CompletesAndObeysOrders) {
   EXPECT_EQ(b.listen_remote, "tcp://10.0.0.5:*");
   EXPECT_EQ(b.agent_endpoint, "ipc:///run/a/agent");
   EXPECT_EQ(b.stderr_file, "/data/logs/p/b.0.stderr");
+  EXPECT_EQ(b.working_dir, "/data/work/p/b.0");
   EXPECT_EQ(lives.at(key("a")).order().listen, "");
   EXPECT_EQ(lives.at(key("a")).order().listen_remote, "");
   // Stored (0), then launched (2).
@@ -184,6 +185,15 @@ TEST(Agent, CompletesAndObeysOrders) {
   const auto* report = world.last_to_broker<wire::AgentReport>();
   ASSERT_NE(report, nullptr);
   EXPECT_EQ(report->instances.size(), 2u);
+}
+
+TEST(Agent, AnOrdersOwnFolderIsKeptAndOursMovesWithTheData) {
+  wire::StartOrder one = order("a");
+  one.working_dir = "/home/somebody";
+  EXPECT_EQ(kLayout.complete(one).working_dir, "/home/somebody");
+  one.working_dir = "/moved/from/here/work/p/a.0";
+  EXPECT_EQ(kLayout.complete(one).working_dir, "/data/work/p/a.0");
+  EXPECT_EQ(kLayout.complete(kLayout.complete(one)), kLayout.complete(one));
 }
 
 TEST(Agent, AStopIsConfirmedByAbsence) {
