@@ -66,6 +66,18 @@ std::vector<AgentEffect> AgentCore::from_contents(const std::string& sha256,
   return finish(now);
 }
 
+std::vector<AgentEffect> AgentCore::from_eraser(const wire::InstanceKey& key, const Status& done,
+                                                SteadyTime now) {
+  if (done) {
+    log::info(wire::to_string(key) + ": removed");
+    removals_.gone(key);
+    report_now_ = true;
+  } else if (removals_.failed(key, done.error().what, now)) {
+    log::warn(wire::to_string(key) + ": cannot be removed yet: " + done.error().what);
+  }
+  return finish(now);
+}
+
 std::vector<AgentEffect> AgentCore::tick(SteadyTime now) {
   // Only those that wait: a step may end a life, so the keys are collected first.
   std::vector<wire::InstanceKey> due;
@@ -87,6 +99,7 @@ std::vector<AgentEffect> AgentCore::shut_down(SteadyTime now) {
 
 std::vector<AgentEffect> AgentCore::finish(SteadyTime now) {
   if (shutting_down_) continue_shutdown(now);
+  continue_removals(now);
   supply_contents(now);
   talk_to_broker(now);
   return std::exchange(effects_, {});
@@ -98,25 +111,34 @@ SteadyTime AgentCore::deadline(SteadyTime now) const {
     if (const auto at = life.deadline()) earliest = std::min(earliest, *at);
   }
   if (const auto at = contents_.deadline()) earliest = std::min(earliest, *at);
+  if (const auto at = removals_.deadline()) earliest = std::min(earliest, *at);
   return std::max(earliest, now);
 }
 
 // ---- Orders --------------------------------------------------------------------------------
 
 void AgentCore::take_orders(const wire::AgentOrders& orders, SteadyTime now) {
-  for (const wire::StartOrder& order : orders.start) take_order(order, now);
+  bool obeyed = true;
+  for (const wire::StartOrder& order : orders.start) obeyed = take_order(order, now) && obeyed;
   for (const wire::InstanceKey& key : orders.stop) step(key, StopCame{true}, now);
-  if (orders_version_ != orders.version) report_now_ = true;
-  orders_version_ = orders.version;
+  for (const wire::InstanceKey& key : orders.remove) {
+    step(key, StopCame{true}, now);
+    removals_.want(key);
+  }
+  // Another version than the broker's makes it repeat them.
+  const uint64_t version = obeyed ? orders.version : 0;
+  if (orders_version_ != version) report_now_ = true;
+  orders_version_ = version;
 }
 
-void AgentCore::take_order(const wire::StartOrder& order, SteadyTime now) {
+bool AgentCore::take_order(const wire::StartOrder& order, SteadyTime now) {
   const wire::InstanceKey key = wire::key_of(order);
+  if (removals_.has(key)) return false;  // What it would find is being deleted.
   wire::StartOrder complete = layout_.complete(order);
   if (const auto found = lives_.find(key); found == lives_.end()) {
     if (lives_.size() >= wire::kInstancesPerAgentMax) {
       log::error(wire::to_string(key) + ": too many instances on this agent");
-      return;
+      return true;
     }
     lives_.try_emplace(key, complete, false);
   } else if (order.term < found->second.order().term) {
@@ -125,6 +147,7 @@ void AgentCore::take_order(const wire::StartOrder& order, SteadyTime now) {
   }
   step(key, OrderCame{std::move(complete)}, now);
   orders_changed_ = true;
+  return true;
 }
 
 // ---- Wrappers ------------------------------------------------------------------------------
@@ -225,6 +248,15 @@ void AgentCore::supply_contents(SteadyTime now) {
   }
 }
 
+// ---- Removal -------------------------------------------------------------------------------
+
+void AgentCore::continue_removals(SteadyTime now) {
+  const auto has_life = [this](const wire::InstanceKey& key) { return lives_.contains(key); };
+  for (wire::InstanceKey& key : removals_.take_due(has_life, now)) {
+    effects_.emplace_back(EraseInstance{std::move(key)});
+  }
+}
+
 // ---- The end -------------------------------------------------------------------------------
 
 bool AgentCore::writers_are_down(const wire::StartOrder& order) const {
@@ -270,7 +302,8 @@ void AgentCore::talk_to_broker(SteadyTime now) {
   next_heartbeat_ = now + kHeartbeat;
   report_now_ = false;
   if (registered_) {
-    effects_.emplace_back(ToBroker{wire::AgentReport{name_, orders_version_, statuses(), {}}});
+    effects_.emplace_back(
+        ToBroker{wire::AgentReport{name_, orders_version_, statuses(), removals_.keys()}});
   } else {
     effects_.emplace_back(ToBroker{wire::AgentRegister{name_, layout_.address, statuses()}});
   }

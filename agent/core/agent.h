@@ -17,6 +17,7 @@
 
 #include "agent/core/contents.h"
 #include "agent/core/layout.h"
+#include "agent/core/removals.h"
 #include "agent/core/wrapper_life.h"
 #include "schema/wire/control.h"
 
@@ -48,7 +49,13 @@ struct ForContents {
   ContentEffect what;
 };
 
-using AgentEffect = std::variant<ToBroker, ReconnectBroker, ToWrapper, ForWrapper, ForContents>;
+// Everything that is kept of an instance is deleted; it has no life any more. Answered later.
+struct EraseInstance {
+  wire::InstanceKey key;
+};
+
+using AgentEffect =
+    std::variant<ToBroker, ReconnectBroker, ToWrapper, ForWrapper, ForContents, EraseInstance>;
 
 class AgentCore {
  public:
@@ -66,6 +73,9 @@ class AgentCore {
   // An answer to a ForContents.
   std::vector<AgentEffect> from_contents(const std::string& sha256, const ContentAnswer& answer,
                                          SteadyTime now);
+  // The answer to an EraseInstance.
+  std::vector<AgentEffect> from_eraser(const wire::InstanceKey& key, const Status& done,
+                                       SteadyTime now);
   std::vector<AgentEffect> tick(SteadyTime now);
   // The last ToBroker was not sent: nobody is connected. It is made again soon.
   void broker_not_reached(SteadyTime now);
@@ -83,7 +93,8 @@ class AgentCore {
  private:
   void step(const wire::InstanceKey& key, const LifeEvent& event, SteadyTime now);
   void take_orders(const wire::AgentOrders& orders, SteadyTime now);
-  void take_order(const wire::StartOrder& order, SteadyTime now);
+  // False: not now.
+  bool take_order(const wire::StartOrder& order, SteadyTime now);
   void take_hello(const std::string& peer, const wire::InstanceKey& key, const HelloCame& hello,
                   SteadyTime now);
   void take_report(const std::string& peer, const wire::InstanceStatus& status, SteadyTime now);
@@ -95,12 +106,14 @@ class AgentCore {
   bool writers_are_down(const wire::StartOrder& order) const;
   void talk_to_broker(SteadyTime now);
   void supply_contents(SteadyTime now);
+  void continue_removals(SteadyTime now);
   std::vector<wire::InstanceStatus> statuses() const;
   std::vector<AgentEffect> finish(SteadyTime now);
 
   std::string name_;
   Layout layout_;
   std::map<wire::InstanceKey, WrapperLife> lives_;
+  Removals removals_;
   Contents contents_;
   std::map<std::string, wire::InstanceKey> by_peer_;  // One connection for each wrapper, at most.
   std::map<wire::InstanceKey, std::string> peers_;    // The same, the other way round.

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <utility>
 
+#include "agent/shell/eraser.h"
 #include "agent/shell/files.h"
 #include "schema/base/failpoint.h"
 #include "schema/base/log.h"
@@ -76,7 +77,8 @@ AgentShell::AgentShell(runtime::Loop& loop, runtime::ZmqContext& context,
       processes_(
           loop, core_.layout(), options.processes,
           [this](const wire::InstanceKey& key, const Ended& ended) { on_ended(key, ended); }),
-      contents_(std::move(contents)) {
+      contents_(std::move(contents)),
+      eraser_(loop) {
   wrappers_watch_ = loop_.watch_socket(wrappers_.get(), [this] { receive_from_wrappers(); });
   inherited_timer_ = loop_.every(kInheritedPoll, [this] { look_after_inherited(); });
 }
@@ -191,6 +193,8 @@ void AgentShell::carry_out_one(const AgentEffect& effect) {
     send_to_broker(*to_broker);
   } else if (const auto* to_wrapper = std::get_if<ToWrapper>(&effect)) {
     send_to_wrapper(*to_wrapper);
+  } else if (const auto* removal = std::get_if<EraseInstance>(&effect)) {
+    erase(removal->key);
   } else if (const auto* task = std::get_if<ForWrapper>(&effect)) {
     do_for_wrapper(*task);
   } else if (const auto* content = std::get_if<ForContents>(&effect)) {
@@ -229,6 +233,14 @@ void AgentShell::launch(const wire::InstanceKey& key) {
   const LifeEvent launched = processes_.launch(life->second.order());
   if (std::holds_alternative<Started>(launched)) failpoint("agent.launched");
   answer(key, launched);
+}
+
+void AgentShell::erase(const wire::InstanceKey& key) {
+  eraser_.submit([layout = core_.layout(), key] { return erase_instance(layout, key); },
+                 [this, key](const Status& done) {
+                   if (end_ == End::kAtOnce) return;
+                   carry_out(core_.from_eraser(key, done, loop_.now()));
+                 });
 }
 
 LifeEvent AgentShell::store_order(const wire::InstanceKey& key) {

@@ -17,6 +17,7 @@
 #include "agent/shell/processes.h"
 #include "schema/runtime/loop.h"
 #include "schema/runtime/process.h"
+#include "schema/runtime/worker.h"
 #include "schema/runtime/zmq_socket.h"
 
 namespace weir::agent {
@@ -59,6 +60,7 @@ class AgentShell {
   void carry_out_one(const AgentEffect& effect);
   void do_for_wrapper(const ForWrapper& task);
   void launch(const wire::InstanceKey& key);
+  void erase(const wire::InstanceKey& key);
   LifeEvent store_order(const wire::InstanceKey& key);
   void on_content(const std::string& sha256, const ContentAnswer& answer);
   void answer(const wire::InstanceKey& key, const LifeEvent& event);
@@ -82,6 +84,7 @@ class AgentShell {
   runtime::WatchId broker_watch_{};
   Processes processes_;
   std::unique_ptr<ContentCache> contents_;
+  runtime::Worker eraser_;  // Deleting a large log takes its time.
 
   std::deque<AgentEffect> pending_;
   bool draining_ = false;

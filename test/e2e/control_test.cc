@@ -395,6 +395,33 @@ TEST_F(Control, AnUploadedProgramIsFetchedAndSurvivesDamage) {
   ASSERT_TRUE(wait_until_whole());
 }
 
+TEST_F(Control, ARemovedPipelineLeavesNothingOnItsAgent) {
+  start_one();
+  ASSERT_TRUE(wait_until_whole());
+  const agent::Layout layout = cluster_.layout("alpha");
+  ASSERT_TRUE(std::filesystem::exists(layout.log_dir({"p", "src", 0})));
+  EXPECT_TRUE(std::holds_alternative<wire::Refusal>(cluster_.ask(wire::PipelineRemove{"p", true})));
+  EXPECT_TRUE(std::holds_alternative<wire::Ok>(cluster_.ask(wire::PipelineStop{"p"})));
+  ASSERT_TRUE(cluster_.wait_for_state(PipelineState::kStopped));
+  // Asked for while the agent is away, and interrupted when it is back.
+  cluster_.kill("alpha");
+  EXPECT_TRUE(std::holds_alternative<wire::Ok>(cluster_.ask(wire::PipelineRemove{"p", true})));
+  cluster_.start_agent("alpha");
+  cluster_.kill("alpha");
+  cluster_.start_agent("alpha");
+  ASSERT_TRUE(cluster_.wait("the pipeline is forgotten", [&] {
+    return std::holds_alternative<wire::Refusal>(cluster_.ask(wire::PipelineGet{"p"}));
+  }));
+  for (const char* folder : {"/wal", "/logs", "/work", "/orders"}) {
+    if (!std::filesystem::exists(layout.data_dir + folder)) continue;
+    EXPECT_TRUE(std::filesystem::is_empty(layout.data_dir + folder)) << folder;
+  }
+  // Its name may be used for another one, with a higher term.
+  cluster_.put_and_run(kThree);
+  ASSERT_TRUE(wait_until_whole());
+  EXPECT_EQ(cluster_.status().nodes.at(0).instances.at(0).status.term, 2u);
+}
+
 TEST_F(Control, TooLongARunFolderIsSaidAtOnce) {
   runtime::SpawnOptions options;
   options.program = WEIR_AGENT;

@@ -40,9 +40,18 @@ class World {
   World() : core_("alpha", kLayout) {}
 
   void orders(uint64_t version, std::vector<wire::StartOrder> start,
-              std::vector<wire::InstanceKey> stop = {}) {
-    run(core_.from_broker({"", wire::AgentOrders{version, std::move(start), std::move(stop), {}}},
-                          now));
+              std::vector<wire::InstanceKey> stop = {},
+              std::vector<wire::InstanceKey> remove = {}) {
+    run(core_.from_broker(
+        {"", wire::AgentOrders{version, std::move(start), std::move(stop), std::move(remove)}},
+        now));
+  }
+  void erased(const std::string& node, const Status& status) {
+    run(core_.from_eraser({"p", node, 0}, status, now));
+  }
+  std::vector<wire::InstanceKey> removing() const {
+    const auto* report = last_to_broker<wire::AgentReport>();
+    return report != nullptr ? report->removing : std::vector<wire::InstanceKey>{};
   }
   void hello(const std::string& peer, const std::string& node, uint64_t term = 1) {
     run(core_.from_wrapper(peer, {"", wire::WrapperHello{"p", node, 0, term, pid_of(node)}}, now));
@@ -88,6 +97,8 @@ class World {
       } else if (auto* content = std::get_if<ForContents>(&effect)) {
         if (std::holds_alternative<LookForContent>(content->what)) done.push_back("look");
         if (std::holds_alternative<AddToContent>(content->what)) done.push_back("add");
+      } else if (auto* erase = std::get_if<EraseInstance>(&effect)) {
+        done.push_back("erase " + erase->key.node);
       } else {
         ++reconnects;
       }
@@ -273,6 +284,56 @@ TEST(Agent, ShutsDownFromSourcesToSinks) {
   for (const std::string& one : world.done) EXPECT_EQ(one.find(" 1"), std::string::npos);
   world.orders(2, {order("d")});
   EXPECT_EQ(world.core().lives().count(key("d")), 0u);
+}
+
+TEST(Agent, WhatIsRemovedIsStoppedFirstAndToldUntilItIsGone) {
+  World world;
+  world.orders(1, {order("a")});
+  world.hello("peer-a", "a");
+  world.done.clear();
+  world.orders(2, {}, {}, {key("a")});
+  EXPECT_TRUE(std::holds_alternative<wire::WrapperStop>(world.to_wrappers.back().second));
+  EXPECT_EQ(world.removing(), std::vector<wire::InstanceKey>{key("a")});
+  EXPECT_EQ(world.done, std::vector<std::string>{});
+  world.end("a");
+  // Its order (1) goes before all else.
+  EXPECT_EQ(world.done, (std::vector<std::string>{"a 1", "erase a"}));
+  EXPECT_EQ(world.removing(), std::vector<wire::InstanceKey>{key("a")});
+  world.erased("a", {});
+  EXPECT_TRUE(world.removing().empty());
+  EXPECT_TRUE(world.last_to_broker<wire::AgentReport>()->instances.empty());
+  EXPECT_EQ(world.last_to_broker<wire::AgentReport>()->orders_version, 2u);
+}
+
+TEST(Agent, ARemovalIsTriedUntilItIsDoneAndDoneAgainWhenItIsRepeated) {
+  World world;
+  world.orders(1, {}, {}, {key("x")});
+  EXPECT_EQ(world.done, std::vector<std::string>{"erase x"});
+  world.erased("x", Error{ErrorCode::kConflict, "the wrapper runs"});
+  EXPECT_EQ(world.removing(), std::vector<wire::InstanceKey>{key("x")});
+  world.tick(kRemovalRetry - milliseconds(1));
+  EXPECT_EQ(world.done.size(), 1u);
+  world.tick(milliseconds(1));
+  EXPECT_EQ(world.done.size(), 2u);
+  world.erased("x", {});
+  EXPECT_TRUE(world.removing().empty());
+  // A broker that was restarted has not heard of it.
+  world.orders(2, {}, {}, {key("x")});
+  EXPECT_EQ(world.done.size(), 3u);
+  EXPECT_EQ(world.removing(), std::vector<wire::InstanceKey>{key("x")});
+}
+
+TEST(Agent, WhatIsBeingRemovedIsNotStarted) {
+  World world;
+  world.orders(1, {}, {}, {key("a")});
+  world.orders(2, {order("a")});
+  EXPECT_TRUE(world.core().lives().empty());
+  // So the broker says it again.
+  EXPECT_EQ(world.last_to_broker<wire::AgentReport>()->orders_version, 0u);
+  world.erased("a", {});
+  world.orders(2, {order("a")});
+  EXPECT_EQ(world.core().lives().size(), 1u);
+  EXPECT_EQ(world.last_to_broker<wire::AgentReport>()->orders_version, 2u);
 }
 
 TEST(Agent, WrappersWaitForTheirAction) {
