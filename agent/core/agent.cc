@@ -23,8 +23,12 @@ std::vector<AgentEffect> AgentCore::from_broker(wire::Envelope envelope, SteadyT
   if (const auto* orders = std::get_if<wire::AgentOrders>(&envelope.message)) {
     registered_ = true;
     if (!shutting_down_) take_orders(*orders, now);
+  } else if (const auto* data = std::get_if<wire::ActionData>(&envelope.message)) {
+    contents_.on_data(*data, now);
   } else if (const auto* refusal = std::get_if<wire::Refusal>(&envelope.message)) {
-    if (refusal->code == ErrorCode::kNotFound) {
+    if (!envelope.request.empty()) {
+      contents_.on_refused(envelope.request, refusal->what, now);
+    } else if (refusal->code == ErrorCode::kNotFound) {
       // The broker was restarted: say everything again, at once.
       registered_ = false;
       next_heartbeat_ = now;
@@ -56,6 +60,24 @@ std::vector<AgentEffect> AgentCore::from_shell(const wire::InstanceKey& key, con
   return finish(now);
 }
 
+std::vector<AgentEffect> AgentCore::from_contents(const std::string& sha256,
+                                                  const ContentAnswer& answer, SteadyTime now) {
+  contents_.on_answer(sha256, answer, now);
+  return finish(now);
+}
+
+std::vector<AgentEffect> AgentCore::from_eraser(const wire::InstanceKey& key, const Status& done,
+                                                SteadyTime now) {
+  if (done) {
+    log::info(wire::to_string(key) + ": removed");
+    removals_.gone(key);
+    report_now_ = true;
+  } else if (removals_.failed(key, done.error().what, now)) {
+    log::warn(wire::to_string(key) + ": cannot be removed yet: " + done.error().what);
+  }
+  return finish(now);
+}
+
 std::vector<AgentEffect> AgentCore::tick(SteadyTime now) {
   // Only those that wait: a step may end a life, so the keys are collected first.
   std::vector<wire::InstanceKey> due;
@@ -77,6 +99,8 @@ std::vector<AgentEffect> AgentCore::shut_down(SteadyTime now) {
 
 std::vector<AgentEffect> AgentCore::finish(SteadyTime now) {
   if (shutting_down_) continue_shutdown(now);
+  continue_removals(now);
+  supply_contents(now);
   talk_to_broker(now);
   return std::exchange(effects_, {});
 }
@@ -86,25 +110,35 @@ SteadyTime AgentCore::deadline(SteadyTime now) const {
   for (const auto& [key, life] : lives_) {
     if (const auto at = life.deadline()) earliest = std::min(earliest, *at);
   }
+  if (const auto at = contents_.deadline()) earliest = std::min(earliest, *at);
+  if (const auto at = removals_.deadline()) earliest = std::min(earliest, *at);
   return std::max(earliest, now);
 }
 
 // ---- Orders --------------------------------------------------------------------------------
 
 void AgentCore::take_orders(const wire::AgentOrders& orders, SteadyTime now) {
-  for (const wire::StartOrder& order : orders.start) take_order(order, now);
+  bool obeyed = true;
+  for (const wire::StartOrder& order : orders.start) obeyed = take_order(order, now) && obeyed;
   for (const wire::InstanceKey& key : orders.stop) step(key, StopCame{true}, now);
-  if (orders_version_ != orders.version) report_now_ = true;
-  orders_version_ = orders.version;
+  for (const wire::InstanceKey& key : orders.remove) {
+    step(key, StopCame{true}, now);
+    removals_.want(key);
+  }
+  // Another version than the broker's makes it repeat them.
+  const uint64_t version = obeyed ? orders.version : 0;
+  if (orders_version_ != version) report_now_ = true;
+  orders_version_ = version;
 }
 
-void AgentCore::take_order(const wire::StartOrder& order, SteadyTime now) {
+bool AgentCore::take_order(const wire::StartOrder& order, SteadyTime now) {
   const wire::InstanceKey key = wire::key_of(order);
+  if (removals_.has(key)) return false;  // What it would find is being deleted.
   wire::StartOrder complete = layout_.complete(order);
   if (const auto found = lives_.find(key); found == lives_.end()) {
     if (lives_.size() >= wire::kInstancesPerAgentMax) {
       log::error(wire::to_string(key) + ": too many instances on this agent");
-      return;
+      return true;
     }
     lives_.try_emplace(key, complete, false);
   } else if (order.term < found->second.order().term) {
@@ -112,6 +146,8 @@ void AgentCore::take_order(const wire::StartOrder& order, SteadyTime now) {
               std::to_string(order.term));
   }
   step(key, OrderCame{std::move(complete)}, now);
+  orders_changed_ = true;
+  return true;
 }
 
 // ---- Wrappers ------------------------------------------------------------------------------
@@ -161,7 +197,9 @@ void AgentCore::step(const wire::InstanceKey& key, const LifeEvent& event, Stead
   const std::vector<LifeEffect> effects = found->second.step(event, now);
   for (const LifeEffect& effect : effects) pass_on(key, effect);
   if (std::holds_alternative<Ended>(event)) unbind_peer(key);
-  if (found->second.state() == LifeState::kGone) lives_.erase(found);
+  if (found->second.state() != LifeState::kGone) return;
+  lives_.erase(found);
+  orders_changed_ = true;
 }
 
 void AgentCore::pass_on(const wire::InstanceKey& key, const LifeEffect& effect) {
@@ -180,6 +218,43 @@ void AgentCore::to_peer(const wire::InstanceKey& key, wire::Message message) {
   const auto found = peers_.find(key);
   if (found == peers_.end()) return;  // It says hello again, and is told then.
   effects_.emplace_back(ToWrapper{found->second, std::move(message)});
+}
+
+// ---- Actions -------------------------------------------------------------------------------
+
+void AgentCore::supply_contents(SteadyTime now) {
+  if (std::exchange(orders_changed_, false)) {
+    std::map<std::string, wire::ActionRef> needed;
+    for (const auto& [key, life] : lives_) {
+      const auto& action = life.order().uploaded;
+      if (action) needed.emplace(action->sha256, *action);
+    }
+    contents_.need(needed);
+  }
+  contents_.tick(registered_, now);
+  std::vector<std::pair<wire::InstanceKey, std::string>> waiting;
+  for (const auto& [key, life] : lives_) {
+    if (life.awaits_content()) waiting.emplace_back(key, life.order().uploaded->sha256);
+  }
+  for (const auto& [key, sha256] : waiting) {
+    step(key, ContentCame{contents_.is_here(sha256), contents_.waits(sha256)}, now);
+  }
+  for (ContentEffect& effect : contents_.take_effects()) {
+    if (const auto* ask = std::get_if<AskForContent>(&effect)) {
+      effects_.emplace_back(ToBroker{wire::ActionFetch{ask->sha256, ask->offset}, ask->sha256});
+    } else {
+      effects_.emplace_back(ForContents{std::move(effect)});
+    }
+  }
+}
+
+// ---- Removal -------------------------------------------------------------------------------
+
+void AgentCore::continue_removals(SteadyTime now) {
+  const auto has_life = [this](const wire::InstanceKey& key) { return lives_.contains(key); };
+  for (wire::InstanceKey& key : removals_.take_due(has_life, now)) {
+    effects_.emplace_back(EraseInstance{std::move(key)});
+  }
 }
 
 // ---- The end -------------------------------------------------------------------------------
@@ -227,7 +302,8 @@ void AgentCore::talk_to_broker(SteadyTime now) {
   next_heartbeat_ = now + kHeartbeat;
   report_now_ = false;
   if (registered_) {
-    effects_.emplace_back(ToBroker{wire::AgentReport{name_, orders_version_, statuses(), {}}});
+    effects_.emplace_back(
+        ToBroker{wire::AgentReport{name_, orders_version_, statuses(), removals_.keys()}});
   } else {
     effects_.emplace_back(ToBroker{wire::AgentRegister{name_, layout_.address, statuses()}});
   }

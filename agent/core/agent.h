@@ -15,7 +15,9 @@
 #include <variant>
 #include <vector>
 
+#include "agent/core/contents.h"
 #include "agent/core/layout.h"
+#include "agent/core/removals.h"
 #include "agent/core/wrapper_life.h"
 #include "schema/wire/control.h"
 
@@ -29,6 +31,7 @@ inline constexpr std::chrono::milliseconds kNotSentRetry{20};  // No connection 
 
 struct ToBroker {
   wire::Message message;
+  std::string request = {};  // Where the answer must be told from others.
 };
 struct ReconnectBroker {};  // A new socket: the old one may never come back (B1).
 struct ToWrapper {
@@ -41,7 +44,18 @@ struct ForWrapper {
   LifeEffect what;
 };
 
-using AgentEffect = std::variant<ToBroker, ReconnectBroker, ToWrapper, ForWrapper>;
+// All but AskForContent, which is a ToBroker.
+struct ForContents {
+  ContentEffect what;
+};
+
+// Everything that is kept of an instance is deleted; it has no life any more. Answered later.
+struct EraseInstance {
+  wire::InstanceKey key;
+};
+
+using AgentEffect =
+    std::variant<ToBroker, ReconnectBroker, ToWrapper, ForWrapper, ForContents, EraseInstance>;
 
 class AgentCore {
  public:
@@ -56,6 +70,12 @@ class AgentCore {
   // An answer to a ForWrapper, or the end of a process.
   std::vector<AgentEffect> from_shell(const wire::InstanceKey& key, const LifeEvent& event,
                                       SteadyTime now);
+  // An answer to a ForContents.
+  std::vector<AgentEffect> from_contents(const std::string& sha256, const ContentAnswer& answer,
+                                         SteadyTime now);
+  // The answer to an EraseInstance.
+  std::vector<AgentEffect> from_eraser(const wire::InstanceKey& key, const Status& done,
+                                       SteadyTime now);
   std::vector<AgentEffect> tick(SteadyTime now);
   // The last ToBroker was not sent: nobody is connected. It is made again soon.
   void broker_not_reached(SteadyTime now);
@@ -73,7 +93,8 @@ class AgentCore {
  private:
   void step(const wire::InstanceKey& key, const LifeEvent& event, SteadyTime now);
   void take_orders(const wire::AgentOrders& orders, SteadyTime now);
-  void take_order(const wire::StartOrder& order, SteadyTime now);
+  // False: not now.
+  bool take_order(const wire::StartOrder& order, SteadyTime now);
   void take_hello(const std::string& peer, const wire::InstanceKey& key, const HelloCame& hello,
                   SteadyTime now);
   void take_report(const std::string& peer, const wire::InstanceStatus& status, SteadyTime now);
@@ -84,12 +105,16 @@ class AgentCore {
   void continue_shutdown(SteadyTime now);
   bool writers_are_down(const wire::StartOrder& order) const;
   void talk_to_broker(SteadyTime now);
+  void supply_contents(SteadyTime now);
+  void continue_removals(SteadyTime now);
   std::vector<wire::InstanceStatus> statuses() const;
   std::vector<AgentEffect> finish(SteadyTime now);
 
   std::string name_;
   Layout layout_;
   std::map<wire::InstanceKey, WrapperLife> lives_;
+  Removals removals_;
+  Contents contents_;
   std::map<std::string, wire::InstanceKey> by_peer_;  // One connection for each wrapper, at most.
   std::map<wire::InstanceKey, std::string> peers_;    // The same, the other way round.
 
@@ -98,6 +123,7 @@ class AgentCore {
   std::optional<SteadyTime> broker_heard_;  // Or when we began to listen.
   SteadyTime next_heartbeat_{};
   bool report_now_ = false;
+  bool orders_changed_ = true;  // Other contents may be needed.
   bool shutting_down_ = false;
 
   std::vector<AgentEffect> effects_;  // Of the step that is under way.

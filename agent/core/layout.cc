@@ -12,6 +12,10 @@ std::string instance_name(const wire::InstanceKey& key) {
   return key.node + "." + std::to_string(key.instance);
 }
 
+std::string work_dir_in_data(const wire::InstanceKey& key) {
+  return "/work/" + key.pipeline + "/" + instance_name(key);
+}
+
 }  // namespace
 
 std::string Layout::order_file(const wire::InstanceKey& key) const {
@@ -37,6 +41,10 @@ std::string Layout::wrapper_log(const wire::InstanceKey& key) const {
 
 std::string Layout::stderr_file(const wire::InstanceKey& key) const {
   return logs_dir(key) + "/" + instance_name(key) + ".stderr";
+}
+
+std::string Layout::work_dir(const wire::InstanceKey& key) const {
+  return data_dir + work_dir_in_data(key);
 }
 
 std::string Layout::wrapper_socket(const wire::InstanceKey& key) const {
@@ -65,6 +73,12 @@ wire::StartOrder Layout::complete(wire::StartOrder order) const {
   order.listen_remote = order.writers.empty() || address.empty() ? "" : "tcp://" + address + ":*";
   order.agent_endpoint = "ipc://" + agent_socket();
   order.stderr_file = stderr_file(key);
+  // One that is ours already may be where the data were before they were moved.
+  if (order.working_dir.empty() || order.working_dir.ends_with(work_dir_in_data(key))) {
+    order.working_dir = work_dir(key);
+  }
+  // Its name stays in `uploaded`.
+  if (order.uploaded) order.node.action = action_file(order.uploaded->sha256);
   return order;
 }
 

@@ -5,6 +5,8 @@
 //   DATA/wal/PIPELINE/NODE.INSTANCE/              its log; wrapper.lock is held while it lives
 //   DATA/logs/PIPELINE/NODE.INSTANCE.wrapper.log  what the wrapper says
 //   DATA/logs/PIPELINE/NODE.INSTANCE.stderr       what its program says
+//   DATA/work/PIPELINE/NODE.INSTANCE/             where its program runs, unless the order says
+//   DATA/actions/SHA256                           programs that were uploaded
 //   RUN/agent                                     the agent's socket for its wrappers
 //   RUN/0123456789abcdef                          the socket of one wrapper's input lanes
 #pragma once
@@ -33,6 +35,9 @@ struct Layout {
   std::string logs_dir(const wire::InstanceKey& key) const;
   std::string wrapper_log(const wire::InstanceKey& key) const;
   std::string stderr_file(const wire::InstanceKey& key) const;
+  std::string actions_dir() const { return data_dir + "/actions"; }
+  std::string action_file(const std::string& sha256) const { return actions_dir() + "/" + sha256; }
+  std::string work_dir(const wire::InstanceKey& key) const;
   std::string agent_socket() const { return run_dir + "/agent"; }
   // The same for the same instance, whenever it is asked.
   std::string wrapper_socket(const wire::InstanceKey& key) const;

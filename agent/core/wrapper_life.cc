@@ -53,6 +53,10 @@ void WrapperLife::on(const OrderCame& event, SteadyTime now) {
   if (wanted_ != Wanted::kRun) start_at_ = now;
   wanted_ = Wanted::kRun;
   if (same) return;
+  if (event.order.uploaded != order_.uploaded) {
+    content_here_ = false;
+    waits_.clear();
+  }
   order_ = event.order;
   stored_ = false;
   if (state_ == LifeState::kGivenUp) {
@@ -203,6 +207,12 @@ void WrapperLife::on(const Ended& event, SteadyTime now) {
 
 void WrapperLife::on(const TimePassed& /*event*/, SteadyTime /*now*/) {}
 
+void WrapperLife::on(const ContentCame& event, SteadyTime /*now*/) {
+  if (!awaits_content()) return;
+  content_here_ = event.here;
+  waits_ = event.here ? std::string() : event.waits;
+}
+
 // ---- Wanted against actual -----------------------------------------------------------------
 
 bool WrapperLife::must_stop() const {
@@ -232,6 +242,11 @@ void WrapperLife::advance(SteadyTime now) {
   }
 }
 
+bool WrapperLife::awaits_content() const {
+  return state_ == LifeState::kDown && wanted_ == Wanted::kRun && stored_ && order_.uploaded &&
+         !content_here_;
+}
+
 void WrapperLife::advance_down(SteadyTime now) {
   if (wanted_ == Wanted::kForget) return forget_order(now);
   if (wanted_ == Wanted::kStop) return;
@@ -239,7 +254,7 @@ void WrapperLife::advance_down(SteadyTime now) {
     if (now >= disk_retry_at_) emit(StoreOrder{});
     return;
   }
-  if (now < start_at_) return;
+  if (now < start_at_ || awaits_content()) return;
   state_ = LifeState::kLaunching;
   emit(Launch{});
 }
@@ -276,6 +291,7 @@ std::optional<SteadyTime> WrapperLife::deadline() const {
     case LifeState::kDown:
       if (wanted_ == Wanted::kForget) return disk_retry_at_;
       if (wanted_ == Wanted::kStop) return std::nullopt;
+      if (awaits_content()) return std::nullopt;
       return stored_ ? start_at_ : disk_retry_at_;
     case LifeState::kUnknownRuns:
       return probe_at_;
@@ -309,7 +325,7 @@ wire::InstanceStatus WrapperLife::status() const {
   status.action_pid = 0;
   status.ended_and_settled = false;
   status.notes.clear();
-  status.last_error = error_;
+  status.last_error = awaits_content() ? waits_ : error_;
   status.state =
       state_ == LifeState::kGivenUp ? wire::InstanceState::kFailed : wire::InstanceState::kStarting;
   return status;

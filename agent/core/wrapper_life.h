@@ -2,13 +2,12 @@
 //
 //   state         meaning                                               left by
 //   kDown         no process. Wanted: waits for its order to be         Start is asked for, or the
-//                 stored and for the pause between restarts             order file is removed
+//                 stored, for the content of its action and for the     order file is removed
+//                 pause between restarts
 //   kLaunching    the shell was asked to start or to look at the lock   its answer
 //   kFollowing    a process runs and its end will be noticed            its end
-//   kUnknownRuns  somebody holds the wrapper's lock: it survived the    its hello, or the lock
-//   being
-//                 agent's restart; its hello is awaited                 free (looked at each
-//                 second)
+//   kUnknownRuns  somebody holds the wrapper's lock: it survived the    its hello, or a free lock
+//                 agent's restart; its hello is awaited                 (looked at each second)
 //   kGivenUp      not to be restarted with this order                   another order, or a stop
 //   kGone         not wanted, no process, no order file: delete me      -
 //
@@ -92,10 +91,15 @@ struct Ended {
   std::string last_line;         // The last line of the wrapper's own log.
 };
 struct TimePassed {};
+// How it is with the content that the order's action stands for; while awaits_content().
+struct ContentCame {
+  bool here = false;
+  std::string waits;  // While it is not: why, for people.
+};
 
 using LifeEvent =
     std::variant<OrderCame, StopCame, OrderStored, OrderRemoved, DiskFailed, Started, LockHeld,
-                 LockFree, StartFailed, HelloCame, ReportCame, Ended, TimePassed>;
+                 LockFree, StartFailed, HelloCame, ReportCame, Ended, TimePassed, ContentCame>;
 
 // ---- Effects: done in order, and answered at once where an answer is named -----------------
 
@@ -132,6 +136,8 @@ class WrapperLife {
     return state_ == LifeState::kFollowing || state_ == LifeState::kUnknownRuns;
   }
   int64_t pid() const { return pid_; }
+  // It would be started if the content of its action were here.
+  bool awaits_content() const;
   // What the agent reports of it.
   wire::InstanceStatus status() const;
 
@@ -149,6 +155,7 @@ class WrapperLife {
   void on(const ReportCame& event, SteadyTime now);
   void on(const Ended& event, SteadyTime now);
   void on(const TimePassed& event, SteadyTime now);
+  void on(const ContentCame& event, SteadyTime now);
 
   void advance(SteadyTime now);
   void advance_down(SteadyTime now);
@@ -163,6 +170,8 @@ class WrapperLife {
   wire::StartOrder order_;
   bool stored_ = false;         // The file on disk is `order_`.
   SteadyTime disk_retry_at_{};  // Not before: after a failure.
+  bool content_here_ = false;   // Of the action of `order_`.
+  std::string waits_;           // Why not.
 
   LifeState state_ = LifeState::kDown;
   int64_t pid_ = 0;            // kFollowing.

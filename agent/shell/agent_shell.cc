@@ -5,7 +5,9 @@
 #include <csignal>
 #include <utility>
 
+#include "agent/shell/eraser.h"
 #include "agent/shell/files.h"
+#include "schema/base/failpoint.h"
 #include "schema/base/log.h"
 #include "schema/runtime/process_tree.h"
 
@@ -50,12 +52,14 @@ Result<std::unique_ptr<AgentShell>> AgentShell::create(runtime::Loop& loop,
   if (!runtime::become_subreaper()) log::warn("the kernel has no subreapers");
   auto orders = read_orders(options.layout.orders_dir());
   if (!orders) return std::move(orders).error();
+  auto contents = ContentCache::open(loop, options.layout.actions_dir());
+  if (!contents) return std::move(contents).error();
   auto wrappers = runtime::ZmqSocket::router(context, socket_options());
   if (!wrappers) return std::move(wrappers).error();
   auto bound = wrappers->bind("ipc://" + options.layout.agent_socket());
   if (!bound) return std::move(bound).error();
-  std::unique_ptr<AgentShell> shell(
-      new AgentShell(loop, context, options, std::move(*lock), std::move(*wrappers)));
+  std::unique_ptr<AgentShell> shell(new AgentShell(loop, context, options, std::move(*lock),
+                                                   std::move(*wrappers), std::move(*contents)));
   for (wire::StartOrder& order : *orders) shell->core_.recover(std::move(order));
   if (auto connected = shell->connect_broker(); !connected) return Error(connected.error());
   return shell;
@@ -63,7 +67,7 @@ Result<std::unique_ptr<AgentShell>> AgentShell::create(runtime::Loop& loop,
 
 AgentShell::AgentShell(runtime::Loop& loop, runtime::ZmqContext& context,
                        const AgentOptions& options, runtime::FileLock lock,
-                       runtime::ZmqSocket wrappers)
+                       runtime::ZmqSocket wrappers, std::unique_ptr<ContentCache> contents)
     : loop_(loop),
       context_(context),
       broker_(options.broker),
@@ -72,7 +76,9 @@ AgentShell::AgentShell(runtime::Loop& loop, runtime::ZmqContext& context,
       wrappers_(std::move(wrappers)),
       processes_(
           loop, core_.layout(), options.processes,
-          [this](const wire::InstanceKey& key, const Ended& ended) { on_ended(key, ended); }) {
+          [this](const wire::InstanceKey& key, const Ended& ended) { on_ended(key, ended); }),
+      contents_(std::move(contents)),
+      eraser_(loop) {
   wrappers_watch_ = loop_.watch_socket(wrappers_.get(), [this] { receive_from_wrappers(); });
   inherited_timer_ = loop_.every(kInheritedPoll, [this] { look_after_inherited(); });
 }
@@ -148,13 +154,14 @@ void AgentShell::take_from_wrapper(const std::vector<runtime::Message>& parts) {
 }
 
 // What is not sent is not queued: it is said again when the broker is there, as it is then.
-void AgentShell::send_to_broker(const wire::Message& message) {
+void AgentShell::send_to_broker(const ToBroker& effect) {
   if (!broker_socket_) return;
-  const auto bytes = wire::encode({"", message});
+  const auto bytes = wire::encode({effect.request, effect.message});
   if (!bytes) return log::error(bytes.error().what);
   const auto sent = broker_socket_->send({*bytes});
   if (!sent) return log::warn(sent.error().what);
-  if (*sent != runtime::SendStatus::kSent) core_.broker_not_reached(loop_.now());
+  if (*sent != runtime::SendStatus::kSent) return core_.broker_not_reached(loop_.now());
+  if (std::holds_alternative<wire::AgentReport>(effect.message)) failpoint("agent.reported");
 }
 
 void AgentShell::send_to_wrapper(const ToWrapper& effect) {
@@ -183,11 +190,18 @@ void AgentShell::carry_out(std::vector<AgentEffect> effects) {
 
 void AgentShell::carry_out_one(const AgentEffect& effect) {
   if (const auto* to_broker = std::get_if<ToBroker>(&effect)) {
-    send_to_broker(to_broker->message);
+    send_to_broker(*to_broker);
   } else if (const auto* to_wrapper = std::get_if<ToWrapper>(&effect)) {
     send_to_wrapper(*to_wrapper);
+  } else if (const auto* removal = std::get_if<EraseInstance>(&effect)) {
+    erase(removal->key);
   } else if (const auto* task = std::get_if<ForWrapper>(&effect)) {
     do_for_wrapper(*task);
+  } else if (const auto* content = std::get_if<ForContents>(&effect)) {
+    contents_->carry_out(content->what,
+                         [this](const std::string& sha256, const ContentAnswer& answer) {
+                           on_content(sha256, answer);
+                         });
   } else if (auto connected = connect_broker(); !connected) {
     log::warn(connected.error().what);  // Tried again when the broker stays silent.
   }
@@ -199,9 +213,10 @@ void AgentShell::do_for_wrapper(const ForWrapper& task) {
     answer(key, store_order(key));
   } else if (std::holds_alternative<RemoveOrder>(task.what)) {
     const auto removed = remove_order(core_.layout().order_file(key));
+    if (removed) failpoint("agent.order_removed");
     answer(key, removed ? LifeEvent(OrderRemoved{}) : LifeEvent(DiskFailed{removed.error().what}));
   } else if (std::holds_alternative<Launch>(task.what)) {
-    answer(key, processes_.launch(key));
+    launch(key);
   } else if (std::holds_alternative<ProbeLock>(task.what)) {
     answer(key, processes_.probe(key));
   } else if (const auto* follow = std::get_if<Follow>(&task.what)) {
@@ -212,13 +227,37 @@ void AgentShell::do_for_wrapper(const ForWrapper& task) {
   }
 }
 
+void AgentShell::launch(const wire::InstanceKey& key) {
+  const auto life = core_.lives().find(key);
+  if (life == core_.lives().end()) return;
+  const LifeEvent launched = processes_.launch(life->second.order());
+  if (std::holds_alternative<Started>(launched)) failpoint("agent.launched");
+  answer(key, launched);
+}
+
+void AgentShell::erase(const wire::InstanceKey& key) {
+  eraser_.submit([layout = core_.layout(), key] { return erase_instance(layout, key); },
+                 [this, key](const Status& done) {
+                   if (end_ == End::kAtOnce) return;
+                   carry_out(core_.from_eraser(key, done, loop_.now()));
+                 });
+}
+
 LifeEvent AgentShell::store_order(const wire::InstanceKey& key) {
   const auto life = core_.lives().find(key);
   if (life == core_.lives().end()) return OrderRemoved{};
   const auto stored = write_order(core_.layout().order_file(key), life->second.order());
-  if (stored) return OrderStored{};
+  if (stored) {
+    failpoint("agent.order_stored");
+    return OrderStored{};
+  }
   log::error(stored.error().what);
   return DiskFailed{stored.error().what};
+}
+
+void AgentShell::on_content(const std::string& sha256, const ContentAnswer& answer) {
+  if (end_ == End::kAtOnce) return;
+  carry_out(core_.from_contents(sha256, answer, loop_.now()));
 }
 
 void AgentShell::answer(const wire::InstanceKey& key, const LifeEvent& event) {

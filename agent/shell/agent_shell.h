@@ -13,9 +13,11 @@
 #include <vector>
 
 #include "agent/core/agent.h"
+#include "agent/shell/content_cache.h"
 #include "agent/shell/processes.h"
 #include "schema/runtime/loop.h"
 #include "schema/runtime/process.h"
+#include "schema/runtime/worker.h"
 #include "schema/runtime/zmq_socket.h"
 
 namespace weir::agent {
@@ -47,7 +49,8 @@ class AgentShell {
 
  private:
   AgentShell(runtime::Loop& loop, runtime::ZmqContext& context, const AgentOptions& options,
-             runtime::FileLock lock, runtime::ZmqSocket wrappers);
+             runtime::FileLock lock, runtime::ZmqSocket wrappers,
+             std::unique_ptr<ContentCache> contents);
 
   Status connect_broker();
   void receive_from_broker();
@@ -56,9 +59,12 @@ class AgentShell {
   void carry_out(std::vector<AgentEffect> effects);
   void carry_out_one(const AgentEffect& effect);
   void do_for_wrapper(const ForWrapper& task);
+  void launch(const wire::InstanceKey& key);
+  void erase(const wire::InstanceKey& key);
   LifeEvent store_order(const wire::InstanceKey& key);
+  void on_content(const std::string& sha256, const ContentAnswer& answer);
   void answer(const wire::InstanceKey& key, const LifeEvent& event);
-  void send_to_broker(const wire::Message& message);
+  void send_to_broker(const ToBroker& effect);
   void send_to_wrapper(const ToWrapper& effect);
   void on_ended(const wire::InstanceKey& key, const Ended& ended);
   void arm_timer();
@@ -77,6 +83,8 @@ class AgentShell {
   std::optional<runtime::ZmqSocket> broker_socket_;
   runtime::WatchId broker_watch_{};
   Processes processes_;
+  std::unique_ptr<ContentCache> contents_;
+  runtime::Worker eraser_;  // Deleting a large log takes its time.
 
   std::deque<AgentEffect> pending_;
   bool draining_ = false;

@@ -43,11 +43,14 @@ LifeEvent Processes::probe(const wire::InstanceKey& key) {
   return StartFailed{lock.error().what};
 }
 
-LifeEvent Processes::launch(const wire::InstanceKey& key) {
+LifeEvent Processes::launch(const wire::StartOrder& order) {
+  const wire::InstanceKey key = wire::key_of(order);
   LifeEvent free = probe(key);
   if (!std::holds_alternative<LockFree>(free)) return free;
-  if (auto made = make_folders(layout_.logs_dir(key), 0700); !made) {
-    return StartFailed{made.error().what};
+  std::vector<std::string> folders{layout_.logs_dir(key)};
+  if (order.working_dir == layout_.work_dir(key)) folders.push_back(order.working_dir);
+  for (const std::string& folder : folders) {
+    if (auto made = make_folders(folder, 0700); !made) return StartFailed{made.error().what};
   }
   rotate_log(layout_.wrapper_log(key), kWrapperLogBytesMax);
   const off_t log_from = file_size(layout_.wrapper_log(key));

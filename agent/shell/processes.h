@@ -31,8 +31,8 @@ class Processes {
   Processes& operator=(const Processes&) = delete;
   ~Processes();
 
-  // Started, LockHeld or StartFailed.
-  LifeEvent launch(const wire::InstanceKey& key);
+  // Makes the folders that it needs. The order is on disk. Started, LockHeld or StartFailed.
+  LifeEvent launch(const wire::StartOrder& order);
   // LockFree, LockHeld or StartFailed.
   LifeEvent probe(const wire::InstanceKey& key);
   // False if the process is over, or not the one that holds the wrapper's lock.

@@ -20,9 +20,9 @@
 #include "ctl/up/sink_lane.h"
 #include "ctl/up/sink_merge.h"
 #include "ctl/up/sink_position.h"
-#include "ctl/up/worker.h"
 #include "schema/base/unique_fd.h"
 #include "schema/runtime/loop.h"
+#include "schema/runtime/worker.h"
 #include "schema/runtime/zmq_socket.h"
 
 namespace weir::ctl {
@@ -117,8 +117,8 @@ class Sinks {
   uint64_t bytes_ = 0;
   bool at_line_end_ = true;
   bool closed_ = false;
-  bool told_ = false;  // on_ended or on_closed.
-  Worker worker_;      // Last: its jobs use the files above.
+  bool told_ = false;       // on_ended or on_closed.
+  runtime::Worker worker_;  // Last: its jobs use the files above.
 };
 
 }  // namespace weir::ctl

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <set>
 
+#include "schema/content/sha256.h"
 #include "test/e2e/control_cluster.h"
 
 namespace weir::e2e {
@@ -338,6 +339,87 @@ TEST_F(Control, ABrokerThatLostItsMemoryTakesAHigherTerm) {
     EXPECT_EQ(node.instances.at(0).status.term, 2u) << node.name;
   }
   expect_no_conflicts();
+}
+
+// Uploads as `weirctl action put` does.
+wire::ActionRef put_action(Cluster& cluster, const std::string& name, const std::string& content) {
+  const wire::ActionPut put{name, content::sha256_of(content), content.size()};
+  while (true) {
+    const wire::Message answer = cluster.ask(put);
+    if (const auto* stored = std::get_if<wire::ActionStored>(&answer)) return stored->action;
+    const auto* wanted = std::get_if<wire::ActionWanted>(&answer);
+    if (wanted == nullptr) {
+      ADD_FAILURE() << "not taken";
+      return {};
+    }
+    const std::string chunk = content.substr(wanted->offset, wire::kActionChunkBytesMax);
+    cluster.ask(wire::ActionChunk{put.sha256, wanted->offset, wire::Bytes{chunk}});
+  }
+}
+
+TEST_F(Control, AnUploadedProgramIsFetchedAndSurvivesDamage) {
+  cluster_.start_broker();
+  std::string content(5u << 19, '\0');  // Three chunks.
+  for (size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>(i * 7 % 251);
+  const wire::ActionRef action = put_action(cluster_, "prog", content);
+  auto spec = Cluster::chain(kThree);
+  for (auto& node : spec.nodes) {
+    node.run.clear();
+    node.action = "prog";
+  }
+  EXPECT_TRUE(std::holds_alternative<wire::Ok>(cluster_.ask(wire::PipelinePut{spec})));
+  EXPECT_TRUE(std::holds_alternative<wire::Ok>(cluster_.ask(wire::PipelineRun{"p", {}, {}})));
+  // The agent is killed while it fetches; the next one begins anew.
+  cluster_.start_agent("alpha");
+  const std::string path = cluster_.layout("alpha").action_file(action.sha256);
+  ASSERT_TRUE(cluster_.wait("the fetch has begun", [&] {
+    return std::filesystem::exists(path + ".part") || std::filesystem::exists(path);
+  }));
+  cluster_.kill("alpha");
+  cluster_.start_agent("alpha");
+  ASSERT_TRUE(wait_until_whole());
+  EXPECT_EQ(content::sha256_of_file(path).value(), action.sha256);
+  for (const auto& node : spec.nodes) {
+    EXPECT_EQ(cluster_.lines("alpha", node.name, "action"), std::vector<std::string>{path});
+  }
+  // A copy that was damaged while the agent was away is not run.
+  const auto before = pids(cluster_.status());
+  cluster_.kill("alpha");
+  std::filesystem::permissions(path, std::filesystem::perms(0755));
+  std::ofstream(path, std::ios::in | std::ios::out) << "damaged";
+  ::kill(static_cast<pid_t>(before.at("mid")), SIGKILL);
+  cluster_.start_agent("alpha");
+  ASSERT_TRUE(cluster_.wait("a second start",
+                            [&] { return cluster_.lines("alpha", "mid", "starts").size() == 2; }));
+  EXPECT_EQ(content::sha256_of_file(path).value(), action.sha256);
+  ASSERT_TRUE(wait_until_whole());
+}
+
+TEST_F(Control, ARemovedPipelineLeavesNothingOnItsAgent) {
+  start_one();
+  ASSERT_TRUE(wait_until_whole());
+  const agent::Layout layout = cluster_.layout("alpha");
+  ASSERT_TRUE(std::filesystem::exists(layout.log_dir({"p", "src", 0})));
+  EXPECT_TRUE(std::holds_alternative<wire::Refusal>(cluster_.ask(wire::PipelineRemove{"p", true})));
+  EXPECT_TRUE(std::holds_alternative<wire::Ok>(cluster_.ask(wire::PipelineStop{"p"})));
+  ASSERT_TRUE(cluster_.wait_for_state(PipelineState::kStopped));
+  // Asked for while the agent is away, and interrupted when it is back.
+  cluster_.kill("alpha");
+  EXPECT_TRUE(std::holds_alternative<wire::Ok>(cluster_.ask(wire::PipelineRemove{"p", true})));
+  cluster_.start_agent("alpha");
+  cluster_.kill("alpha");
+  cluster_.start_agent("alpha");
+  ASSERT_TRUE(cluster_.wait("the pipeline is forgotten", [&] {
+    return std::holds_alternative<wire::Refusal>(cluster_.ask(wire::PipelineGet{"p"}));
+  }));
+  for (const char* folder : {"/wal", "/logs", "/work", "/orders"}) {
+    if (!std::filesystem::exists(layout.data_dir + folder)) continue;
+    EXPECT_TRUE(std::filesystem::is_empty(layout.data_dir + folder)) << folder;
+  }
+  // Its name may be used for another one, with a higher term.
+  cluster_.put_and_run(kThree);
+  ASSERT_TRUE(wait_until_whole());
+  EXPECT_EQ(cluster_.status().nodes.at(0).instances.at(0).status.term, 2u);
 }
 
 TEST_F(Control, TooLongARunFolderIsSaidAtOnce) {

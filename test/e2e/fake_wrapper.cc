@@ -5,6 +5,7 @@
 //   starts      one line with the pid for each start that got the lock
 //   conflicts   one line for each start that did not
 //   readers     the neighbours, as told last
+//   action      the node's action, as it stands in the order
 // The node's `run` steers it: "exit N" ends at once with that status, "end" reports ended and
 // settled, "fail" reports failed, "deaf" ignores stops, "child" starts a program of its own (its
 // pid is left in `child`).
@@ -34,6 +35,7 @@ class FakeWrapper {
     auto lock = runtime::FileLock::try_acquire(order_.log_dir + "/wrapper.lock");
     add_line(lock ? "starts" : "conflicts", std::to_string(::getpid()));
     if (!lock) return 75;
+    if (!order_.node.action.empty()) add_line("action", order_.node.action);
     int exit_status = 0;
     if (std::sscanf(order_.node.run.c_str(), "exit %d", &exit_status) == 1) {
       log::error("told to end with " + std::to_string(exit_status));
@@ -82,6 +84,7 @@ class FakeWrapper {
     status.boot = 1;
     status.state = wire::InstanceState::kRunning;
     status.endpoint = order_.listen;
+    status.remote_endpoint = order_.listen_remote;
     status.pid = ::getpid();
     if (order_.node.run == "end") {
       status.state = wire::InstanceState::kEnded;

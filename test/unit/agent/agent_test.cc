@@ -22,6 +22,16 @@ wire::StartOrder order(const std::string& node, uint64_t term = 1,
   return result;
 }
 
+const std::string kHash(64, 'a');
+
+wire::StartOrder uploaded(const std::string& node) {
+  wire::StartOrder result = order(node);
+  result.node.run.clear();
+  result.node.action = "num_gen";
+  result.uploaded = wire::ActionRef{"num_gen", 3, kHash, 40u << 20};
+  return result;
+}
+
 wire::InstanceKey key(const std::string& node) { return {"p", node, 0}; }
 
 // The core with a shell that does everything at once.
@@ -30,9 +40,18 @@ class World {
   World() : core_("alpha", kLayout) {}
 
   void orders(uint64_t version, std::vector<wire::StartOrder> start,
-              std::vector<wire::InstanceKey> stop = {}) {
-    run(core_.from_broker({"", wire::AgentOrders{version, std::move(start), std::move(stop), {}}},
-                          now));
+              std::vector<wire::InstanceKey> stop = {},
+              std::vector<wire::InstanceKey> remove = {}) {
+    run(core_.from_broker(
+        {"", wire::AgentOrders{version, std::move(start), std::move(stop), std::move(remove)}},
+        now));
+  }
+  void erased(const std::string& node, const Status& status) {
+    run(core_.from_eraser({"p", node, 0}, status, now));
+  }
+  std::vector<wire::InstanceKey> removing() const {
+    const auto* report = last_to_broker<wire::AgentReport>();
+    return report != nullptr ? report->removing : std::vector<wire::InstanceKey>{};
   }
   void hello(const std::string& peer, const std::string& node, uint64_t term = 1) {
     run(core_.from_wrapper(peer, {"", wire::WrapperHello{"p", node, 0, term, pid_of(node)}}, now));
@@ -69,8 +88,17 @@ class World {
         answer(*task);
       } else if (auto* to_broker = std::get_if<ToBroker>(&effect)) {
         to_brokers.push_back(to_broker->message);
+        if (std::holds_alternative<wire::ActionFetch>(to_broker->message)) {
+          EXPECT_EQ(to_broker->request, kHash);
+          done.push_back("fetch");
+        }
       } else if (auto* to_wrapper = std::get_if<ToWrapper>(&effect)) {
         to_wrappers.emplace_back(to_wrapper->peer, to_wrapper->message);
+      } else if (auto* content = std::get_if<ForContents>(&effect)) {
+        if (std::holds_alternative<LookForContent>(content->what)) done.push_back("look");
+        if (std::holds_alternative<AddToContent>(content->what)) done.push_back("add");
+      } else if (auto* erase = std::get_if<EraseInstance>(&effect)) {
+        done.push_back("erase " + erase->key.node);
       } else {
         ++reconnects;
       }
@@ -160,6 +188,7 @@ TEST(Agent, CompletesAndObeysOrders) {
   EXPECT_EQ(b.listen_remote, "tcp://10.0.0.5:*");
   EXPECT_EQ(b.agent_endpoint, "ipc:///run/a/agent");
   EXPECT_EQ(b.stderr_file, "/data/logs/p/b.0.stderr");
+  EXPECT_EQ(b.working_dir, "/data/work/p/b.0");
   EXPECT_EQ(lives.at(key("a")).order().listen, "");
   EXPECT_EQ(lives.at(key("a")).order().listen_remote, "");
   // Stored (0), then launched (2).
@@ -167,6 +196,15 @@ TEST(Agent, CompletesAndObeysOrders) {
   const auto* report = world.last_to_broker<wire::AgentReport>();
   ASSERT_NE(report, nullptr);
   EXPECT_EQ(report->instances.size(), 2u);
+}
+
+TEST(Agent, AnOrdersOwnFolderIsKeptAndOursMovesWithTheData) {
+  wire::StartOrder one = order("a");
+  one.working_dir = "/home/somebody";
+  EXPECT_EQ(kLayout.complete(one).working_dir, "/home/somebody");
+  one.working_dir = "/moved/from/here/work/p/a.0";
+  EXPECT_EQ(kLayout.complete(one).working_dir, "/data/work/p/a.0");
+  EXPECT_EQ(kLayout.complete(kLayout.complete(one)), kLayout.complete(one));
 }
 
 TEST(Agent, AStopIsConfirmedByAbsence) {
@@ -246,6 +284,102 @@ TEST(Agent, ShutsDownFromSourcesToSinks) {
   for (const std::string& one : world.done) EXPECT_EQ(one.find(" 1"), std::string::npos);
   world.orders(2, {order("d")});
   EXPECT_EQ(world.core().lives().count(key("d")), 0u);
+}
+
+TEST(Agent, WhatIsRemovedIsStoppedFirstAndToldUntilItIsGone) {
+  World world;
+  world.orders(1, {order("a")});
+  world.hello("peer-a", "a");
+  world.done.clear();
+  world.orders(2, {}, {}, {key("a")});
+  EXPECT_TRUE(std::holds_alternative<wire::WrapperStop>(world.to_wrappers.back().second));
+  EXPECT_EQ(world.removing(), std::vector<wire::InstanceKey>{key("a")});
+  EXPECT_EQ(world.done, std::vector<std::string>{});
+  world.end("a");
+  // Its order (1) goes before all else.
+  EXPECT_EQ(world.done, (std::vector<std::string>{"a 1", "erase a"}));
+  EXPECT_EQ(world.removing(), std::vector<wire::InstanceKey>{key("a")});
+  world.erased("a", {});
+  EXPECT_TRUE(world.removing().empty());
+  EXPECT_TRUE(world.last_to_broker<wire::AgentReport>()->instances.empty());
+  EXPECT_EQ(world.last_to_broker<wire::AgentReport>()->orders_version, 2u);
+}
+
+TEST(Agent, ARemovalIsTriedUntilItIsDoneAndDoneAgainWhenItIsRepeated) {
+  World world;
+  world.orders(1, {}, {}, {key("x")});
+  EXPECT_EQ(world.done, std::vector<std::string>{"erase x"});
+  world.erased("x", Error{ErrorCode::kConflict, "the wrapper runs"});
+  EXPECT_EQ(world.removing(), std::vector<wire::InstanceKey>{key("x")});
+  world.tick(kRemovalRetry - milliseconds(1));
+  EXPECT_EQ(world.done.size(), 1u);
+  world.tick(milliseconds(1));
+  EXPECT_EQ(world.done.size(), 2u);
+  world.erased("x", {});
+  EXPECT_TRUE(world.removing().empty());
+  // A broker that was restarted has not heard of it.
+  world.orders(2, {}, {}, {key("x")});
+  EXPECT_EQ(world.done.size(), 3u);
+  EXPECT_EQ(world.removing(), std::vector<wire::InstanceKey>{key("x")});
+}
+
+TEST(Agent, WhatIsBeingRemovedIsNotStarted) {
+  World world;
+  world.orders(1, {}, {}, {key("a")});
+  world.orders(2, {order("a")});
+  EXPECT_TRUE(world.core().lives().empty());
+  // So the broker says it again.
+  EXPECT_EQ(world.last_to_broker<wire::AgentReport>()->orders_version, 0u);
+  world.erased("a", {});
+  world.orders(2, {order("a")});
+  EXPECT_EQ(world.core().lives().size(), 1u);
+  EXPECT_EQ(world.last_to_broker<wire::AgentReport>()->orders_version, 2u);
+}
+
+TEST(Agent, WrappersWaitForTheirAction) {
+  World world;
+  world.orders(1, {uploaded("a"), uploaded("b"), order("c")});
+  // Both orders are stored, c is started, and the content is looked for once.
+  EXPECT_EQ(world.done, (std::vector<std::string>{"a 0", "b 0", "c 0", "look", "c 2"}));
+  world.done.clear();
+  const auto& lives = world.core().lives();
+  EXPECT_EQ(lives.at(key("a")).order().node.action, "/data/actions/" + kHash);
+  EXPECT_EQ(lives.at(key("a")).status().last_error, "waits for action num_gen: 0 of 40 MiB");
+  EXPECT_EQ(lives.at(key("a")).status().state, wire::InstanceState::kStarting);
+  world.run(world.core().from_contents(kHash, ContentIs{12u << 20}, world.now));
+  EXPECT_EQ(world.done, std::vector<std::string>{"fetch"});
+  EXPECT_EQ(lives.at(key("b")).status().last_error, "waits for action num_gen: 12 of 40 MiB");
+  world.run(
+      world.core().from_broker({kHash, wire::ActionData{kHash, 12u << 20, {"x"}}}, world.now));
+  world.done.clear();
+  world.run(world.core().from_contents(kHash, ContentIs{40u << 20}, world.now));
+  EXPECT_EQ(world.done, (std::vector<std::string>{"a 2", "b 2"}));
+  // A restart needs no second look.
+  world.done.clear();
+  world.end("a");
+  EXPECT_EQ(world.done, std::vector<std::string>{"a 2"});
+}
+
+TEST(Agent, AMissingActionIsTold) {
+  World world;
+  world.orders(1, {uploaded("a")});
+  world.run(world.core().from_contents(kHash, ContentIs{0}, world.now));
+  world.run(
+      world.core().from_broker({kHash, wire::Refusal{ErrorCode::kNotFound, "gone"}}, world.now));
+  EXPECT_EQ(world.core().lives().at(key("a")).status().last_error,
+            "waits for action num_gen: 0 of 40 MiB; the broker: gone");
+  // It was no word about the agent itself.
+  world.tick(kHeartbeat);
+  EXPECT_NE(world.last_to_broker<wire::AgentReport>(), nullptr);
+}
+
+TEST(Agent, ARecoveredOrderLooksForItsActionWithoutTheBroker) {
+  World world;
+  world.core().recover(uploaded("a"));
+  world.tick(milliseconds(0));
+  EXPECT_EQ(world.done, std::vector<std::string>{"look"});
+  world.run(world.core().from_contents(kHash, ContentIs{40u << 20}, world.now));
+  EXPECT_EQ(world.done, (std::vector<std::string>{"look", "a 2"}));
 }
 
 TEST(Agent, SocketsHaveTheirLimit) {

@@ -1,10 +1,10 @@
-#include "ctl/up/worker.h"
+#include "schema/runtime/worker.h"
 
 #include <utility>
 
-namespace weir::ctl {
+namespace weir::runtime {
 
-Worker::Worker(runtime::Loop& loop) {
+Worker::Worker(Loop& loop) {
   state_->loop = &loop;
   thread_ = std::thread([state = state_] { run(state); });
 }
@@ -61,4 +61,4 @@ void Worker::tell(const std::shared_ptr<State>& state, Done done, Status status)
       [done = std::move(done), status = std::move(status)] { done(status); });
 }
 
-}  // namespace weir::ctl
+}  // namespace weir::runtime

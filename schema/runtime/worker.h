@@ -1,5 +1,5 @@
-// One thread beside the loop for what may block: writing to stdout and syncing files. Jobs run one
-// after the other; when a job is done the loop is told.
+// One thread beside the loop for what may block: writing to stdout, syncing, hashing and deleting
+// files. Jobs run one after the other; when a job is done the loop is told.
 //
 // Owns the thread. Thread: loop; jobs run on the worker's own. Nothing survives a crash.
 #pragma once
@@ -14,7 +14,7 @@
 #include "schema/base/result.h"
 #include "schema/runtime/loop.h"
 
-namespace weir::ctl {
+namespace weir::runtime {
 
 class Worker {
  public:
@@ -22,7 +22,7 @@ class Worker {
   using Done = std::function<void(Status)>;
 
   // Signals must be blocked already, so that the thread does not get any.
-  explicit Worker(runtime::Loop& loop);
+  explicit Worker(Loop& loop);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
   // A job that hangs (nobody reads our stdout) is left to itself: nothing that it holds goes, and
@@ -38,7 +38,7 @@ class Worker {
     std::mutex mutex;
     std::condition_variable changed;
     std::deque<std::pair<Job, Done>> jobs;
-    runtime::Loop* loop = nullptr;  // Null once the worker is gone.
+    Loop* loop = nullptr;  // Null once the worker is gone.
   };
   static void run(const std::shared_ptr<State>& state);
   static void tell(const std::shared_ptr<State>& state, Done done, Status status);
@@ -49,4 +49,4 @@ class Worker {
   std::thread thread_;
 };
 
-}  // namespace weir::ctl
+}  // namespace weir::runtime
