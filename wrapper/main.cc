@@ -10,6 +10,7 @@
 #include "schema/base/log.h"
 #include "schema/runtime/signals.h"
 #include "schema/wire/control.h"
+#include "wrapper/inspect/inspect.h"
 #include "wrapper/shell/wrapper.h"
 
 namespace {
@@ -38,14 +39,28 @@ int main(int argc, char** argv) {
   std::string order_path;
   std::string log_level = "info";
   weir::shell::WrapperOptions options;
-  app.add_option("--order", order_path, "file with the start order")->required();
+  auto* const what = app.add_option_group("what to do")->require_option(1);
+  what->add_option("--order", order_path, "run a node: file with the start order");
   app.add_option("--log-level", log_level, "debug, info, warn or error");
   app.add_option("--lifeline-fd", options.lifeline_fd,
                  "ends when the other end of this pipe closes");
   app.add_option("--keep-fd", options.keep_fds, "inherited descriptor to hold while this runs");
+  std::pair<std::string, std::string> inspected;
+  weir::inspect::DeadLetterQuery query;
+  auto* const inspect_option =
+      what->add_option("--inspect", inspected, "write what a log holds: dead LOG_DIR")
+          ->type_name("WHAT LOG_DIR");
+  app.add_option("--id", query.id, "with --inspect dead: only this one")->needs(inspect_option);
+  app.add_option("--record-bytes", query.record_bytes_max,
+                 "with --inspect dead: of each record no more than this")
+      ->needs(inspect_option);
   CLI11_PARSE(app, argc, argv);
-  weir::log::init("weir-wrapper", weir::log::level_from(log_level));
   weir::runtime::ignore_sigpipe();
+  if (inspect_option->count() > 0) {
+    weir::log::init("weir-wrapper", weir::log::Level::kError);
+    return weir::inspect::inspect({inspected.first, inspected.second, query});
+  }
+  weir::log::init("weir-wrapper", weir::log::level_from(log_level));
   weir::runtime::ignore_signal(SIGINT);
   keep_large_buffers();
   try {

@@ -1,5 +1,7 @@
 #include "ctl/commands/registry.h"
 
+#include "ctl/commands/dead_list.h"
+#include "ctl/commands/dead_show.h"
 #include "ctl/commands/logs.h"
 #include "ctl/commands/pipeline_check.h"
 #include "ctl/commands/tree.h"
@@ -13,6 +15,8 @@ void add_all_commands(Program& program) {
   add_tree(program);
   add_up(program);
   add_logs(program);
+  add_dead_list(program);
+  add_dead_show(program);
 }
 
 }  // namespace weir::ctl

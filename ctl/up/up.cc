@@ -390,6 +390,9 @@ void Up::last_words(bool keep) {
   if (!all_gone_) console_.say("some processes could not be ended");
   if (!keep) return;
   if (folder_.is_temporary()) console_.say("the data is kept in " + folder_.path());
+  if (!watch_.dead_letters().empty()) {
+    console_.say("to see the dead letters: " + on_this_data("dead list"));
+  }
   if (!failed_node_.empty()) {
     console_.say("to see what " + failed_node_ + " wrote to stderr: " + on_this_data("logs") + " " +
                  failed_node_);

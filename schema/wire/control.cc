@@ -426,6 +426,11 @@ Result<InstanceStatus> decode_status(std::string_view bytes) {
 }
 Result<PipelineRun> decode_run(std::string_view bytes) { return from_bytes<PipelineRun>(bytes); }
 
+std::string encode_dead_letter(const DeadLetter& letter) { return to_bytes(letter); }
+Result<DeadLetter> decode_dead_letter(std::string_view bytes) {
+  return from_bytes<DeadLetter>(bytes);
+}
+
 std::string_view to_string(PipelineState state) { return fields::word(state); }
 std::string_view to_string(InstanceState state) { return fields::word(state); }
 

@@ -320,6 +320,12 @@ Status check(const PipelineRun& run) {
        check_text("working_dir", run.options.working_dir, kPathBytesMax)});
 }
 
+Status check(const DeadLetter& letter) {
+  if (letter.sent_bytes > letter.record_bytes) return wrong("sent_bytes: more than the record has");
+  return first_of({check_instance(letter.pipeline, letter.node, letter.instance),
+                   check_text("id", letter.id, kPathBytesMax)});
+}
+
 Status check(const Message& message) { return std::visit(MessageCheck{}, message); }
 
 }  // namespace weir::wire

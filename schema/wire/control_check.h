@@ -4,6 +4,7 @@
 
 #include "schema/base/result.h"
 #include "schema/wire/control.h"
+#include "schema/wire/dead_letter.h"
 
 namespace weir::wire {
 
@@ -14,6 +15,7 @@ Status check(const graph::PipelineSpec& spec);
 Status check(const StartOrder& order);
 Status check(const InstanceStatus& status);
 Status check(const PipelineRun& run);
+Status check(const DeadLetter& letter);
 Status check(const Message& message);
 
 }  // namespace weir::wire

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "schema/wire/control.h"
+#include "schema/wire/dead_letter.h"
 
 namespace weir::wire::fields {
 
@@ -180,6 +181,26 @@ void describe(A& archive, T& v) {
   archive("pipeline", v.pipeline);
   archive("node", v.node);
   archive("instance", v.instance);
+}
+
+template <typename A, Is<DeadLetter> T>
+void describe(A& archive, T& v) {
+  archive("pipeline", v.pipeline);
+  archive("node", v.node);
+  archive("instance", v.instance);
+  archive("id", v.id);
+  archive("origin", v.origin);
+  archive("origin_record", v.origin_record);
+  archive("unit", v.unit);
+  archive("unix_ms", v.unix_ms);
+  archive("attempts", v.attempts);
+  archive("reason", v.reason);
+  archive("status", v.status);
+  archive("signal", v.signal);
+  archive("stderr_tail", v.stderr_tail);
+  archive("action", v.action);
+  archive("record_bytes", v.record_bytes);
+  archive("sent_bytes", v.sent_bytes);
 }
 
 // ---- Messages ------------------------------------------------------------------------------

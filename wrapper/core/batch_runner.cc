@@ -132,6 +132,7 @@ class BatchRunner : public Runner {
     uint64_t records = 0;
     uint64_t bytes = 0;
     uint32_t failed = 0;
+    uint32_t tried = 0;   // How many runs failed that these records were fed to.
     bool part = false;    // A half of a split unit: runs once.
     bool chance = false;  // A suspect that is tried once more, now that others end well.
   };
@@ -203,7 +204,7 @@ class BatchRunner : public Runner {
   void commit_extent() {
     CommitState& commit = node_.commit_state();
     unit_.id = {commit.of.term, commit.of.boot, ++commit.units, ""};
-    unit_.failed = 0;
+    unit_.failed = unit_.tried = 0;
     write_extents();
     // The name of a sink's unit must outlive a power cut: publish() syncs for sinks.
     node_.publish({});
@@ -266,7 +267,7 @@ class BatchRunner : public Runner {
         if (!unit_.items.empty()) parts_.push_back(std::exchange(unit_, {}));
         unit_.id = id;
         unit_.part = !id.half.empty();
-        if (attempts_ && attempts_->unit == id) unit_.failed = attempts_->failed;
+        if (attempts_ && attempts_->unit == id) unit_.failed = unit_.tried = attempts_->failed;
       }
       if (!take(*named, take_whole_upto(input, extent.to))) return false;
     }
@@ -374,6 +375,7 @@ class BatchRunner : public Runner {
       return back_off(++outage_waits_);
     }
     ++unit_.failed;
+    ++unit_.tried;
     node_.batch().put(key(wal::kAttempts), encode(Attempts{unit_.id, unit_.failed}));
     const bool spent = unit_.part || unit_.failed > node_.spec().retries;
     if (!spent) {
@@ -410,6 +412,7 @@ class BatchRunner : public Runner {
       halves[i].id = unit_.id;
       halves[i].id.half += i == 0 ? ".0" : ".1";
       halves[i].part = true;
+      halves[i].tried = unit_.tried;
     }
     parts_.push_front(std::move(halves[1]));
     parts_.push_front(std::move(halves[0]));
@@ -477,7 +480,8 @@ class BatchRunner : public Runner {
     for (size_t i = 0; i < suspects_.size(); ++i) {
       const Unit& suspect = suspects_[i];
       const Item& item = suspect.items[0];
-      put_dead_letter(node_, inputs_[item.input].name, item.portion, suspect.id, reasons_[i]);
+      put_dead_letter(node_, inputs_[item.input].name, item.portion, suspect.id,
+                      {reasons_[i], describe(reasons_[i]), suspect.tried});
       suspects_to_[item.input] = item.portion.last;
     }
     suspects_.clear();

@@ -12,8 +12,15 @@ namespace weir::core {
 // Readers that need records apart take none that is longer (design 2).
 inline constexpr size_t kRecordBytesMax = 100u << 20;
 
+// Why a record is given up.
+struct Failure {
+  RunEnd end;             // Of the last run that failed on it; kLost: it was stopped.
+  std::string reason;     // In words.
+  uint32_t attempts = 0;  // Runs that failed.
+};
+
 // Puts one into this turn's batch, synced: it is a sole copy (R5).
 void put_dead_letter(Node& node, const std::string& lane, const Portion& record, const UnitId& unit,
-                     const RunEnd& why);
+                     const Failure& why);
 
 }  // namespace weir::core

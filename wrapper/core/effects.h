@@ -67,6 +67,9 @@ class Effects {
   // Processor time that the program has used, in any unit: only its change is looked at.
   virtual uint64_t run_cpu_ticks() = 0;
 
+  // The time of day in milliseconds since 1970, for people; nothing is decided by it.
+  virtual uint64_t unix_ms() { return 0; }
+
   // Call Node::turn() at this time at the latest.
   virtual void wake_at(SteadyTime when) = 0;
   // Something worth telling the user, once.

@@ -29,6 +29,7 @@ void Node::open(const LogState& state) {
   commit_.published = lane_->staged_last();
   batch_.put(key(wal::kCommit), encode(commit_));
   dead_letters_ = state.dead_letters;
+  next_dead_letter_ = state.next_dead_letter;
   trimmed_at_taken_ = state.trimmed_at_taken;
   Mark mark{lane_->published_id(), {}};
   for (const std::string& writer : order.writers) {

@@ -138,7 +138,11 @@ class Node {
   // Forgets what an input has taken without committing it and asks its writer for it again.
   void refetch(size_t input);
   void fail(std::string reason);
-  uint64_t next_dead_letter() { return dead_letters_++; }
+  // The number of one more dead letter. No two of a log have the same.
+  uint64_t next_dead_letter() {
+    ++dead_letters_;
+    return next_dead_letter_++;
+  }
   std::string position_of_source() const { return std::to_string(commit_.position); }
 
  private:
@@ -190,6 +194,7 @@ class Node {
   SteadyTime now_{};
   SteadyTime ticked_at_{};
   uint64_t dead_letters_ = 0;
+  uint64_t next_dead_letter_ = 0;
   bool started_ = false;
   bool failed_ = false;
   bool opened_ = false;  // The new boot is in the log: readers may be greeted.

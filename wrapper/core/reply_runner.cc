@@ -151,7 +151,7 @@ class ReplyRunner : public Runner {
   struct Suspect {
     size_t input;
     Portion record;
-    RunEnd why;
+    Failure why;
   };
 
   // ---- feeding
@@ -371,10 +371,10 @@ class ReplyRunner : public Runner {
 
   void suspect(const std::string& why, const RunEnd& end) {
     Asked& asked = asked_.front();
-    RunEnd reason = end;
-    reason.kind = RunEnd::Kind::kLost;  // So that describe() gives the reason as it stands here.
-    reason.reason = why;
-    suspects_.push_back({asked.input, asked.portion, std::move(reason)});
+    Failure failure{end, why, failed_};
+    // How a program ends that is stopped for breaking its protocol says nothing.
+    if (broken_) failure.end.kind = RunEnd::Kind::kLost;
+    suspects_.push_back({asked.input, asked.portion, std::move(failure)});
     if (suspects_.size() < node_.spec().max_dead) return;
     node_.effects().note(std::to_string(suspects_.size()) +
                          " records in a row fail: degraded; all of them are kept and tried again");
@@ -438,7 +438,7 @@ class ReplyRunner : public Runner {
   void end_of_input() {
     if (!suspects_.empty()) {
       if (!succeeded_) {
-        return node_.fail("every record failed: " + describe(suspects_.back().why));
+        return node_.fail("every record failed: " + suspects_.back().why.reason);
       }
       write_dead_letters();
     }

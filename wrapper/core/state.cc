@@ -7,7 +7,12 @@ namespace weir::core {
 namespace {
 
 constexpr size_t kTextMax = 1 << 16;
+constexpr size_t kActionMax = 1 << 18;  // A command may have 128 KiB.
 constexpr size_t kRecordMax = 128 << 20;
+// How the run that failed on a dead letter ended.
+constexpr uint8_t kByNeither = 0;
+constexpr uint8_t kByStatus = 1;
+constexpr uint8_t kBySignal = 2;
 
 void put(Encoder& out, const Incarnation& of) { out.u64(of.term).u64(of.boot).u64(of.nonce); }
 void put(Encoder& out, const Position& at) {
@@ -201,6 +206,10 @@ std::string encode(const DeadLetter& letter) {
   put(out, letter.record);
   put(out, letter.unit);
   out.text(letter.reason).text(letter.stderr_tail).text(letter.action).text(letter.bytes);
+  const std::optional<int>& code = letter.status ? letter.status : letter.signal;
+  out.u8(letter.status ? kByStatus : letter.signal ? kBySignal : kByNeither);
+  out.u32(static_cast<uint32_t>(code.value_or(0)));
+  out.u32(letter.attempts).u64(letter.unix_ms).u64(letter.term);
   return std::move(out).bytes();
 }
 
@@ -212,9 +221,17 @@ Result<DeadLetter> decode_dead_letter(std::string_view bytes) {
   letter.unit = get_unit(in);
   letter.reason = in.text(kTextMax);
   letter.stderr_tail = in.text(kTextMax);
-  letter.action = in.text(kTextMax);
+  letter.action = in.text(kActionMax);
   letter.bytes = in.text(kRecordMax);
-  if (!in.done()) return Error{ErrorCode::kCorrupt, "log: a dead letter does not decode"};
+  const uint8_t ended = in.u8();
+  const int code = static_cast<int>(in.u32());
+  if (ended == kByStatus) letter.status = code;
+  if (ended == kBySignal) letter.signal = code;
+  letter.attempts = in.u32();
+  letter.unix_ms = in.u64();
+  letter.term = in.u64();
+  if (!in.done() || ended > kBySignal)
+    return Error{ErrorCode::kCorrupt, "log: a dead letter does not decode"};
   return letter;
 }
 
@@ -235,7 +252,11 @@ Result<LogState> load(const wal::Log& log) {
     if (Status status = log.scan(from, end, each); !status) return std::move(status).error();
     if (failure) return *std::move(failure);
   }
-  const auto count = [&](std::string_view, std::string_view) { return ++state.dead_letters > 0; };
+  const auto count = [&](std::string_view key, std::string_view) {
+    ++state.dead_letters;
+    state.next_dead_letter = wal::number_of_key(key) + 1;
+    return true;
+  };
   if (Status status = log.scan(wal::key(wal::kDead), wal::key_end(wal::kDead), count); !status) {
     return std::move(status).error();
   }

@@ -68,6 +68,12 @@ struct DeadLetter {
   std::string stderr_tail;
   std::string action;  // Command or action that failed on it.
   std::string bytes;
+  // How the last run that failed on it ended; neither, if it was stopped for what it did.
+  std::optional<int> status;
+  std::optional<int> signal;
+  uint32_t attempts = 0;  // Runs that failed with it among their records, as far as is known.
+  uint64_t unix_ms = 0;   // When it was given up.
+  uint64_t term = 0;      // Of the wrapper that wrote this.
 };
 
 // A trim group: blocks up to `last` that were written since the group before.
@@ -90,6 +96,7 @@ struct LogState {
   std::optional<Attempts> attempts;
   std::vector<Group> groups;
   uint64_t dead_letters = 0;
+  uint64_t next_dead_letter = 0;  // The number that the next one gets.
 };
 
 std::string encode(const CommitState& commit);

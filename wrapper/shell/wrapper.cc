@@ -281,6 +281,10 @@ void Wrapper::close_stdout() {
 void Wrapper::kill_run() { program_->kill_run(); }
 void Wrapper::terminate_run() { program_->terminate_run(); }
 uint64_t Wrapper::run_cpu_ticks() { return program_->cpu_ticks(); }
+uint64_t Wrapper::unix_ms() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::duration_cast<milliseconds>(now).count());
+}
 void Wrapper::wake_at(core::SteadyTime when) {
   const auto wait = when - std::chrono::steady_clock::now();
   loop_.after(std::max(wait, runtime::Duration(milliseconds(0))), [] {});

@@ -66,6 +66,7 @@ class Wrapper : private core::Effects {
   void kill_run() override;
   void terminate_run() override;
   uint64_t run_cpu_ticks() override;
+  uint64_t unix_ms() override;
   void wake_at(core::SteadyTime when) override;
   void note(std::string text) override;
   void failed(std::string reason) override;

@@ -38,6 +38,9 @@ inline std::string key(char letter, const RecordId& id) {
 // The first key after all that begin with this letter.
 inline std::string key_end(char letter) { return std::string(1, static_cast<char>(letter + 1)); }
 
+// Of a key that is a letter and one number.
+inline uint64_t number_of_key(std::string_view key) { return Decoder(key.substr(1)).u64(); }
+
 inline RecordId id_of_key(std::string_view key) {
   Decoder in(key.substr(1));
   RecordId id;

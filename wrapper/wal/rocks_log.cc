@@ -8,6 +8,7 @@
 #include <rocksdb/write_batch.h>
 
 #include <cstdarg>
+#include <filesystem>
 
 #include "schema/base/codec.h"
 #include "schema/base/log.h"
@@ -241,6 +242,18 @@ rocksdb::Options make_options(const RocksOptions& ours) {
   return options;
 }
 
+// False if there is no database, or the process that was to make one came no further than to its
+// first files.
+bool is_there(const std::string& db) {
+  std::error_code failure;
+  for (const auto& entry : std::filesystem::directory_iterator(db, failure)) {
+    const std::string name = entry.path().filename();
+    if (name == "CURRENT" || name.ends_with(".log") || name.ends_with(".sst")) return true;
+  }
+  // What cannot be looked at is RocksDB's to explain.
+  return failure && failure != std::errc::no_such_file_or_directory;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Log>> open_rocks_log(const std::string& dir, const RocksOptions& options) {
@@ -257,6 +270,25 @@ Result<std::unique_ptr<Log>> open_rocks_log(const std::string& dir, const RocksO
                  "log " + dir + ": blocks at its end are not what was written"};
   }
   return std::unique_ptr<Log>(std::move(log));
+}
+
+Result<std::unique_ptr<const Log>> open_rocks_log_to_read(const std::string& dir) {
+  if (!is_there(dir + "/db")) return Error{ErrorCode::kNotFound, "log " + dir + ": there is none"};
+  rocksdb::Options options = make_options({});
+  options.create_if_missing = false;
+  // A record that a crash cut off at the very end is no damage; anything else is, and who looks
+  // should know of it, where a node that starts goes on from the last point that is whole.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  rocksdb::DB* raw = nullptr;
+  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, dir + "/db", &raw);
+  if (!status.ok()) {
+    Error error = to_error("log " + dir, status);
+    // One of its files is not there.
+    if (status.IsPathNotFound() || status.IsNotFound()) error.code = ErrorCode::kCorrupt;
+    return error;
+  }
+  return std::unique_ptr<const Log>(std::make_unique<RocksLog>(
+      std::unique_ptr<rocksdb::DB>(raw), Segments::open_to_read(dir + "/blocks")));
 }
 
 }  // namespace weir::wal

@@ -18,4 +18,9 @@ struct RocksOptions {
 // of reading ones.
 Result<std::unique_ptr<Log>> open_rocks_log(const std::string& dir, const RocksOptions& options);
 
+// Opens what is in `dir` to look at it: nothing is written, made or mended, and a damaged end is
+// not cut off. The caller sees to it that nobody has it open. Errors: kNotFound if there is no
+// database, kCorrupt, kIo.
+Result<std::unique_ptr<const Log>> open_rocks_log_to_read(const std::string& dir);
+
 }  // namespace weir::wal

@@ -64,6 +64,10 @@ Result<std::unique_ptr<Segments>> Segments::open(const std::string& dir) {
   return segments;
 }
 
+std::unique_ptr<Segments> Segments::open_to_read(const std::string& dir) {
+  return std::unique_ptr<Segments>(new Segments(dir));
+}
+
 Segments::~Segments() = default;
 
 std::string Segments::path(uint64_t file) const {

@@ -38,6 +38,8 @@ class Segments {
 
   // `dir` is made if it is not there. New values go to a new file.
   static Result<std::unique_ptr<Segments>> open(const std::string& dir);
+  // Only for read(): the folder is left as it is.
+  static std::unique_ptr<Segments> open_to_read(const std::string& dir);
   ~Segments();
 
   // Writes the values one after the other with as few system calls as possible; `places` gets one

@@ -19,6 +19,8 @@ using Program = std::function<RunEnd(const std::string& input, std::string& outp
 
 class Bench : public Effects {
  public:
+  static constexpr uint64_t kUnixMs = 1'700'000'000'000;
+
   Bench(wire::StartOrder order, Program program) : program_(std::move(program)) {
     order.pipeline = "test";
     order.term = 1;
@@ -123,6 +125,7 @@ class Bench : public Effects {
   void kill_run() override { running = false; }
   void terminate_run() override { ++terminated; }
   uint64_t run_cpu_ticks() override { return cpu; }
+  uint64_t unix_ms() override { return kUnixMs; }
   void wake_at(SteadyTime) override {}
   void note(std::string text) override { notes.push_back(std::move(text)); }
   void failed(std::string reason) override { failure = std::move(reason); }
@@ -194,6 +197,12 @@ TEST(BatchRunner, R9APoisonRecordIsIsolatedInLogarithmicallyManyRuns) {
   EXPECT_EQ(dead[0].bytes, "13\n");
   EXPECT_EQ(dead[0].reason, "exited with status 3");
   EXPECT_EQ(dead[0].record.seq, 13u);
+  EXPECT_EQ(dead[0].lane, "source.0");
+  EXPECT_EQ(dead[0].status, 3);
+  EXPECT_EQ(dead[0].signal, std::nullopt);
+  EXPECT_EQ(dead[0].attempts, 2 + 6 + 1u) << "two of all, one of each half, and a second chance";
+  EXPECT_EQ(dead[0].unix_ms, Bench::kUnixMs);
+  EXPECT_EQ(dead[0].term, 1u);
   std::string expected;
   for (const std::string& line : lines(64)) expected += line == "13\n" ? "" : line;
   EXPECT_EQ(bench.output(), expected);

@@ -7,7 +7,9 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <random>
+#include <sstream>
 
 #include "schema/wire/block.h"
 #include "wrapper/wal/keys.h"
@@ -173,6 +175,127 @@ TEST(Log, ADamagedUnsyncedTailIsFound) {
   const auto log = open_rocks_log(dir.path(), {});
   ASSERT_FALSE(log);
   EXPECT_EQ(log.error().code, ErrorCode::kCorrupt);
+}
+
+// ---- looking at a log
+
+// Names, sizes, times and contents of all that is in a folder.
+std::map<std::string, std::string> snapshot(const std::string& folder) {
+  std::map<std::string, std::string> all;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    std::ostringstream text;
+    text << entry.last_write_time().time_since_epoch().count() << " ";
+    if (entry.is_regular_file()) text << std::ifstream(entry.path(), std::ios::binary).rdbuf();
+    all.emplace(entry.path(), text.str());
+  }
+  return all;
+}
+
+// A log with small and large values, in tables and in its write-ahead log.
+void fill(const std::string& dir) {
+  for (int opening = 0; opening < 2; ++opening) {
+    auto log = open_rocks_log(dir, {});
+    ASSERT_TRUE(log) << log.error().what;
+    for (uint64_t n = 0; n < 20; ++n) {
+      LogBatch batch;
+      const uint64_t seq = static_cast<uint64_t>(opening) * 20 + n + 1;
+      batch.put(key(kBlock, id(seq)), block(seq, n % 2 == 0 ? 100 : 100'000).bytes);
+      batch.put(key(kDead, seq), std::string(1000, static_cast<char>('a' + n)));
+      ASSERT_TRUE((*log)->write(batch, true));
+    }
+  }
+}
+
+TEST(LogToRead, HoldsTheSameAndIsLeftAsItIs) {
+  TempDir dir;
+  fill(dir.path());
+  std::map<std::string, std::string> expected;
+  {
+    const auto log = open_rocks_log(dir.path(), {});
+    ASSERT_TRUE(log);
+    expected = contents(**log);
+  }
+  ASSERT_EQ(expected.size(), 80u);
+  const auto before = snapshot(dir.path());
+  {
+    const auto log = open_rocks_log_to_read(dir.path());
+    ASSERT_TRUE(log) << log.error().what;
+    EXPECT_EQ(contents(**log), expected);
+    const auto beside = open_rocks_log_to_read(dir.path());
+    ASSERT_TRUE(beside) << beside.error().what;
+    EXPECT_EQ(contents(**beside), expected);
+  }
+  EXPECT_TRUE(snapshot(dir.path()) == before);
+}
+
+TEST(LogToRead, NothingIsMadeWhereThereIsNone) {
+  TempDir dir;
+  auto log = open_rocks_log_to_read(dir.path());
+  ASSERT_FALSE(log);
+  EXPECT_EQ(log.error().code, ErrorCode::kNotFound);
+  EXPECT_TRUE(fs::is_empty(dir.path()));
+  // Killed before there was a database.
+  fs::create_directory(dir.path() + "/db");
+  std::ofstream(dir.path() + "/db/LOCK");
+  log = open_rocks_log_to_read(dir.path());
+  ASSERT_FALSE(log);
+  EXPECT_EQ(log.error().code, ErrorCode::kNotFound);
+}
+
+std::string write_ahead_log(const std::string& dir) {
+  for (const auto& entry : fs::directory_iterator(dir + "/db")) {
+    if (entry.path().extension() == ".log") return entry.path();
+  }
+  return "";
+}
+
+// A kill in the middle of a write: what was written before is there.
+TEST(LogToRead, ARecordThatWasCutOffAtTheEnd) {
+  TempDir dir;
+  fill(dir.path());
+  const std::string file = write_ahead_log(dir.path());
+  fs::resize_file(file, fs::file_size(file) - 50);
+  const auto log = open_rocks_log_to_read(dir.path());
+  ASSERT_TRUE(log) << log.error().what;
+  EXPECT_EQ(contents(**log).size(), 78u);
+}
+
+TEST(LogToRead, DamageIsSaidAndNotMended) {
+  const auto flip = [](const std::string& file, std::streamoff at) {
+    std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+    bytes.seekp(at);
+    bytes.put('!');
+  };
+  const std::pair<const char*, std::function<void(const std::string&)>> kDamages[] = {
+      {"a byte of the write-ahead log",
+       [&](const std::string& dir) { flip(write_ahead_log(dir), 5000); }},
+      {"no CURRENT", [](const std::string& dir) { fs::remove(dir + "/db/CURRENT"); }},
+      {"a manifest of zeros",
+       [](const std::string& dir) {
+         for (const auto& entry : fs::directory_iterator(dir + "/db")) {
+           if (entry.path().filename().string().starts_with("MANIFEST")) {
+             std::ofstream(entry.path(), std::ios::binary) << std::string(500, '\0');
+           }
+         }
+       }},
+      {"a table is gone",
+       [](const std::string& dir) {
+         for (const auto& entry : fs::directory_iterator(dir + "/db")) {
+           if (entry.path().extension() == ".sst") fs::remove(entry.path());
+         }
+       }},
+  };
+  for (const auto& [what, damage] : kDamages) {
+    TempDir dir;
+    fill(dir.path());
+    damage(dir.path());
+    const auto before = snapshot(dir.path());
+    const auto log = open_rocks_log_to_read(dir.path());
+    ASSERT_FALSE(log) << what;
+    EXPECT_EQ(log.error().code, ErrorCode::kCorrupt) << what << ": " << log.error().what;
+    EXPECT_NE(log.error().what.find(dir.path()), std::string::npos) << log.error().what;
+    EXPECT_TRUE(snapshot(dir.path()) == before) << what;
+  }
 }
 
 TEST(Segments, ValuesComeBackWhole) {

@@ -1,0 +1,79 @@
+// Values that a log keeps, there and back; and what a log is found to hold when it is opened.
+#include "wrapper/core/state.h"
+
+#include <gtest/gtest.h>
+
+#include "wrapper/wal/keys.h"
+#include "wrapper/wal/memory_log.h"
+
+namespace weir::core {
+namespace {
+
+DeadLetter letter() {
+  DeadLetter made;
+  made.lane = "gen.0";
+  made.record = {{3, 1, 99}, 613};
+  made.unit = {4, 1, 2, ".0.1"};
+  made.reason = "exited with status 5";
+  made.stderr_tail = std::string("no\0\xff\n", 5);
+  made.action = "./work";
+  made.bytes = std::string("a\0b\n", 4);
+  made.attempts = 6;
+  made.unix_ms = 1'767'323'045'678;
+  made.term = 4;
+  return made;
+}
+
+TEST(State, DeadLettersComeBackWhole) {
+  const std::pair<std::optional<int>, std::optional<int>> kEnds[] = {
+      {5, std::nullopt}, {0, std::nullopt}, {std::nullopt, 9}, {std::nullopt, std::nullopt}};
+  for (const auto& [status, signal] : kEnds) {
+    DeadLetter made = letter();
+    made.status = status;
+    made.signal = signal;
+    const Result<DeadLetter> back = decode_dead_letter(encode(made));
+    ASSERT_TRUE(back) << back.error().what;
+    EXPECT_EQ(back->status, status);
+    EXPECT_EQ(back->signal, signal);
+    EXPECT_EQ(back->lane, made.lane);
+    EXPECT_EQ(back->record, made.record);
+    EXPECT_EQ(back->unit, made.unit);
+    EXPECT_EQ(back->reason, made.reason);
+    EXPECT_EQ(back->stderr_tail, made.stderr_tail);
+    EXPECT_EQ(back->action, made.action);
+    EXPECT_EQ(back->bytes, made.bytes);
+    EXPECT_EQ(back->attempts, made.attempts);
+    EXPECT_EQ(back->unix_ms, made.unix_ms);
+    EXPECT_EQ(back->term, made.term);
+  }
+}
+
+TEST(State, ADeadLetterOfTheLongestCommand) {
+  DeadLetter made = letter();
+  made.action = std::string(128 << 10, 'x');
+  ASSERT_TRUE(decode_dead_letter(encode(made)));
+}
+
+TEST(State, APartOfADeadLetterIsNone) {
+  const std::string whole = encode(letter());
+  for (size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_FALSE(decode_dead_letter(std::string_view(whole).substr(0, size))) << size;
+  }
+  EXPECT_FALSE(decode_dead_letter(whole + "x"));
+}
+
+// Ids of dead letters are made from their numbers: none may come twice.
+TEST(State, NumbersOfDeadLettersGoOnAboveThoseThatAreThere) {
+  wal::MemoryLog log;
+  EXPECT_EQ(load(log)->next_dead_letter, 0u);
+  wal::LogBatch batch;
+  for (const uint64_t number : {2, 7}) batch.put(wal::key(wal::kDead, number), encode(letter()));
+  ASSERT_TRUE(log.write(batch, true));
+  const auto state = load(log);
+  ASSERT_TRUE(state);
+  EXPECT_EQ(state->dead_letters, 2u);
+  EXPECT_EQ(state->next_dead_letter, 8u);
+}
+
+}  // namespace
+}  // namespace weir::core
