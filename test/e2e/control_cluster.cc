@@ -22,7 +22,7 @@ constexpr int kPollMs = 5;
 
 }  // namespace
 
-Cluster::Cluster() : context_(1) {
+Cluster::Cluster(ClusterOptions options) : options_(options), context_(1) {
   runtime::become_subreaper();
   std::string pattern = "/tmp/weir-e2e-XXXXXX";
   folder_ = ::mkdtemp(pattern.data());
@@ -52,6 +52,10 @@ void Cluster::start(const std::string& name, std::vector<std::string> argv) {
   const std::string log = folder_ + "/" + name + ".log";
   const UniqueFd output(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   options.fds.push_back({output.get(), 2});
+  if (const auto armed = armed_.find(name); armed != armed_.end()) {
+    options.environment = {"WEIR_FAILPOINT=" + armed->second};
+    armed_.erase(armed);
+  }
   auto child = runtime::spawn(options);
   ASSERT_TRUE(child) << child.error().what;
   processes_[name] = std::move(*child);
@@ -63,9 +67,39 @@ void Cluster::start_broker() {
 }
 
 void Cluster::start_agent(const std::string& name) {
-  start(name,
-        {WEIR_AGENT, "--name", name, "--broker", "ipc://" + folder_ + "/broker", "--data",
-         layout(name).data_dir, "--run-dir", layout(name).run_dir, "--wrapper", WEIR_FAKE_WRAPPER});
+  std::vector<std::string> argv{WEIR_AGENT,
+                                "--name",
+                                name,
+                                "--broker",
+                                "ipc://" + folder_ + "/broker",
+                                "--data",
+                                layout(name).data_dir,
+                                "--run-dir",
+                                layout(name).run_dir};
+  if (!options_.real_wrappers) argv.insert(argv.end(), {"--wrapper", WEIR_FAKE_WRAPPER});
+  if (options_.addresses) argv.insert(argv.end(), {"--address", "127.0.0.1"});
+  start(name, std::move(argv));
+}
+
+void Cluster::arm(const std::string& process, const std::string& failpoint) {
+  armed_[process] = failpoint;
+}
+
+int Cluster::revive() {
+  std::vector<std::string> dead;
+  for (auto& [name, child] : processes_) {
+    const auto status = runtime::try_reap(child.pid);
+    if (status && *status) dead.push_back(name);
+  }
+  for (const std::string& name : dead) {
+    processes_.erase(name);
+    if (name == "broker") {
+      start_broker();
+    } else {
+      start_agent(name);
+    }
+  }
+  return static_cast<int>(dead.size());
 }
 
 agent::Layout Cluster::layout(const std::string& agent) const {
@@ -118,9 +152,18 @@ wire::Message Cluster::ask_as(const std::string& request, const wire::Message& q
       if (envelope && envelope->request == request) return envelope->message;
     }
     socket_.reset();
+    revive();
   }
   ADD_FAILURE() << "no answer to " << wire::type_name(question);
   return wire::Refusal{ErrorCode::kTimeout, "no answer"};
+}
+
+bool Cluster::ok(const wire::Message& question) {
+  const wire::Message answer = ask(question);
+  if (const auto* refusal = std::get_if<wire::Refusal>(&answer)) {
+    ADD_FAILURE() << wire::type_name(question) << ": " << refusal->what;
+  }
+  return std::holds_alternative<wire::Ok>(answer);
 }
 
 wire::PipelineStatus Cluster::status(const std::string& pipeline) {
@@ -141,10 +184,18 @@ bool Cluster::wait(const std::string& what, const std::function<bool()>& conditi
   return true;
 }
 
-bool Cluster::wait_for_state(wire::PipelineState state) {
+bool Cluster::kill_wrapper(const std::string& node, const std::string& pipeline) {
+  for (const wire::NodeStatus& one : status(pipeline).nodes) {
+    const int64_t pid = one.name == node ? one.instances.at(0).status.pid : 0;
+    if (pid > 0) return ::kill(static_cast<pid_t>(pid), SIGKILL) == 0;
+  }
+  return false;
+}
+
+bool Cluster::wait_for_state(wire::PipelineState state, const std::string& pipeline) {
   wire::PipelineStatus last;
-  const bool came = wait("state " + std::string(wire::to_string(state)), [&] {
-    last = status();
+  const bool came = wait(pipeline + " is " + std::string(wire::to_string(state)), [&] {
+    last = status(pipeline);
     return last.state == state;
   });
   if (!came) ADD_FAILURE() << "it is " << wire::to_string(last.state) << ": " << last.reason;

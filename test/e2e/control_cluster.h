@@ -1,5 +1,6 @@
-// A cluster of real processes for tests: broker and agents, with the fake wrapper. The test plays
-// weirctl: it holds the lifeline, restarts what was killed, and asks the broker.
+// A cluster of real processes for tests: broker and agents, with the real wrappers or with fake
+// ones that only speak. The test plays weirctl: it holds the lifeline, restarts what was killed,
+// and asks the broker.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -20,17 +21,27 @@
 
 namespace weir::e2e {
 
-inline constexpr std::chrono::milliseconds kLimit{20'000};
+// Generous: only a hang should meet it.
+inline constexpr std::chrono::milliseconds kLimit{60'000};
+
+struct ClusterOptions {
+  bool real_wrappers = false;
+  bool addresses = false;  // Agents are at 127.0.0.1, so that edges between them are TCP.
+};
 
 class Cluster {
  public:
-  Cluster();
+  explicit Cluster(ClusterOptions options = {});
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
   ~Cluster();
 
   void start_broker();
   void start_agent(const std::string& name);
+  // The next start of this process kills itself there; see schema/base/failpoint.h.
+  void arm(const std::string& process, const std::string& failpoint);
+  // Starts again, with nothing armed, what died by itself. How many did.
+  int revive();
   // kill -9, and reaps. By the names "broker" and the agents'.
   void kill(const std::string& process);
   void terminate(const std::string& process);
@@ -38,13 +49,16 @@ class Cluster {
   int wait_for_exit(const std::string& process);
   void close_lifeline() { lifeline_write_.reset(); }
 
-  // Sends, and sends again with the same id, until there is an answer.
+  // Sends, and sends again with the same id, until there is an answer; what dies of it is revived.
   wire::Message ask(const wire::Message& question);
   wire::Message ask_as(const std::string& request, const wire::Message& question);
+  bool ok(const wire::Message& question);
   wire::PipelineStatus status(const std::string& pipeline = "p");
   // Waits for the condition; a failure of the test if it does not come in time.
   bool wait(const std::string& what, const std::function<bool()>& condition);
-  bool wait_for_state(wire::PipelineState state);
+  bool wait_for_state(wire::PipelineState state, const std::string& pipeline = "p");
+  // kill -9 of the wrapper of a node, when there is one.
+  bool kill_wrapper(const std::string& node, const std::string& pipeline = "p");
 
   // A pipeline "p" whose nodes have these commands, each feeding the next.
   void put_and_run(const std::vector<std::pair<std::string, std::string>>& nodes);
@@ -59,7 +73,9 @@ class Cluster {
  private:
   void start(const std::string& name, std::vector<std::string> argv);
 
+  ClusterOptions options_;
   std::string folder_;
+  std::map<std::string, std::string> armed_;
   UniqueFd lifeline_read_;
   UniqueFd lifeline_write_;
   std::map<std::string, runtime::Child> processes_;
