@@ -207,6 +207,8 @@ void AgentCore::pass_on(const wire::InstanceKey& key, const LifeEffect& effect) 
     report_now_ = true;
   } else if (std::holds_alternative<SendStop>(effect)) {
     to_peer(key, wire::WrapperStop{false});
+  } else if (std::holds_alternative<SendEnd>(effect)) {
+    to_peer(key, wire::WrapperStop{true});
   } else if (std::holds_alternative<SendNeighbours>(effect)) {
     to_peer(key, wire::WrapperNeighbours{lives_.at(key).order().readers});
   } else {

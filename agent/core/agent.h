@@ -38,7 +38,7 @@ struct ToWrapper {
   std::string peer;
   wire::Message message;
 };
-// A life's effect that the shell carries out: all but SendStop, SendNeighbours and ReportNow.
+// A life's effect that the shell carries out: all but those that send, and ReportNow.
 struct ForWrapper {
   wire::InstanceKey key;
   LifeEffect what;

@@ -219,6 +219,12 @@ bool WrapperLife::must_stop() const {
   return wanted_ != Wanted::kRun || stopping_since_.has_value() || running_term_ < order_.term;
 }
 
+// Only once that is on disk: a wrapper that is started after a crash must not begin anew.
+bool WrapperLife::must_end() const {
+  const bool has_ended = report_is_current_ && report_->state == wire::InstanceState::kEnded;
+  return order_.end && order_.writers.empty() && stored_ && connected_ && !has_ended;
+}
+
 void WrapperLife::advance(SteadyTime now) {
   switch (state_) {
     case LifeState::kDown:
@@ -269,6 +275,10 @@ void WrapperLife::advance_following(SteadyTime now) {
       disk_retry_at_ = now + kRetryDelay;
       emit(StoreOrder{});
     }
+    if (must_end() && now >= end_again_at_) {
+      end_again_at_ = now + kRetryDelay;
+      emit(SendEnd{});
+    }
     return;
   }
   if (!stopping_since_) {
@@ -298,6 +308,7 @@ std::optional<SteadyTime> WrapperLife::deadline() const {
     case LifeState::kFollowing:
       if (must_stop()) return stopping_since_ ? stop_again_at_ : SteadyTime{};
       if (!stored_) return disk_retry_at_;
+      if (must_end()) return end_again_at_;
       return std::nullopt;
     case LifeState::kGivenUp:
       if (wanted_ == Wanted::kForget) return disk_retry_at_;

@@ -114,11 +114,12 @@ struct SignalProcess {
   int signal = 0;
 };
 struct SendStop {};
+struct SendEnd {};  // It ends its lane, and stays (R8).
 struct SendNeighbours {};
 struct ReportNow {};  // Something changed that the broker should know at once.
 
 using LifeEffect = std::variant<StoreOrder, RemoveOrder, Launch, ProbeLock, Follow, SignalProcess,
-                                SendStop, SendNeighbours, ReportNow>;
+                                SendStop, SendEnd, SendNeighbours, ReportNow>;
 
 class WrapperLife {
  public:
@@ -164,6 +165,7 @@ class WrapperLife {
   void follow(int64_t pid, uint64_t term, SteadyTime now);
   void pause_before_restart(SteadyTime now);
   bool must_stop() const;
+  bool must_end() const;
   void emit(const LifeEffect& effect) { effects_.push_back(effect); }
 
   Wanted wanted_ = Wanted::kRun;
@@ -185,6 +187,7 @@ class WrapperLife {
 
   std::optional<SteadyTime> stopping_since_;  // kFollowing: a stop was sent.
   SteadyTime stop_again_at_{};
+  SteadyTime end_again_at_{};
 
   std::optional<wire::InstanceStatus> report_;  // The last one, of any process of this instance.
   bool report_is_current_ = false;              // It is of the process that runs now.

@@ -1,6 +1,8 @@
 // One real wrapper with its guard and its program, told what to do by the test.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "test/e2e/one_wrapper.h"
 
 namespace weir::e2e {
@@ -22,6 +24,58 @@ TEST(Wrapper, ListensForOtherHostsAtTheSamePortAfterARestart) {
   ASSERT_TRUE(wrapper.wait_for("a report", [](const auto&) { return true; }));
   EXPECT_EQ(wrapper.status().remote_endpoint, first);
   EXPECT_EQ(wrapper.status().boot, 2u);
+}
+
+wire::StartOrder endless_source(const OneWrapper& wrapper, const std::string& command) {
+  wire::StartOrder order = wrapper.order(command);
+  order.node.durability = graph::Durability::kDisk;
+  order.readers = {{"next.0", ""}};
+  return order;
+}
+
+TEST(Wrapper, R8ASourceThatIsToldToEndKeepsWhatItHasWritten) {
+  OneWrapper wrapper;
+  // What it says at last belongs to its records; what it has only begun does not.
+  const wire::StartOrder order =
+      endless_source(wrapper,
+                     "trap 'echo last; printf begun; exit 7' TERM; echo first; "
+                     "while :; do sleep 0.01; done");
+  wrapper.start(order);
+  ASSERT_TRUE(wrapper.wait_for("a record", [](const auto& s) { return s.records_out == 1; }));
+  wrapper.tell(wire::WrapperStop{true});
+  ASSERT_TRUE(wrapper.wait_for(
+      "the end", [](const auto& s) { return s.state == wire::InstanceState::kEnded; }));
+  EXPECT_EQ(wrapper.status().records_out, 2u);
+  EXPECT_EQ(wrapper.status().action_pid, 0);
+  EXPECT_EQ(wrapper.status().last_error, "");
+  // It stays so, without a program, for a wrapper that follows.
+  wrapper.kill();
+  wrapper.start(order);
+  ASSERT_TRUE(wrapper.wait_for(
+      "still ended", [](const auto& s) { return s.state == wire::InstanceState::kEnded; }));
+  wrapper.tell(wire::WrapperStop{false});
+  EXPECT_EQ(wrapper.wait_for_exit(), 0);
+}
+
+TEST(Wrapper, R8ASourceThatDoesNotListenIsKilledForItsEnd) {
+  OneWrapper wrapper;
+  wrapper.start(endless_source(wrapper, "trap '' TERM; echo one; while :; do sleep 0.01; done"));
+  ASSERT_TRUE(wrapper.wait_for("a record", [](const auto& s) { return s.records_out == 1; }));
+  wrapper.tell(wire::WrapperStop{true});
+  ASSERT_TRUE(wrapper.wait_for(
+      "the end", [](const auto& s) { return s.state == wire::InstanceState::kEnded; }));
+  EXPECT_EQ(wrapper.status().records_out, 1u);
+}
+
+TEST(Wrapper, R8AnOrderThatSaysEndStartsNoProgram) {
+  OneWrapper wrapper;
+  wire::StartOrder order = endless_source(wrapper, "touch started; echo one");
+  order.end = true;
+  wrapper.start(order);
+  ASSERT_TRUE(wrapper.wait_for(
+      "the end", [](const auto& s) { return s.state == wire::InstanceState::kEnded; }));
+  EXPECT_EQ(wrapper.status().records_out, 0u);
+  EXPECT_FALSE(std::filesystem::exists(wrapper.path("started")));
 }
 
 }  // namespace

@@ -158,6 +158,21 @@ void check(const World& world, const Case& test) {
   }
 }
 
+// A source without an end that is told to end: what came is all up to some record, and no more.
+void run_ended_seed(uint64_t seed) {
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  Case test = chain(graph::Unit::kStream, graph::Unit::kBatch, seed % 2 == 0);
+  test.plan.nodes[0].count = 20'000;
+  test.plan.end_sources_at = 1 + seed % 599;
+  World world(seed, test.plan, gentle());
+  const bool ended = world.run(600);
+  if (std::getenv("WEIR_SIM_TRACE") != nullptr) std::puts(world.trace().c_str());
+  ASSERT_TRUE(ended) << world.why();
+  const std::vector<std::string> got = world.lines(2);
+  EXPECT_LT(got.size(), 20'000u);
+  EXPECT_EQ(got, numbers(1, got.size()));
+}
+
 uint64_t run_seed(uint64_t seed, const Faults& faults) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   const Case test = case_of(seed);
@@ -200,6 +215,14 @@ TEST(Delivery, R4ExactlyOnceWhileLogsSurvive) {
 
 TEST(Delivery, R2R3R6NothingLostWhenLogsAreLost) {
   run_seeds(harsh(), first_seed(), seeds_to_run(2000));
+}
+
+TEST(Delivery, R8AnEndedSourceLosesNothingThatItHadWritten) {
+  const uint64_t first = first_seed();
+  for (uint64_t seed = first; seed < first + seeds_to_run(300); ++seed) {
+    run_ended_seed(seed);
+    if (::testing::Test::HasFailure()) FAIL() << "seed " << seed << " fails";
+  }
 }
 
 TEST(Delivery, SeedsThatOnceFailed) {

@@ -155,6 +155,13 @@ class World::Host : public core::Effects {
     world_.logs_lost_ = true;
   }
 
+  // `stop --end`: known to this wrapper, if it is up, and to all that follow.
+  void end_source() {
+    world_.trace_ += order_.node.name + " is to end\n";
+    order_.end = true;
+    if (node_) node_->end_source();
+  }
+
   bool up() const { return node_ != nullptr; }
   core::Node& node() { return *node_; }
   const core::Node& node() const { return *node_; }
@@ -578,7 +585,14 @@ bool World::finished() const {
 void World::heal() { healed_ = true; }
 
 bool World::run(uint64_t steps) {
-  for (uint64_t i = 0; i < steps && why_.empty(); ++i) step();
+  for (uint64_t i = 0; i < steps && why_.empty(); ++i) {
+    if (i > 0 && i == plan_.end_sources_at) {
+      for (auto& host : hosts_) {
+        if (host->order().writers.empty()) host->end_source();
+      }
+    }
+    step();
+  }
   heal();
   for (uint64_t i = 0; i < 400'000 && why_.empty(); ++i) {
     if (i % 64 == 0 && finished()) return true;

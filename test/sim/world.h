@@ -41,6 +41,7 @@ struct Plan {
   std::vector<NodePlan> nodes;
   std::vector<std::pair<size_t, size_t>> edges;
   uint64_t log_limit_bytes = 0;
+  uint64_t end_sources_at = 0;  // Step; 0: they end by themselves.
 };
 
 // How often things go wrong, each per thousand steps.

@@ -14,6 +14,7 @@ Node::Node(NodeConfig config, const wal::Log& log, const LogState& state, Effect
     : config_(std::move(config)), log_(log), effects_(effects) {
   open(state);
   make_runner(state);
+  if (config_.order.end) end_source();
 }
 
 Node::~Node() = default;
@@ -75,6 +76,8 @@ void Node::start(SteadyTime now) {
   write_turn();
 }
 
+void Node::end_source() { end_wanted_ = inputs_.empty(); }
+
 void Node::turn(SteadyTime now) {
   WEIR_CHECK(started_, "start() comes first");
   now_ = now;
@@ -84,6 +87,7 @@ void Node::turn(SteadyTime now) {
         told_enough_ = true;
         runner_->on_enough();
       }
+      if (end_wanted_ && !std::exchange(told_end_, true)) runner_->on_end_wanted();
       runner_->turn(now);
     }
     settle();

@@ -79,6 +79,10 @@ class Node {
   // Once per loop turn, after its events: decides, writes, sends, acknowledges.
   void turn(SteadyTime now);
 
+  // R8, `stop --end`: a source's program is stopped, or not started any more, and its lane ended.
+  // Nothing happens to a node that has inputs: it ends with them.
+  void end_source();
+
   // ---- inputs
   std::optional<size_t> input_named(std::string_view lane) const;
   // A refusal goes back to whoever said HELLO; otherwise that connection is now the input's.
@@ -199,6 +203,8 @@ class Node {
   bool failed_ = false;
   bool opened_ = false;  // The new boot is in the log: readers may be greeted.
   bool told_enough_ = false;
+  bool end_wanted_ = false;
+  bool told_end_ = false;
   bool trimmed_at_taken_ = false;
   std::vector<bool> connected_;
 };

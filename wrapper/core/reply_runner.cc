@@ -533,7 +533,7 @@ class FrameSource : public Runner {
   void on_run_end(const RunEnd& end) override {
     if (phase_ != Phase::kRunning) return;
     publish();
-    if (enough_) return finish();
+    if (enough_ || end_wanted_) return finish();
     std::string why = describe(end);
     bool well = accepted(node_.spec(), end) && !broken_;
     if (well && !parser_.empty()) {
@@ -550,6 +550,12 @@ class FrameSource : public Runner {
   void on_enough() override {
     enough_ = true;
     if (phase_ == Phase::kRunning) node_.effects().close_stdout();
+    if (phase_ == Phase::kWaiting) finish();
+  }
+  // What it had written stays; of a frame that it had only begun nothing was published (R8).
+  void on_end_wanted() override {
+    end_wanted_ = true;
+    if (phase_ == Phase::kRunning) node_.effects().terminate_run();
     if (phase_ == Phase::kWaiting) finish();
   }
   bool ended() const override { return phase_ == Phase::kEnded; }
@@ -624,6 +630,7 @@ class FrameSource : public Runner {
   uint32_t failed_ = 0;
   uint64_t position_at_start_ = 0;
   bool enough_ = false;
+  bool end_wanted_ = false;
   std::optional<std::string> broken_;
   std::string scratch_;
   FrameParser parser_;

@@ -28,6 +28,8 @@ class Runner {
   virtual void on_meeting(size_t input) = 0;
   // All readers said `enough` or `ended` (R8).
   virtual void on_enough() = 0;
+  // Source: its lane is to be ended, with the records that its program has written so far (R8).
+  virtual void on_end_wanted() {}
   // END is committed and in the log.
   virtual bool ended() const = 0;
   // An open unit here needs its input until it ends (R7).

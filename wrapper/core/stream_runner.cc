@@ -114,6 +114,8 @@ class StreamRunner : public Runner {
 
   void on_run_end(const RunEnd& end) override {
     if (phase_ != Phase::kRunning) return;
+    // Stopped by us: what it had written stays, a record that it had only begun does not (R8).
+    if (end_wanted_) return finish(accepted(node_.spec(), end));
     const bool wanted_no_more =
         enough_ &&
         (source_ || (end.kind == RunEnd::Kind::kSignaled && end.code == SIGPIPE_NUMBER) ||
@@ -147,6 +149,16 @@ class StreamRunner : public Runner {
       node_.effects().close_stdout();
     } else {
       finish();
+    }
+  }
+
+  void on_end_wanted() override {
+    if (phase_ == Phase::kEnding || phase_ == Phase::kEnded) return;
+    end_wanted_ = true;
+    if (phase_ == Phase::kRunning) {
+      node_.effects().terminate_run();
+    } else {
+      finish(false);
     }
   }
 
@@ -455,7 +467,10 @@ class StreamRunner : public Runner {
 
   // ---- ending
 
-  void finish() {
+  // `whole`: a last record without its delimiter is one all the same.
+  void finish(bool whole = true) {
+    // Of a source that is ended while it repeats itself, all that is held was published before.
+    if (end_wanted_) recognizer_.reset();
     if (recognizer_) {
       std::string fresh;
       recognizer_->give_up(fresh);
@@ -463,6 +478,7 @@ class StreamRunner : public Runner {
     }
     phase_ = Phase::kEnding;
     while (std::optional<Cut> cut = builder_.cut()) publish(*std::move(cut));
+    if (!whole) builder_.drop();
     if (std::optional<Cut> cut = builder_.cut_rest()) publish(*std::move(cut));
     if (node_.commit_state().mid_record) abandon_record();
     CommitState& commit = node_.commit_state();
@@ -553,6 +569,7 @@ class StreamRunner : public Runner {
   uint64_t run_ = 0;
   uint32_t failed_attempts_ = 0;
   bool enough_ = false;
+  bool end_wanted_ = false;
   uint64_t position_at_start_ = 0;
 
   // Feeding.

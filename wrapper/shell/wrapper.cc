@@ -181,8 +181,9 @@ void Wrapper::on_agent_message() {
     }
     if (const auto* neighbours = std::get_if<wire::WrapperNeighbours>(&envelope->message)) {
       edges_->set_readers(neighbours->readers);
-    } else if (std::get_if<wire::WrapperStop>(&envelope->message) != nullptr) {
-      shut_down(kExitStopped);
+    } else if (const auto* stop = std::get_if<wire::WrapperStop>(&envelope->message)) {
+      if (!stop->end) return shut_down(kExitStopped);
+      node_->end_source();
     }
   }
 }

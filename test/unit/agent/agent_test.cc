@@ -286,6 +286,20 @@ TEST(Agent, ShutsDownFromSourcesToSinks) {
   EXPECT_EQ(world.core().lives().count(key("d")), 0u);
 }
 
+TEST(Agent, R8AnEndIsPassedOn) {
+  World world;
+  world.orders(1, {order("a")});
+  world.hello("peer-a", "a");
+  wire::StartOrder end = order("a");
+  end.end = true;
+  world.orders(2, {end});
+  ASSERT_FALSE(world.to_wrappers.empty());
+  const auto* told = std::get_if<wire::WrapperStop>(&world.to_wrappers.back().second);
+  ASSERT_NE(told, nullptr);
+  EXPECT_TRUE(told->end);
+  EXPECT_EQ(world.core().lives().at(key("a")).wanted(), Wanted::kRun);
+}
+
 TEST(Agent, WhatIsRemovedIsStoppedFirstAndToldUntilItIsGone) {
   World world;
   world.orders(1, {order("a")});

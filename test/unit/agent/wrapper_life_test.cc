@@ -37,8 +37,8 @@ wire::InstanceStatus report(int64_t pid = kPid, uint64_t term = 1) {
 
 // Effects by name, for comparing.
 std::string name_of(const LifeEffect& effect) {
-  static const char* const kNames[] = {"store",  "remove", "launch",     "probe", "follow",
-                                       "signal", "stop",   "neighbours", "report"};
+  static const char* const kNames[] = {"store",  "remove", "launch", "probe",      "follow",
+                                       "signal", "stop",   "end",    "neighbours", "report"};
   std::string name = kNames[effect.index()];
   if (const auto* signal = std::get_if<SignalProcess>(&effect)) {
     name += std::to_string(signal->signal);
@@ -280,6 +280,62 @@ TEST(WrapperLife, NewNeighboursAreTold) {
   EXPECT_EQ(life.step(OrderCame{order(1, "ipc://moved")}), Names{});
 }
 
+wire::StartOrder ending(uint64_t term = 1) {
+  wire::StartOrder result = order(term);
+  result.end = true;
+  return result;
+}
+
+TEST(WrapperLife, R8ASourceIsToldToEndUntilItHasEnded) {
+  Life life;
+  life.bring_up();
+  EXPECT_EQ(life.step(OrderCame{ending()}), Names{"store"});
+  EXPECT_EQ(life.step(OrderStored{}), Names{"end"}) << "not before it is on disk";
+  EXPECT_EQ(life.pass(kRetryDelay - milliseconds(1)), Names{});
+  EXPECT_EQ(life.pass(milliseconds(1)), Names{"end"});
+  EXPECT_EQ(life.step(OrderCame{ending()}), Names{});
+  wire::InstanceStatus ended = report();
+  ended.state = InstanceState::kEnded;
+  life.step(ReportCame{ended});
+  EXPECT_EQ(life.pass(kRetryDelay * 2), Names{});
+  EXPECT_FALSE(life.life().deadline());
+  // Its successor knows it from the order, and is told until it says so.
+  EXPECT_EQ(life.step(Ended{kPid, std::nullopt, "signal 9", ""}), Names{"launch"});
+  life.step(Started{kPid + 1});
+  EXPECT_EQ(life.step(HelloCame{kPid + 1, 1}), (Names{"neighbours", "end"}));
+}
+
+TEST(WrapperLife, R8AnAdoptedSourceIsToldToEnd) {
+  WrapperLife life(ending(), true);
+  const SteadyTime now{std::chrono::hours(1)};
+  life.step(TimePassed{}, now);
+  life.step(LockHeld{}, now);
+  std::vector<std::string> names;
+  for (const auto& effect : life.step(HelloCame{kPid, 1}, now)) names.push_back(name_of(effect));
+  EXPECT_EQ(names, (Names{"report", "follow", "neighbours", "end"}));
+}
+
+TEST(WrapperLife, AStopGoesBeforeAnEnd) {
+  Life life;
+  life.bring_up();
+  life.step(OrderCame{ending()});
+  life.step(OrderStored{});
+  EXPECT_EQ(life.step(StopCame{}), Names{"stop"});
+  EXPECT_EQ(life.pass(kRetryDelay), Names{"stop"});
+}
+
+TEST(WrapperLife, ANodeWithInputsEndsByItself) {
+  wire::StartOrder inner = ending();
+  inner.writers = {"a.0"};
+  WrapperLife life(inner, true);
+  const SteadyTime now{std::chrono::hours(1)};
+  life.step(TimePassed{}, now);
+  life.step(Started{kPid}, now);
+  for (const auto& effect : life.step(HelloCame{kPid, 1}, now)) {
+    EXPECT_NE(name_of(effect), "end");
+  }
+}
+
 TEST(WrapperLife, FiguresOutliveTheProcessButNotItsState) {
   Life life;
   life.bring_up();
@@ -335,7 +391,10 @@ const std::vector<LifeEvent>& all_events() {
                                               Ended{kPid, 64, "e", ""},
                                               Ended{kPid, std::nullopt, "e", ""},
                                               Ended{kPid + 5, 0, "e", ""},
-                                              TimePassed{}};
+                                              TimePassed{},
+                                              OrderCame{ending()},
+                                              ContentCame{true, ""},
+                                              ContentCame{false, "waits"}};
   return kEvents;
 }
 

@@ -222,6 +222,127 @@ TEST_F(NodeTest, R8ReadersThatWantNoMoreCloseTheProgramsOutput) {
   EXPECT_TRUE(node_->ended()) << "SIGPIPE is good then";
 }
 
+TEST_F(NodeTest, R8AnEndedSourceIsStoppedAndItsWholeRecordsStay) {
+  make(source());
+  meet_reader();
+  turn();
+  output("1\n2\nha");
+  turn();
+  node_->end_source();
+  turn();
+  EXPECT_EQ(fx_.kills, 1);
+  EXPECT_FALSE(fx_.stdout_closed) << "what it has written is still read";
+  output("lf\n3\nnot who");
+  RunEnd end;
+  end.kind = RunEnd::Kind::kSignaled;
+  end.code = 15;
+  node_->on_run_end(end);
+  turn();
+  write_all();
+  EXPECT_TRUE(node_->ended());
+  turn();
+  write_all();
+  turn();
+  std::string sent;
+  for (const wire::Block& block : fx_.sent) sent += block.payload().view();
+  EXPECT_EQ(sent, "1\n2\nhalf\n3\n");
+  EXPECT_TRUE(fx_.sent.back().header.end());
+  EXPECT_EQ(fx_.failure, "");
+  EXPECT_EQ(fx_.runs.size(), 1u);
+}
+
+TEST_F(NodeTest, R8AnEndedSourceThatEndsWellKeepsItsLastRecord) {
+  make(source());
+  meet_reader();
+  turn();
+  node_->end_source();
+  turn();
+  output("1\nlast");
+  node_->on_run_end({});
+  turn();
+  write_all();
+  turn();
+  ASSERT_EQ(fx_.sent.size(), 3u);
+  EXPECT_EQ(fx_.sent[1].payload().view(), "last");
+}
+
+TEST_F(NodeTest, R8ARecordThatWasPublishedInPartIsAbandonedAtTheEnd) {
+  make(source());
+  meet_reader();
+  turn();
+  output(std::string(3u << 20, 'x'));
+  turn();
+  node_->end_source();
+  turn();
+  RunEnd end;
+  end.kind = RunEnd::Kind::kSignaled;
+  end.code = 15;
+  node_->on_run_end(end);
+  for (int i = 0; i < 3; ++i) {
+    write_all();
+    turn();
+  }
+  ASSERT_GE(fx_.sent.size(), 3u);
+  EXPECT_TRUE(fx_.sent[fx_.sent.size() - 2].header.abandoned());
+  EXPECT_TRUE(fx_.sent.back().header.end());
+}
+
+TEST_F(NodeTest, R8AnOrderThatSaysEndStartsNoProgram) {
+  make(source());
+  turn();
+  output("1\n");
+  turn();
+  write_all();
+  wire::StartOrder order = source();
+  order.end = true;
+  for (const graph::Protocol protocol : {graph::Protocol::kPipe, graph::Protocol::kFrames}) {
+    order.node.protocol = protocol;
+    make(order);  // It was killed before END was in the log.
+    fx_.runs.clear();
+    turn();
+    write_all();
+    EXPECT_TRUE(node_->ended());
+    EXPECT_TRUE(fx_.runs.empty());
+  }
+}
+
+TEST_F(NodeTest, R8AnEndedSourceOfFramesKeepsThoseThatAreWhole) {
+  wire::StartOrder order = source();
+  order.node.protocol = graph::Protocol::kFrames;
+  make(order);
+  meet_reader();
+  turn();
+  output(std::string("\0\0\0\3one\0\0\0\3tw", 13));
+  node_->end_source();
+  turn();
+  EXPECT_EQ(fx_.kills, 1);
+  RunEnd end;
+  end.kind = RunEnd::Kind::kSignaled;
+  end.code = 15;
+  node_->on_run_end(end);
+  for (int i = 0; i < 3; ++i) {
+    write_all();
+    turn();
+  }
+  ASSERT_EQ(fx_.sent.size(), 2u);
+  EXPECT_EQ(fx_.sent[0].payload().view(), std::string_view("\0\0\0\3one", 7));
+  EXPECT_TRUE(fx_.sent[1].header.end());
+  EXPECT_EQ(fx_.failure, "");
+}
+
+TEST_F(NodeTest, ANodeWithInputsIsNotEndedFromOutside) {
+  wire::StartOrder order = source();
+  order.writers = {"before.0"};
+  order.end = true;
+  make(order);
+  turn();
+  node_->end_source();
+  turn();
+  write_all();
+  EXPECT_FALSE(node_->ended());
+  EXPECT_EQ(fx_.kills, 0);
+}
+
 TEST_F(NodeTest, R9AFailedExecIsTheEndAtOnce) {
   make(source());
   turn();
