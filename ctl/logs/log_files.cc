@@ -23,7 +23,7 @@ Status LogFiles::find_files_in(const std::string& folder) {
     std::string name = entry.path().filename();
     if (name.ends_with(".1")) name.resize(name.size() - 2);
     if (!name.ends_with(config_.suffix)) continue;
-    const std::string path = folder + "/" + name;
+    const std::string path = (entry.path().parent_path() / name).string();
     // "grep.0.stderr" is of node grep.
     name.resize(name.size() - config_.suffix.size());
     name.resize(std::min(name.rfind('.'), name.size()));
@@ -76,7 +76,8 @@ Result<LogSource::Progress> LogFiles::poll(const OnLine& on_line) {
 }
 
 void LogFiles::finish(const OnLine& on_line) {
-  for (auto& [key, file] : files_) {
+  for (auto& entry : files_) {
+    File& file = entry.second;
     file.lines.finish([&](std::string_view line) { on_line(file.node, line); });
   }
 }

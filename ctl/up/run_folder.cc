@@ -100,7 +100,7 @@ Result<std::vector<std::string>> RunFolder::log_folders() const {
   Result<std::vector<std::string>> folders = agents();
   if (!folders) return folders;
   for (std::string& folder : *folders) {
-    folder = path_ + "/agents/" + folder + "/logs/" + spec_.name;
+    folder = agent_folder(folder) + "/logs/" + spec_.name;
   }
   return folders;
 }
@@ -111,13 +111,13 @@ Result<std::vector<InstanceLog>> RunFolder::record_logs(
   if (!agent_names) return std::move(agent_names).error();
   std::vector<InstanceLog> logs;
   for (const std::string& agent : *agent_names) {
-    const std::string folder = path_ + "/agents/" + agent + "/wal/" + spec_.name;
+    const std::string folder = agent_folder(agent) + "/wal/" + spec_.name;
     Result<std::vector<std::string>> names = names_in(folder);
     if (!names) return std::move(names).error();
     for (const std::string& name : *names) {
       InstanceLog log;
       if (!read_name(name, log)) continue;
-      log.dir = folder + "/" + name;
+      log.dir.append(folder).append("/").append(name);
       if (std::find(nodes.begin(), nodes.end(), log.node) != nodes.end()) {
         logs.push_back(std::move(log));
       }

@@ -39,6 +39,7 @@ class RunFolder {
  private:
   RunFolder() = default;
   Result<std::vector<std::string>> agents() const;
+  std::string agent_folder(const std::string& name) const { return path_ + "/agents/" + name; }
 
   std::string path_;
   graph::PipelineSpec spec_;

@@ -258,7 +258,9 @@ backoff = "10ms"
 )toml");
   const Outcome up = scene_.run(scene_.up({"--data", "d", "large.toml"}));
   ASSERT_EQ(up.code, 0) << up.err;
-  const std::string record = std::string(9'000'000, 'x') + "\n";
+  std::string record;
+  record.resize(9'000'000, 'x');
+  record += "\n";
   const Json letters = Json::parse(list({"-o", "json"}).out);
   ASSERT_EQ(letters.size(), 1u);
   EXPECT_EQ(letters[0]["bytes"], record.size());
