@@ -5,8 +5,22 @@
 #include <cstring>
 #include <utility>
 
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#endif
+
 namespace weir::runtime {
 namespace {
+
+// ZeroMQ passes a message from thread to thread by queues of its own, and Debian's library is not
+// instrumented: ThreadSanitizer has to be told that what we did before is seen after.
+#ifdef __SANITIZE_THREAD__
+void before_hand_over(void* token) { __tsan_release(token); }
+void after_hand_over(void* token) { __tsan_acquire(token); }
+#else
+void before_hand_over(void*) {}
+void after_hand_over(void*) {}
+#endif
 
 Error zmq_error(std::string_view action, int error = zmq_errno()) {
   std::string text(action);
@@ -19,7 +33,11 @@ Error zmq_error(std::string_view action, int error = zmq_errno()) {
   return Error{code, std::move(text)};
 }
 
-void release_owner(void*, void* hint) { delete static_cast<std::shared_ptr<const void>*>(hint); }
+// On any thread.
+void release_owner(void*, void* hint) {
+  after_hand_over(hint);
+  delete static_cast<std::shared_ptr<const void>*>(hint);
+}
 
 struct IntOption {
   int name;
@@ -95,6 +113,7 @@ Message::Message(std::span<const std::byte> bytes)
 Message Message::shared(const void* data, std::size_t size, std::shared_ptr<const void> owner) {
   Message message;
   auto hint = std::make_unique<std::shared_ptr<const void>>(std::move(owner));
+  before_hand_over(hint.get());
   // ZeroMQ does not write to it; its API has no const.
   WEIR_CHECK(zmq_msg_init_data(&message.message_, const_cast<void*>(data), size, release_owner,
                                hint.get()) == 0,

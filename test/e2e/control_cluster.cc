@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "schema/runtime/process_tree.h"
+#include "test/e2e/sanitizer.h"
 
 namespace weir::e2e {
 namespace {
@@ -40,6 +41,7 @@ Cluster::~Cluster() {
   // Adopted wrappers are nobody's children but ours.
   wait("no orphans", [] { return runtime::reap_inherited() == 0; });
   runtime::kill_inherited();
+  EXPECT_EQ(sanitizer_reports(folder_), "");
   if (!::testing::Test::HasFailure()) std::filesystem::remove_all(folder_);
 }
 
@@ -48,12 +50,13 @@ void Cluster::start(const std::string& name, std::vector<std::string> argv) {
   options.program = argv[0];
   argv.insert(argv.end(), {"--lifeline-fd", "3"});
   options.argv = std::move(argv);
+  options.environment = sanitizer_environment(folder_);
   options.fds = {{lifeline_read_.get(), 3}};
   const std::string log = folder_ + "/" + name + ".log";
   const UniqueFd output(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   options.fds.push_back({output.get(), 2});
   if (const auto armed = armed_.find(name); armed != armed_.end()) {
-    options.environment = {"WEIR_FAILPOINT=" + armed->second};
+    options.environment.push_back("WEIR_FAILPOINT=" + armed->second);
     armed_.erase(armed);
   }
   auto child = runtime::spawn(options);

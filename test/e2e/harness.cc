@@ -20,6 +20,7 @@
 
 #include "schema/runtime/process.h"
 #include "schema/runtime/process_tree.h"
+#include "test/e2e/sanitizer.h"
 
 namespace weir::e2e {
 namespace {
@@ -106,6 +107,7 @@ Scene::Scene() {
 
 Scene::~Scene() {
   kill_all();
+  EXPECT_EQ(sanitizer_reports(folder_), "");
   if (!::testing::Test::HasFailure()) {
     std::error_code ignored;
     fs::remove_all(folder_, ignored);
@@ -144,7 +146,8 @@ Command Scene::start(CommandOptions options) {
   const std::string& folder = options.working_dir.empty() ? folder_ : options.working_dir;
   spawn.argv = {"env", "-C", folder};
   spawn.argv.insert(spawn.argv.end(), options.argv.begin(), options.argv.end());
-  spawn.environment = {mark_, "LC_ALL=C", "TMPDIR=" + path("tmp")};
+  spawn.environment = sanitizer_environment(folder_);
+  spawn.environment.insert(spawn.environment.end(), {mark_, "LC_ALL=C", "TMPDIR=" + path("tmp")});
   spawn.environment.insert(spawn.environment.end(), options.environment.begin(),
                            options.environment.end());
   spawn.fds = {{options.stdin_fd < 0 ? in.get() : options.stdin_fd, 0},

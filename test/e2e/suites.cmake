@@ -1,5 +1,5 @@
 # The large end-to-end suites: `weirctl up` as a child process, with everything real.
-add_library(e2e_harness STATIC harness.cc reference.cc)
+add_library(e2e_harness STATIC harness.cc reference.cc sanitizer.cc)
 target_link_libraries(e2e_harness PUBLIC weir_runtime GTest::gtest)
 target_compile_definitions(e2e_harness PUBLIC WEIRCTL="$<TARGET_FILE:weirctl>")
 

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "schema/runtime/process_tree.h"
+#include "test/e2e/sanitizer.h"
 
 namespace weir::e2e {
 namespace {
@@ -56,6 +57,7 @@ UpFolder::UpFolder() {
 }
 
 UpFolder::~UpFolder() {
+  EXPECT_EQ(sanitizer_reports(path_), "");
   if (testing::Test::HasFailure()) {
     std::fprintf(stderr, "left for a look: %s\n", path_.c_str());
   } else {
@@ -102,7 +104,8 @@ UpRun::UpRun(const UpFolder& folder, const UpHow& how) {
   options.argv = {"sh",    "-c", R"(cd "$1" && shift && exec "$@")", "sh", folder.path(),
                   WEIRCTL, "up"};
   options.argv.insert(options.argv.end(), how.args.begin(), how.args.end());
-  options.environment = {"TMPDIR=" + folder.path()};
+  options.environment = sanitizer_environment(folder.path());
+  options.environment.push_back("TMPDIR=" + folder.path());
   options.new_group = true;
 
   UniqueFd in;

@@ -1,0 +1,46 @@
+#include "test/e2e/sanitizer.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace weir::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
+constexpr const char* kFile = "sanitizer-report";
+constexpr const char* kOptions[] = {"TSAN_OPTIONS", "ASAN_OPTIONS", "UBSAN_OPTIONS",
+                                    "LSAN_OPTIONS"};
+
+}  // namespace
+
+std::vector<std::string> sanitizer_environment(const std::string& folder) {
+  std::vector<std::string> environment;
+  if (!kSanitized) return environment;
+  for (const char* name : kOptions) {
+    const char* set = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+    environment.push_back(std::string(name) + "=" + (set == nullptr ? "" : set) +
+                          ":log_path=" + folder + "/" + kFile);
+  }
+  return environment;
+}
+
+std::string sanitizer_reports(const std::string& folder) {
+  std::ostringstream all;
+  if (!kSanitized) return all.str();
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    if (!entry.path().filename().string().starts_with(kFile)) continue;
+    all << entry.path().string() << ":\n" << std::ifstream(entry.path()).rdbuf();
+  }
+  return all.str();
+}
+
+}  // namespace weir::e2e
