@@ -88,7 +88,7 @@ void Cluster::arm(const std::string& process, const std::string& failpoint) {
   armed_[process] = failpoint;
 }
 
-int Cluster::revive() {
+void Cluster::revive() {
   std::vector<std::string> dead;
   for (auto& [name, child] : processes_) {
     const auto status = runtime::try_reap(child.pid);
@@ -102,7 +102,7 @@ int Cluster::revive() {
       start_agent(name);
     }
   }
-  return static_cast<int>(dead.size());
+  revived_ += static_cast<int>(dead.size());
 }
 
 agent::Layout Cluster::layout(const std::string& agent) const {

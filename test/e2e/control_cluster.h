@@ -40,8 +40,10 @@ class Cluster {
   void start_agent(const std::string& name);
   // The next start of this process kills itself there; see schema/base/failpoint.h.
   void arm(const std::string& process, const std::string& failpoint);
-  // Starts again, with nothing armed, what died by itself. How many did.
-  int revive();
+  // Starts again, with nothing armed, what died by itself.
+  void revive();
+  // How often that was.
+  int revived() const { return revived_; }
   // kill -9, and reaps. By the names "broker" and the agents'.
   void kill(const std::string& process);
   void terminate(const std::string& process);
@@ -76,6 +78,7 @@ class Cluster {
   ClusterOptions options_;
   std::string folder_;
   std::map<std::string, std::string> armed_;
+  int revived_ = 0;
   UniqueFd lifeline_read_;
   UniqueFd lifeline_write_;
   std::map<std::string, runtime::Child> processes_;

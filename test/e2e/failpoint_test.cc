@@ -34,14 +34,12 @@ void restart_armed(Cluster& cluster, const std::string& process, const std::stri
   process == "broker" ? cluster.start_broker() : cluster.start_agent(process);
 }
 
-// Until the state is reached, whatever dies on the way. Whether something did.
-bool reach(Cluster& cluster, PipelineState state) {
-  int died = 0;
+// Until the state is reached, whatever dies on the way.
+void reach(Cluster& cluster, PipelineState state) {
   cluster.wait("state " + std::string(wire::to_string(state)), [&] {
-    died += cluster.revive();
+    cluster.revive();
     return cluster.status().state == state;
   });
-  return died > 0;
 }
 
 bool run_and_die(const std::string& process, const std::string& failpoint) {
@@ -50,11 +48,11 @@ bool run_and_die(const std::string& process, const std::string& failpoint) {
   restart_armed(cluster, process, failpoint);
   EXPECT_TRUE(cluster.ok(wire::PipelinePut{Cluster::chain(kTwo)}));
   EXPECT_TRUE(cluster.ok(wire::PipelineRun{"p", {}, {}}));
-  const bool died = reach(cluster, PipelineState::kRunning);
+  reach(cluster, PipelineState::kRunning);
   for (const auto& [node, command] : kTwo) {
     EXPECT_TRUE(cluster.lines("alpha", node, "conflicts").empty()) << node << " at " << failpoint;
   }
-  return died;
+  return cluster.revived() > 0;
 }
 
 bool stop_and_die(const std::string& process, const std::string& failpoint) {
@@ -64,15 +62,15 @@ bool stop_and_die(const std::string& process, const std::string& failpoint) {
   cluster.wait_for_state(PipelineState::kRunning);
   restart_armed(cluster, process, failpoint);
   EXPECT_TRUE(cluster.ok(wire::PipelineStop{"p"}));
-  bool died = reach(cluster, PipelineState::kStopped);
+  reach(cluster, PipelineState::kStopped);
   // And removed, likewise.
   EXPECT_TRUE(cluster.ok(wire::PipelineRemove{"p", true}));
   cluster.wait("it is gone", [&] {
-    died = cluster.revive() > 0 || died;
+    cluster.revive();
     const auto answer = cluster.ask(wire::PipelineStatusRequest{"p"});
     return std::holds_alternative<wire::Refusal>(answer);
   });
-  return died;
+  return cluster.revived() > 0;
 }
 
 void at_each_step(Scenario scenario, const std::string& process,
