@@ -67,7 +67,8 @@ void add_pipeline_input(CLI::App& command, PipelineInput& input) {
 }
 
 Result<graph::Checked<graph::PipelineSpec>> load_pipeline(
-    const PipelineInput& input, const config::PipelineFileOptions& options, std::istream& in) {
+    const PipelineInput& input, const config::PipelineFileOptions& options, std::istream& in,
+    std::string* text) {
   if (input.has_expression && !input.file.empty()) {
     return Error{ErrorCode::kInvalid, "two pipelines given: name a file or -e EXPR, not both"};
   }
@@ -76,9 +77,11 @@ Result<graph::Checked<graph::PipelineSpec>> load_pipeline(
     return Error{ErrorCode::kInvalid, "no pipeline given: name a file, - or -e EXPR"};
   }
   const std::string name = input_name(input);
-  Result<std::string> text = input.file == "-" ? read_stream(in, name) : read_file(input.file);
-  if (!text) return std::move(text).error();
-  return config::read_pipeline({name, *text}, options);
+  Result<std::string> read = input.file == "-" ? read_stream(in, name) : read_file(input.file);
+  if (!read) return std::move(read).error();
+  auto checked = config::read_pipeline({name, *read}, options);
+  if (text != nullptr) *text = *std::move(read);
+  return checked;
 }
 
 std::string input_name(const PipelineInput& input) {

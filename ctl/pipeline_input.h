@@ -22,9 +22,10 @@ struct PipelineInput {
 void add_pipeline_input(CLI::App& command, PipelineInput& input);
 
 // The pipeline, or what is wrong with it. An Error: it could not be read at all (kNotFound, kIo,
-// kLimit), or nothing was given (kInvalid).
+// kLimit), or nothing was given (kInvalid). `text`: the file as it was read, if that is wanted.
 Result<graph::Checked<graph::PipelineSpec>> load_pipeline(
-    const PipelineInput& input, const config::PipelineFileOptions& options, std::istream& in);
+    const PipelineInput& input, const config::PipelineFileOptions& options, std::istream& in,
+    std::string* text = nullptr);
 
 // What diagnostics call this input.
 std::string input_name(const PipelineInput& input);

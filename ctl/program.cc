@@ -1,10 +1,15 @@
 #include "ctl/program.h"
 
+#include <poll.h>
+#include <unistd.h>
+
+#include <cstdlib>
 #include <memory>
 #include <ostream>
 #include <sstream>
 #include <utility>
 
+#include "ctl/client/zmq_broker.h"
 #include "ctl/exit_code.h"
 #include "schema/graph/diagnostic.h"
 #include "schema/graph/suggest.h"
@@ -85,14 +90,48 @@ const CLI::App& chosen(const CLI::App& app) {
 
 std::string version_text() { return "weirctl " WEIR_VERSION; }
 
-Program::Program(Streams streams)
-    : streams_(streams), root_("run dataflow graphs made of ordinary programs", "weirctl") {
+Surroundings real_surroundings() {
+  Surroundings real;
+  real.environment = [](const char* name) {
+    const char* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+    return std::string(value == nullptr ? "" : value);
+  };
+  real.config_files = config_files(real.environment);
+  real.connect = ZmqBroker::connect;
+  real.out_is_terminal = ::isatty(STDOUT_FILENO) == 1;
+  real.err_is_terminal = ::isatty(STDERR_FILENO) == 1;
+  // A pipe whose reader has gone says so before anything is written to it.
+  real.is_out_closed = [] {
+    pollfd poll{STDOUT_FILENO, 0, 0};
+    return ::poll(&poll, 1, 0) > 0 && (poll.revents & (POLLERR | POLLNVAL)) != 0;
+  };
+  return real;
+}
+
+Program::Program(Streams streams, Surroundings surroundings)
+    : streams_(streams),
+      surroundings_(std::move(surroundings)),
+      root_("run dataflow graphs made of ordinary programs", "weirctl") {
   root_.formatter(std::make_shared<HelpFormatter>());
   root_.set_version_flag("--version", version_text(), "print the version and exit");
   root_.set_help_flag("-h,--help", "print this help and exit");
   root_.require_subcommand(1);
   root_.fallthrough();
+  add_broker_option(root_);
   root_.footer("weirctl pipeline check pipeline.toml\nweirctl tree -e \"'seq 10' ; 'wc -l'\"");
+}
+
+void Program::add_broker_option(CLI::App& command) {
+  command
+      .add_option(
+          "--broker", broker_option_,
+          "the broker's endpoint; else WEIR_BROKER, weirctl.toml, " + std::string(kDefaultBroker))
+      ->type_name("ENDPOINT");
+}
+
+void Program::add_broker_flag(CLI::App& command, const std::string& what_for) {
+  command.add_flag("--broker{" + std::string(kNoEndpoint) + "}", broker_option_,
+                   what_for + "; --broker=ENDPOINT names it");
 }
 
 CLI::App* Program::group(CLI::App& parent, const std::string& name) {
@@ -129,6 +168,10 @@ int Program::run(std::vector<std::string> arguments) {
     // whatever number CLI11 gives them.
     if (error.get_exit_code() == 0) return root_.exit(error, streams_.out, streams_.err);
     return fail_usage(error.what(), "try '" + path_of(&chosen(root_)) + " --help'");
+  }
+  if (!broker_option_.empty() && chosen(root_).get_option_no_throw("--broker") == nullptr) {
+    return fail_usage("'" + path_of(&chosen(root_)) +
+                      "' asks no broker, so --broker means nothing");
   }
   return action_ ? action_() : fail_usage("no command given", "try 'weirctl --help'");
 }
@@ -180,6 +223,10 @@ int Program::fail_usage(std::string_view message, std::string_view hint) {
   streams_.err << "weirctl: " << graph::printable(message) << "\n";
   if (!hint.empty()) streams_.err << "hint: " << graph::printable(hint) << "\n";
   return kUsage;
+}
+
+void Program::note(std::string_view text) {
+  streams_.err << "weirctl: note: " << graph::printable(text) << "\n";
 }
 
 }  // namespace weir::ctl

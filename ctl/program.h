@@ -7,10 +7,13 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <iosfwd>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "ctl/client/broker.h"
+#include "ctl/client/broker_choice.h"
 #include "schema/base/error.h"
 
 namespace weir::ctl {
@@ -22,6 +25,20 @@ struct Streams {
   std::ostream& err;
 };
 
+// What else commands see of the world; tests put theirs here.
+struct Surroundings {
+  // Empty if it is not set.
+  std::function<std::string(const char* name)> environment;
+  std::vector<std::string> config_files;
+  std::function<Result<std::unique_ptr<Broker>>(const std::string& endpoint)> connect;
+  bool out_is_terminal = false;
+  bool err_is_terminal = false;
+  // Nobody reads standard output any more.
+  std::function<bool()> is_out_closed = [] { return false; };
+};
+
+Surroundings real_surroundings();
+
 struct CommandHelp {
   std::string_view summary;   // One line, small letter first, no full stop.
   std::string_view examples;  // Lines as they are typed; shown first.
@@ -29,7 +46,7 @@ struct CommandHelp {
 
 class Program {
  public:
-  explicit Program(Streams streams);
+  explicit Program(Streams streams, Surroundings surroundings = real_surroundings());
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
@@ -39,8 +56,18 @@ class Program {
   CLI::App* add_command(std::string_view path, const CommandHelp& help,
                         std::function<int()> action);
 
+  // Adds `--broker ENDPOINT` to a command that asks one.
+  void add_broker_option(CLI::App& command);
+  // Adds `--broker[=ENDPOINT]` to a command that asks one only then.
+  void add_broker_flag(CLI::App& command, const std::string& what_for);
+
   CLI::App& root() { return root_; }
   Streams& streams() { return streams_; }
+  const Surroundings& surroundings() const { return surroundings_; }
+  // What was said with --broker, behind the command's name or before it; empty: no endpoint.
+  std::string broker_option() const { return broker_option_ == kNoEndpoint ? "" : broker_option_; }
+  // It was there at all.
+  bool is_broker_named() const { return !broker_option_.empty(); }
 
   // Reads the arguments (without the program's name) and runs the command. Returns the exit code;
   // usage errors have been printed.
@@ -49,14 +76,20 @@ class Program {
   // Prints "weirctl: WHAT" and a hint. Returns the exit code that belongs to it.
   int fail(const Error& error);
   int fail_usage(std::string_view message, std::string_view hint = "");
+  // A remark on stderr: "weirctl: note: TEXT".
+  void note(std::string_view text);
 
  private:
+  static constexpr const char* kNoEndpoint = "default";  // --broker as a flag.
+
   CLI::App* group(CLI::App& parent, const std::string& name);
   bool names_known_commands(const std::vector<std::string>& arguments);
   int refuse_extras();
 
   Streams streams_;
+  Surroundings surroundings_;
   CLI::App root_;
+  std::string broker_option_;
   std::function<int()> action_;  // Of the command that was chosen.
 };
 

@@ -4,9 +4,12 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "ctl/cluster/needs.h"
 #include "ctl/exit_code.h"
 #include "ctl/output/format.h"
+#include "ctl/output/units.h"
 #include "ctl/pipeline_input.h"
+#include "ctl/session.h"
 
 namespace weir::ctl {
 namespace {
@@ -18,31 +21,44 @@ struct Options {
   bool allow_unknown_actions = false;
 };
 
-std::string counted(size_t count, const std::string& noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
-
-int check(Program& program, const Options& options) {
+int print(Program& program, const Options& options,
+          const graph::Checked<graph::PipelineSpec>& checked) {
   Streams& streams = program.streams();
-  const auto loaded = load_pipeline(
-      options.input,
-      {.allow_stdin = options.is_for_up, .allow_unknown_actions = options.allow_unknown_actions},
-      streams.in);
-  if (!loaded) {
-    if (loaded.error().code == ErrorCode::kInvalid) return program.fail_usage(loaded.error().what);
-    return program.fail(loaded.error());
-  }
   if (is_json(options.format)) {
-    streams.out << to_text(to_json(loaded->diagnostics));
-  } else if (*loaded) {
-    const graph::PipelineSpec& spec = *loaded->value;
+    streams.out << to_text(to_json(checked.diagnostics));
+  } else if (checked) {
+    const graph::PipelineSpec& spec = *checked.value;
     streams.out << input_name(options.input) << ": pipeline '" << spec.name
                 << "' is good: " << counted(spec.nodes.size(), "node") << ", "
                 << counted(spec.edges.size(), "edge") << "\n";
   } else {
-    streams.err << graph::render(loaded->diagnostics);
+    streams.err << graph::render(checked.diagnostics);
   }
-  return *loaded ? kDone : kFailed;
+  return checked ? kDone : kFailed;
+}
+
+int check(Program& program, const Options& options) {
+  const bool offline = !program.is_broker_named();
+  std::string text;
+  auto loaded = load_pipeline(options.input,
+                              {.allow_stdin = options.is_for_up,
+                               .allow_unknown_actions = options.allow_unknown_actions || !offline},
+                              program.streams().in, &text);
+  if (!loaded) {
+    if (loaded.error().code == ErrorCode::kInvalid) return program.fail_usage(loaded.error().what);
+    return program.fail(loaded.error());
+  }
+  if (offline || !*loaded) return print(program, options, *loaded);
+  return with_broker(program, [&](Session& session) {
+    const auto cluster = session.ask<wire::BrokerStatus>(wire::BrokerStatusRequest{});
+    if (!cluster) return session.fail(cluster.error());
+    const auto actions = session.ask<wire::ActionListIs>(wire::ActionList{});
+    if (!actions) return session.fail(actions.error());
+    loaded->diagnostics = check_against_cluster({input_name(options.input), text}, *loaded->value,
+                                                cluster->agents, actions->versions);
+    if (!loaded->diagnostics.empty()) loaded->value.reset();
+    return print(program, options, *loaded);
+  });
 }
 
 }  // namespace
@@ -51,10 +67,11 @@ void add_pipeline_check(Program& program) {
   auto options = std::make_shared<Options>();
   CLI::App* const command =
       program.add_command("pipeline check",
-                          {.summary = "say all that is wrong with a pipeline, without a broker",
+                          {.summary = "say all that is wrong with a pipeline",
                            .examples = "weirctl pipeline check pipeline.toml\n"
                                        "weirctl pipeline check - < pipeline.toml\n"
                                        "weirctl pipeline check -o json pipeline.toml\n"
+                                       "weirctl pipeline check --broker pipeline.toml\n"
                                        "weirctl pipeline check -e \"'seq 10' ; 'wc -l'\""},
                           [&program, options] { return check(program, *options); });
   add_pipeline_input(*command, options->input);
@@ -63,6 +80,7 @@ void add_pipeline_check(Program& program) {
                     "check for 'weirctl up', where - is the caller's standard input");
   command->add_flag("--allow-unknown-actions", options->allow_unknown_actions,
                     "let nodes name actions that the file does not declare");
+  program.add_broker_flag(*command, "ask the broker for hosts and actions too");
 }
 
 }  // namespace weir::ctl

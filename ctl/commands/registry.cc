@@ -1,9 +1,22 @@
 #include "ctl/commands/registry.h"
 
+#include "ctl/commands/action_get.h"
+#include "ctl/commands/action_list.h"
+#include "ctl/commands/action_put.h"
+#include "ctl/commands/action_rm.h"
+#include "ctl/commands/agent_list.h"
 #include "ctl/commands/dead_list.h"
 #include "ctl/commands/dead_show.h"
 #include "ctl/commands/logs.h"
 #include "ctl/commands/pipeline_check.h"
+#include "ctl/commands/pipeline_get.h"
+#include "ctl/commands/pipeline_list.h"
+#include "ctl/commands/pipeline_put.h"
+#include "ctl/commands/pipeline_rm.h"
+#include "ctl/commands/pipeline_run.h"
+#include "ctl/commands/pipeline_status.h"
+#include "ctl/commands/pipeline_stop.h"
+#include "ctl/commands/status.h"
 #include "ctl/commands/tree.h"
 #include "ctl/commands/up.h"
 
@@ -11,9 +24,22 @@ namespace weir::ctl {
 
 // In the order of the help.
 void add_all_commands(Program& program) {
-  add_pipeline_check(program);
-  add_tree(program);
   add_up(program);
+  add_status(program);
+  add_pipeline_check(program);
+  add_pipeline_put(program);
+  add_pipeline_list(program);
+  add_pipeline_get(program);
+  add_pipeline_run(program);
+  add_pipeline_status(program);
+  add_pipeline_stop(program);
+  add_pipeline_rm(program);
+  add_action_put(program);
+  add_action_list(program);
+  add_action_get(program);
+  add_action_rm(program);
+  add_agent_list(program);
+  add_tree(program);
   add_logs(program);
   add_dead_list(program);
   add_dead_show(program);

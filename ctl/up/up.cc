@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "ctl/exit_code.h"
+#include "ctl/output/units.h"
 #include "ctl/up/actions.h"
 #include "ctl/up/files.h"
 #include "schema/graph/topology.h"
@@ -54,22 +55,6 @@ uint64_t log_limit(const UpOptions& options, const std::string& path) {
 }
 
 constexpr std::initializer_list<int> kSignals{SIGINT, SIGTERM, SIGHUP};
-
-std::string grouped(uint64_t number) {
-  std::string digits = std::to_string(number);
-  for (size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
-  return digits;
-}
-
-std::string readable_bytes(uint64_t bytes) {
-  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  double value = static_cast<double>(bytes);
-  size_t unit = 0;
-  for (; value >= 1024 && unit + 1 < std::size(kUnits); ++unit) value /= 1024;
-  char text[32];
-  std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.1f %s", value, kUnits[unit]);
-  return text;
-}
 
 }  // namespace
 

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "ctl/up/control_client.h"
+#include "ctl/client/control_client.h"
 #include "ctl/up/restart_pace.h"
 
 namespace weir::ctl {

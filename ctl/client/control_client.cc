@@ -1,4 +1,4 @@
-#include "ctl/up/control_client.h"
+#include "ctl/client/control_client.h"
 
 #include <utility>
 
@@ -45,7 +45,11 @@ std::vector<std::string> Requests::tick(runtime::SteadyTime now) {
     }
     ++at;
   }
-  for (const Answer& answer : late) answer(Error{ErrorCode::kTimeout, "the broker did not answer"});
+  for (const Answer& answer : late) {
+    answer(Error{ErrorCode::kTimeout,
+                 "the broker did not answer in time; what was asked for may have been done or not: "
+                 "ask again"});
+  }
   return again;
 }
 
@@ -93,6 +97,7 @@ void ControlClient::receive() {
     const Result<bool> got = socket_->receive(parts);
     if (!got || !*got || parts.empty()) return;
     heard_at_ = loop_.now();
+    has_heard_ = true;
     Result<wire::Envelope> envelope = wire::decode(parts.back().view());
     if (envelope) {
       requests_.on_message(*std::move(envelope));

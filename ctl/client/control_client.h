@@ -34,6 +34,8 @@ class Requests {
   // What is to be sent once more. Calls with kTimeout those whose time is up.
   std::vector<std::string> tick(runtime::SteadyTime now);
   bool empty() const { return waiting_.empty(); }
+  // Nobody wants the answers any more; nothing is called.
+  void clear() { waiting_.clear(); }
 
  private:
   struct Waiting {
@@ -54,6 +56,9 @@ class ControlClient {
 
   Status connect(const std::string& endpoint);
   void ask(const wire::Message& message, std::chrono::milliseconds limit, const Answer& answer);
+  void forget_all() { requests_.clear(); }
+  // Anything at all, since this client was made.
+  bool has_heard() const { return has_heard_; }
 
  private:
   // A DEALER does not always come back by itself (a broken connection during the handshake, say).
@@ -71,6 +76,7 @@ class ControlClient {
   runtime::WatchId watch_ = runtime::WatchId::kNone;
   runtime::TimerId timer_ = runtime::TimerId::kNone;
   runtime::SteadyTime heard_at_{};
+  bool has_heard_ = false;
 };
 
 }  // namespace weir::ctl

@@ -1,0 +1,10 @@
+// weirctl action get: a program from the broker.
+#pragma once
+
+#include "ctl/program.h"
+
+namespace weir::ctl {
+
+void add_action_get(Program& program);
+
+}  // namespace weir::ctl

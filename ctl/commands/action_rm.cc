@@ -1,0 +1,46 @@
+#include "ctl/commands/action_rm.h"
+
+#include <memory>
+#include <ostream>
+
+#include "ctl/exit_code.h"
+#include "ctl/session.h"
+
+namespace weir::ctl {
+namespace {
+
+struct Options {
+  std::string name;
+  uint32_t version = 0;
+};
+
+int remove(Program& program, Session& session, const Options& options) {
+  const auto done = session.ask<wire::Ok>(wire::ActionRemove{options.name, options.version});
+  if (!done) return session.fail(done.error());
+  const std::string which =
+      options.version == 0 ? "" : ", version " + std::to_string(options.version) + ",";
+  program.streams().out << "action '" << options.name << "'" << which << " is removed\n";
+  return kDone;
+}
+
+}  // namespace
+
+void add_action_rm(Program& program) {
+  auto options = std::make_shared<Options>();
+  CLI::App* const command = program.add_command(
+      "action rm",
+      {.summary = "remove an action, or one of its versions, that no pipeline uses",
+       .examples = "weirctl action rm num_gen --version 1\n"
+                   "weirctl action rm num_gen"},
+      [&program, options] {
+        return with_broker(program,
+                           [&](Session& session) { return remove(program, session, *options); });
+      });
+  command->add_option("NAME", options->name, "the action")->type_name("")->required();
+  command->add_option("--version", options->version, "only this version, not all of them")
+      ->type_name("N")
+      ->check(CLI::Range(1u, 0xFFFFFFFFu));
+  program.add_broker_option(*command);
+}
+
+}  // namespace weir::ctl

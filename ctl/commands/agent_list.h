@@ -1,0 +1,10 @@
+// weirctl agent list: the servers.
+#pragma once
+
+#include "ctl/program.h"
+
+namespace weir::ctl {
+
+void add_agent_list(Program& program);
+
+}  // namespace weir::ctl

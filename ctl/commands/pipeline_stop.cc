@@ -1,0 +1,65 @@
+#include "ctl/commands/pipeline_stop.h"
+
+#include <memory>
+#include <ostream>
+
+#include "ctl/cluster/wait.h"
+#include "ctl/exit_code.h"
+
+namespace weir::ctl {
+namespace {
+
+struct Options {
+  std::string name;
+  bool end = false;
+  bool wait = false;
+  std::optional<std::chrono::milliseconds> timeout;
+};
+
+constexpr std::chrono::milliseconds kTimeoutDefault{60'000};
+
+int stop(Program& program, Session& session, const Options& options) {
+  const auto done = session.ask<wire::Ok>(wire::PipelineStop{options.name, options.end});
+  if (!done) return session.fail(done.error());
+  std::ostream& out = program.streams().out;
+  if (!options.wait) {
+    out << "pipeline '" << options.name << "' is "
+        << (options.end ? "to work off what it has, and to end" : "to stop") << "\n";
+    return kDone;
+  }
+  Wait wait{options.name, Wanted::kStopped, options.timeout.value_or(kTimeoutDefault)};
+  // How long it takes to work off a backlog, nobody knows.
+  if (options.end) wait = {options.name, Wanted::kCompleted, options.timeout};
+  if (const Status came = wait_for(program, session, wait); !came) {
+    return session.fail(came.error());
+  }
+  out << "pipeline '" << options.name << "' is " << to_string(wait.wanted) << "\n";
+  return kDone;
+}
+
+}  // namespace
+
+void add_pipeline_stop(Program& program) {
+  auto options = std::make_shared<Options>();
+  CLI::App* const command = program.add_command(
+      "pipeline stop",
+      {.summary = "stop a pipeline, to go on later, or end it",
+       .examples = "weirctl pipeline stop simplepipe --wait\n"
+                   "weirctl pipeline stop simplepipe --end --wait --timeout 10m"},
+      [&program, options] {
+        if (options->timeout && !options->wait) {
+          return program.fail_usage("--timeout goes with --wait");
+        }
+        return with_broker(program,
+                           [&](Session& session) { return stop(program, session, *options); });
+      });
+  command->add_option("NAME", options->name, "the pipeline")->type_name("")->required();
+  command->add_flag("--end", options->end,
+                    "its sources end; what is under way is worked off, then it is completed");
+  command->add_flag("--wait", options->wait,
+                    "until it is stopped (at most 60s without --timeout), or with --end completed");
+  add_timeout_option(*command, options->timeout);
+  program.add_broker_option(*command);
+}
+
+}  // namespace weir::ctl

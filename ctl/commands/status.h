@@ -1,0 +1,10 @@
+// weirctl status: the whole cluster on one screen.
+#pragma once
+
+#include "ctl/program.h"
+
+namespace weir::ctl {
+
+void add_status(Program& program);
+
+}  // namespace weir::ctl
