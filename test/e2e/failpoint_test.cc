@@ -11,7 +11,7 @@ using wire::PipelineState;
 
 const std::vector<std::pair<std::string, std::string>> kTwo{{"src", "seq 1 10"}, {"out", "wc -l"}};
 // More than any of these requests takes; where fewer are passed, nothing dies and that is the end.
-constexpr int kHitsMax = 12;
+constexpr int kHitsMax = 8;
 
 // Each gets a failpoint and the number of the pass at which it kills. Whether it was passed so
 // often.

@@ -220,7 +220,8 @@ wire::InstanceStatus Wrapper::status() const {
   status.records_out = counters.records_out;
   status.bytes_in = counters.bytes_in;
   status.bytes_out = counters.bytes_out;
-  status.unsettled_records = node_->lane().held_records();
+  // What is settled may still lie in the log for a moment.
+  status.unsettled_records = status.ended_and_settled ? 0 : node_->lane().held_records();
   status.log_bytes = node_->lane().log_bytes();
   status.dead_letters = node_->dead_letters();
   status.last_error = failure_;
