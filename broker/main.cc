@@ -6,6 +6,7 @@
 
 #include "broker/shell/broker_shell.h"
 #include "schema/base/log.h"
+#include "schema/config/exposure.h"
 #include "schema/runtime/loop.h"
 #include "schema/runtime/signals.h"
 
@@ -15,6 +16,7 @@ struct Arguments {
   std::string listen = "tcp://127.0.0.1:7700";
   std::string data;
   std::string log_level = "info";
+  bool insecure = false;
   int lifeline_fd = -1;
   std::vector<int> keep_fds;  // Held open for as long as this process lives: locks of weirctl.
 };
@@ -22,6 +24,9 @@ struct Arguments {
 int run(const Arguments& arguments) {
   using namespace weir;
   log::init("broker", log::level_from(arguments.log_level));
+  if (const auto good = config::check_listen(arguments.listen, arguments.insecure); !good) {
+    return log::error("--listen " + good.error().what), 2;
+  }
   runtime::ignore_sigpipe();
   runtime::ignore_signal(SIGINT);
   runtime::Loop loop;
@@ -52,6 +57,8 @@ int main(int argc, char** argv) {
   Arguments arguments;
   app.add_option("--listen", arguments.listen, "Endpoint for agents and weirctl")
       ->capture_default_str();
+  app.add_flag("--insecure", arguments.insecure,
+               "Listen there although others can reach it and nothing is encrypted yet");
   app.add_option("--data", arguments.data, "Folder for the state")->required();
   app.add_option("--log-level", arguments.log_level, "debug, info, warn or error")
       ->capture_default_str();

@@ -6,25 +6,51 @@
 #include <ostream>
 
 #include "ctl/exit_code.h"
+#include "ctl/logs/broker_logs.h"
 #include "ctl/logs/follow.h"
 #include "ctl/logs/log_files.h"
+#include "ctl/session.h"
 #include "ctl/up/run_folder.h"
+#include "schema/graph/topology.h"
 
 namespace weir::ctl {
 namespace {
 
 struct Options {
+  std::vector<std::string> names;  // Of nodes; without --data the pipeline's comes first.
   std::string data_dir;
-  std::vector<std::string> nodes;
   std::optional<uint32_t> tail;
   bool follow = false;
+  bool stdout_of_sinks = false;
   bool wrapper = false;
 };
 
+constexpr std::chrono::milliseconds kFollowPause{200};
+
+wire::LogKind kind_of(const Options& options) {
+  if (options.wrapper) return wire::LogKind::kWrapper;
+  return options.stdout_of_sinks ? wire::LogKind::kStdout : wire::LogKind::kStderr;
+}
+
+// Whether there is such a log of the node at all.
+bool has_log(const graph::PipelineSpec& spec, uint32_t node, wire::LogKind kind) {
+  switch (kind) {
+    case wire::LogKind::kWrapper:
+      return true;
+    case wire::LogKind::kStdout:
+      return graph::is_sink(spec, node);
+    case wire::LogKind::kStderr:
+      return !spec.nodes[node].caller_stdin;
+  }
+  return false;
+}
+
 // As `up` shows them: nothing stands in front where only one node has anything to say.
-LineFormat line_format(const graph::PipelineSpec& spec, bool wrapper) {
-  const auto speaks = [&](const graph::NodeSpec& node) { return wrapper || !node.caller_stdin; };
-  const auto speakers = std::count_if(spec.nodes.begin(), spec.nodes.end(), speaks);
+LineFormat line_format(const graph::PipelineSpec& spec, wire::LogKind kind) {
+  size_t speakers = 0;
+  for (uint32_t node = 0; node < spec.nodes.size(); ++node) {
+    speakers += has_log(spec, node, kind) ? 1 : 0;
+  }
   if (speakers <= 1) return [](const auto& /*node*/, auto line) { return std::string(line); };
   return [](const std::string& node, auto line) { return (node + "| ").append(line); };
 }
@@ -43,10 +69,10 @@ int print(Program& program, LogSource& source, const LineFormat& format) {
   return kDone;
 }
 
-int logs(Program& program, const Options& options) {
+int logs_of_folder(Program& program, const Options& options) {
   const Result<RunFolder> folder = RunFolder::open(options.data_dir);
   if (!folder) return program.fail(folder.error());
-  Result<std::vector<std::string>> nodes = folder->nodes_named(options.nodes);
+  Result<std::vector<std::string>> nodes = folder->nodes_named(options.names);
   if (!nodes) return program.fail(nodes.error());
   LogFilesConfig config;
   config.folders = [&] { return folder->log_folders(); };
@@ -55,10 +81,132 @@ int logs(Program& program, const Options& options) {
   config.tail = options.tail;
   config.follow = options.follow;
   LogFiles source(std::move(config));
-  const LineFormat format = line_format(folder->spec(), options.wrapper);
+  const LineFormat format = line_format(folder->spec(), kind_of(options));
   if (!options.follow) return print(program, source, format);
   const Result<int> code = follow_log(source, format);
   return code ? *code : program.fail(code.error());
+}
+
+// The nodes that are asked for and have such a log.
+Result<std::vector<std::string>> nodes_with_log(const graph::PipelineSpec& spec,
+                                                const std::vector<std::string>& names,
+                                                wire::LogKind kind) {
+  Result<std::vector<std::string>> nodes = nodes_named(spec, names);
+  if (!nodes) return nodes;
+  std::vector<std::string> with;
+  for (const std::string& node : *nodes) {
+    if (has_log(spec, *graph::find_node(spec, node), kind)) {
+      with.push_back(node);
+    } else if (!names.empty()) {
+      return Error{ErrorCode::kInvalid,
+                   "node '" + node + "' is no sink: what it writes to stdout goes to its readers"};
+    }
+  }
+  return with;
+}
+
+class BrokerLogsCommand {
+ public:
+  BrokerLogsCommand(Program& program, Session& session, const Options& options)
+      : program_(program), session_(session), options_(options) {}
+
+  int run() {
+    const std::string& pipeline = options_.names.front();
+    const auto answer = session_.ask<wire::PipelineSpecIs>(wire::PipelineGet{pipeline});
+    if (!answer) return session_.fail(answer.error());
+    const graph::PipelineSpec& spec = answer->spec;
+    auto nodes =
+        nodes_with_log(spec, {options_.names.begin() + 1, options_.names.end()}, kind_of(options_));
+    if (!nodes) return session_.fail(nodes.error());
+    BrokerLogsConfig config;
+    config.pipeline = pipeline;
+    config.nodes = *std::move(nodes);
+    config.kind = kind_of(options_);
+    config.tail = options_.tail;
+    config.follow = options_.follow;
+    config.on_note = [this](const std::string& text) {
+      program_.streams().out.flush();
+      program_.note(text);
+    };
+    BrokerLogs source(session_.broker(), std::move(config));
+    return options_.follow ? follow(source, line_format(spec, kind_of(options_)))
+                           : print_all(source, line_format(spec, kind_of(options_)));
+  }
+
+ private:
+  LogSource::OnLine writer(const LineFormat& format) {
+    return [&out = program_.streams().out, &format](
+               const std::string& node, std::string_view line) { out << format(node, line); };
+  }
+
+  int print_all(BrokerLogs& source, const LineFormat& format) {
+    const LogSource::OnLine on_line = writer(format);
+    while (program_.streams().out) {
+      const auto progress = source.poll(on_line);
+      if (!progress) return session_.fail(progress.error());
+      if (*progress == LogSource::Progress::kDrained) break;
+    }
+    source.finish(on_line);
+    return source.is_incomplete() ? kFailed : kDone;
+  }
+
+  int follow(BrokerLogs& source, const LineFormat& format) {
+    const LogSource::OnLine on_line = writer(format);
+    Broker& broker = session_.broker();
+    bool is_away = false;
+    while (true) {
+      const auto progress = source.poll(on_line);
+      program_.streams().out.flush();
+      if (broker.signal() != 0) break;
+      if (!program_.streams().out || program_.surroundings().is_out_closed()) return kDone;
+      if (progress) {
+        is_away = false;
+        if (*progress == LogSource::Progress::kMore) continue;
+      } else if (progress.error().code == ErrorCode::kTimeout) {
+        if (!is_away) program_.note("the broker does not answer; waiting for it");
+        is_away = true;
+      } else {
+        source.finish(on_line);
+        return ended(progress.error());
+      }
+      if (!broker.pause(kFollowPause)) break;
+    }
+    source.finish(on_line);
+    program_.streams().out.flush();
+    return 128 + broker.signal();
+  }
+
+  // A pipeline that was removed has nothing more to say.
+  int ended(const Error& error) {
+    if (error.code != ErrorCode::kNotFound) return session_.fail(error);
+    program_.note("pipeline '" + options_.names.front() + "' was removed");
+    return kDone;
+  }
+
+  Program& program_;
+  Session& session_;
+  const Options& options_;
+};
+
+int logs(Program& program, const Options& options) {
+  if (options.wrapper && options.stdout_of_sinks) {
+    return program.fail_usage("--wrapper and --stdout are two logs: ask for one at a time");
+  }
+  if (!options.data_dir.empty()) {
+    if (program.is_broker_named()) return program.fail_usage("--data asks no broker");
+    if (options.stdout_of_sinks) {
+      return program.fail_usage("'weirctl up' hands out what sinks write, and keeps none of it");
+    }
+    return logs_of_folder(program, options);
+  }
+  if (options.names.empty()) {
+    return program.fail_usage("no pipeline given",
+                              "name one that the broker has, or the data folder of a 'weirctl up' "
+                              "with --data DIR");
+  }
+  return with_broker(program, [&](Session& session) {
+    return BrokerLogsCommand(program, session, options).run();
+  });
 }
 
 }  // namespace
@@ -68,22 +216,28 @@ void add_logs(Program& program) {
   CLI::App* const command =
       program.add_command("logs",
                           {.summary = "show what programs have written to stderr",
-                           .examples = "weirctl logs --data run1\n"
-                                       "weirctl logs --data run1 grep --tail 20 -f\n"
+                           .examples = "weirctl logs simplepipe\n"
+                                       "weirctl logs simplepipe even --tail 20 -f\n"
+                                       "weirctl logs simplepipe print --stdout\n"
                                        "weirctl logs --data run1 --wrapper"},
                           [&program, options] { return logs(program, *options); });
-  command->add_option("NODE", options->nodes, "only of these nodes")->type_name("");
+  command
+      ->add_option("NAME", options->names,
+                   "a pipeline, and which of its nodes; with --data only nodes")
+      ->type_name("");
   command
       ->add_option("--data", options->data_dir, "the data folder of a 'weirctl up', running or not")
-      ->type_name("DIR")
-      ->required();
+      ->type_name("DIR");
   command
       ->add_option("--tail", options->tail,
                    "begin with the last N lines of each node, not with the first that is kept")
       ->type_name("N");
   command->add_flag("-f,--follow", options->follow, "go on with what comes, until Ctrl-C");
+  command->add_flag("--stdout", options->stdout_of_sinks,
+                    "what the sinks have written to stdout, as far as their agents keep it");
   command->add_flag("--wrapper", options->wrapper,
                     "the logs of the wrappers, not those of their programs");
+  program.add_broker_option(*command);
 }
 
 }  // namespace weir::ctl

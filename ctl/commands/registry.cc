@@ -7,6 +7,7 @@
 #include "ctl/commands/agent_list.h"
 #include "ctl/commands/dead_list.h"
 #include "ctl/commands/dead_show.h"
+#include "ctl/commands/events.h"
 #include "ctl/commands/logs.h"
 #include "ctl/commands/pipeline_check.h"
 #include "ctl/commands/pipeline_get.h"
@@ -17,6 +18,7 @@
 #include "ctl/commands/pipeline_status.h"
 #include "ctl/commands/pipeline_stop.h"
 #include "ctl/commands/status.h"
+#include "ctl/commands/top.h"
 #include "ctl/commands/tree.h"
 #include "ctl/commands/up.h"
 
@@ -40,6 +42,8 @@ void add_all_commands(Program& program) {
   add_action_rm(program);
   add_agent_list(program);
   add_tree(program);
+  add_top(program);
+  add_events(program);
   add_logs(program);
   add_dead_list(program);
   add_dead_show(program);

@@ -16,6 +16,8 @@ inline bool is_json(const std::string& format) { return format == "json"; }
 
 // Two spaces of indent, a newline at the end; bytes that are not UTF-8 are replaced.
 std::string to_text(const nlohmann::ordered_json& json);
+// The same in one line, for what goes on and on.
+std::string to_line(const nlohmann::ordered_json& json);
 
 // A long list, one element after the other, in the form that to_text() gives to a whole one.
 class JsonList {

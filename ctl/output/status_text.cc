@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "ctl/output/columns.h"
+#include "ctl/output/text.h"
 #include "ctl/output/units.h"
 #include "schema/graph/diagnostic.h"
 
@@ -73,16 +74,20 @@ std::string actions_table(const std::vector<wire::ActionVersion>& versions) {
   Columns columns({"ACTION", ">VERSION", ">SIZE", "STORED", "SHA256", "USED BY"});
   for (const wire::ActionVersion& version : versions) {
     columns.add({version.action.name, std::to_string(version.action.version),
-                 readable_bytes(version.action.bytes), local_time(version.stored_at_ms),
+                 readable_bytes(version.action.bytes), utc_time(version.stored_at_ms),
                  version.action.sha256.substr(0, kHashShown), joined(version.used_by)});
   }
   return columns.text();
 }
 
+std::string state_line(const wire::PipelineStatus& status) {
+  std::string line = status.name + ": " + std::string(wire::to_string(status.state));
+  if (!status.reason.empty()) line += ": " + graph::printable(status.reason);
+  return line + "\n";
+}
+
 std::string pipeline_text(const wire::PipelineStatus& status) {
-  std::string text = status.name + ": " + std::string(wire::to_string(status.state));
-  if (!status.reason.empty()) text += ": " + graph::printable(status.reason);
-  text += "\n\n";
+  std::string text = state_line(status) + "\n";
   Columns columns({"NODE", "AGENT", "STATE", ">IN", ">OUT", ">OUT/s", ">UNSETTLED", ">LOG",
                    ">RESTARTS", ">DEAD"});
   std::string errors;

@@ -1,7 +1,6 @@
 #include "ctl/output/units.h"
 
 #include <cstdio>
-#include <ctime>
 #include <iterator>
 
 namespace weir::ctl {
@@ -45,15 +44,6 @@ std::string readable_age(std::chrono::milliseconds age) {
   if (seconds < 3600) return std::to_string(seconds / 60) + "m";
   if (seconds < 48 * 3600) return std::to_string(seconds / 3600) + "h";
   return std::to_string(seconds / 86'400) + "d";
-}
-
-std::string local_time(uint64_t unix_ms) {
-  const auto seconds = static_cast<std::time_t>(unix_ms / 1000);
-  std::tm parts{};
-  ::localtime_r(&seconds, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
-  return text;
 }
 
 std::string counted(uint64_t count, const std::string& noun) {

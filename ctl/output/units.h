@@ -19,9 +19,6 @@ std::string readable_bytes(uint64_t bytes);
 // The largest unit that fits: "0s", "59s", "3m", "2h", "4d".
 std::string readable_age(std::chrono::milliseconds age);
 
-// "2024-11-21 11:28:38", in the local time zone. Unix time.
-std::string local_time(uint64_t unix_ms);
-
 // "1 node", "3 nodes".
 std::string counted(uint64_t count, const std::string& noun);
 

@@ -6,7 +6,6 @@
 
 #include "ctl/up/files.h"
 #include "schema/graph/diagnostic.h"
-#include "schema/graph/suggest.h"
 #include "schema/wire/control.h"
 
 namespace weir::ctl {
@@ -38,19 +37,6 @@ bool read_name(const std::string& name, InstanceLog& log) {
   return failure == std::errc() && at == end;
 }
 
-Error no_such_node(const graph::PipelineSpec& spec, const std::string& name) {
-  std::vector<std::string> known;
-  std::string list;
-  for (const graph::NodeSpec& node : spec.nodes) {
-    known.push_back(node.name);
-    list += (list.empty() ? "" : ", ") + node.name;
-  }
-  std::string hint = graph::did_you_mean(name, known);
-  if (hint.empty()) hint = "its nodes are " + list;
-  return Error{ErrorCode::kNotFound, "pipeline '" + spec.name + "' has no node '" +
-                                         graph::printable(name) + "'\nhint: " + hint};
-}
-
 }  // namespace
 
 Result<RunFolder> RunFolder::open(const std::string& path) {
@@ -70,22 +56,6 @@ Result<RunFolder> RunFolder::open(const std::string& path) {
   if (!spec) return std::move(spec).error().in(path + "/graph");
   folder.spec_ = *std::move(spec);
   return folder;
-}
-
-Result<std::vector<std::string>> RunFolder::nodes_named(
-    const std::vector<std::string>& names) const {
-  std::vector<std::string> nodes;
-  for (const graph::NodeSpec& node : spec_.nodes) nodes.push_back(node.name);
-  if (names.empty()) return nodes;
-  for (const std::string& name : names) {
-    if (std::find(nodes.begin(), nodes.end(), name) == nodes.end()) {
-      return no_such_node(spec_, name);
-    }
-  }
-  std::erase_if(nodes, [&](const std::string& node) {
-    return std::find(names.begin(), names.end(), node) == names.end();
-  });
-  return nodes;
 }
 
 Result<std::vector<std::string>> RunFolder::agents() const {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ctl/node_names.h"
 #include "schema/base/result.h"
 #include "schema/graph/pipeline.h"
 
@@ -26,9 +27,10 @@ class RunFolder {
   const std::string& path() const { return path_; }
   const graph::PipelineSpec& spec() const { return spec_; }
 
-  // The names, in the order of the graph and once each; all nodes if there are none. kNotFound with
-  // a hint if the graph has no such node.
-  Result<std::vector<std::string>> nodes_named(const std::vector<std::string>& names) const;
+  // See ctl/node_names.h.
+  Result<std::vector<std::string>> nodes_named(const std::vector<std::string>& names) const {
+    return ctl::nodes_named(spec_, names);
+  }
 
   // Where the agents that are there keep what wrappers and programs say. kNotFound: the whole data
   // folder is gone.

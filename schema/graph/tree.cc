@@ -1,5 +1,7 @@
 #include "schema/graph/tree.h"
 
+#include <utility>
+
 #include "schema/graph/topology.h"
 
 namespace weir::graph {
@@ -14,11 +16,11 @@ struct Line {
 
 }  // namespace
 
-std::string render_tree(const PipelineSpec& spec, const std::vector<uint32_t>& instances) {
+std::vector<TreeLine> tree_lines(const PipelineSpec& spec, const std::vector<uint32_t>& instances) {
   std::vector<std::vector<uint32_t>> readers(spec.nodes.size());
   for (const EdgeSpec& edge : spec.edges) readers[edge.from].push_back(edge.to);
 
-  std::string out;
+  std::vector<TreeLine> out;
   std::vector<bool> is_shown(spec.nodes.size(), false);
   std::vector<Line> work;
   const std::vector<uint32_t> roots = sources(spec);
@@ -28,14 +30,15 @@ std::string render_tree(const PipelineSpec& spec, const std::vector<uint32_t>& i
   while (!work.empty()) {
     const Line line = std::move(work.back());
     work.pop_back();
-    out += line.is_root ? "" : line.indent + " +--> ";
-    out += spec.nodes[line.node].name;
+    std::string text = line.is_root ? "" : line.indent + " +--> ";
+    text += spec.nodes[line.node].name;
     if (line.node < instances.size() && instances[line.node] > 1) {
-      out += " (x " + std::to_string(instances[line.node]) + ")";
+      text += " (x " + std::to_string(instances[line.node]) + ")";
     }
     const std::vector<uint32_t>& next = readers[line.node];
     const bool is_repeat = is_shown[line.node];
-    out += is_repeat && !next.empty() ? " (see above)\n" : "\n";
+    if (is_repeat && !next.empty()) text += " (see above)";
+    out.push_back({std::move(text), line.node, is_repeat});
     if (is_repeat) continue;
     is_shown[line.node] = true;
     std::string indent = line.indent;
@@ -44,6 +47,12 @@ std::string render_tree(const PipelineSpec& spec, const std::vector<uint32_t>& i
       work.push_back({next[i - 1], indent, false, i == next.size()});
     }
   }
+  return out;
+}
+
+std::string render_tree(const PipelineSpec& spec, const std::vector<uint32_t>& instances) {
+  std::string out;
+  for (const TreeLine& line : tree_lines(spec, instances)) out += line.text + "\n";
   return out;
 }
 

@@ -27,6 +27,7 @@ Cluster::Cluster(ClusterOptions options) : options_(options), context_(1) {
   runtime::become_subreaper();
   std::string pattern = "/tmp/weir-e2e-XXXXXX";
   folder_ = ::mkdtemp(pattern.data());
+  endpoint_ = options_.tcp_broker ? "tcp://127.0.0.1:*" : "ipc://" + folder_ + "/broker";
   int ends[2];
   EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
   lifeline_read_.reset(ends[0]);
@@ -65,8 +66,17 @@ void Cluster::start(const std::string& name, std::vector<std::string> argv) {
 }
 
 void Cluster::start_broker() {
-  start("broker", {WEIR_BROKER, "--listen", "ipc://" + folder_ + "/broker", "--data",
-                   folder_ + "/broker-data"});
+  start("broker", {WEIR_BROKER, "--listen", endpoint_, "--data", folder_ + "/broker-data"});
+  if (!endpoint_.ends_with("*")) return;
+  const std::string mark = "listens at ";
+  wait("the broker has a port", [&] {
+    std::ifstream log(folder_ + "/broker.log");
+    for (std::string line; std::getline(log, line);) {
+      const size_t at = line.find(mark);
+      if (at != std::string::npos && !log.eof()) endpoint_ = line.substr(at + mark.size());
+    }
+    return !endpoint_.ends_with("*");
+  });
 }
 
 void Cluster::start_agent(const std::string& name) {
@@ -74,7 +84,7 @@ void Cluster::start_agent(const std::string& name) {
                                 "--name",
                                 name,
                                 "--broker",
-                                "ipc://" + folder_ + "/broker",
+                                endpoint_,
                                 "--data",
                                 layout(name).data_dir,
                                 "--run-dir",
@@ -140,7 +150,7 @@ wire::Message Cluster::ask_as(const std::string& request, const wire::Message& q
   while (Clock::now() < deadline) {
     if (!socket_) {
       socket_.emplace(std::move(*runtime::ZmqSocket::dealer(context_, {})));
-      EXPECT_TRUE(socket_->connect("ipc://" + folder_ + "/broker"));
+      EXPECT_TRUE(socket_->connect(endpoint_));
     }
     EXPECT_TRUE(socket_->send({*bytes}));
     const auto answer_by = Clock::now() + kAnswerLimit;

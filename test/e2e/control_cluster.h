@@ -26,7 +26,8 @@ inline constexpr std::chrono::milliseconds kLimit{60'000};
 
 struct ClusterOptions {
   bool real_wrappers = false;
-  bool addresses = false;  // Agents are at 127.0.0.1, so that edges between them are TCP.
+  bool addresses = false;   // Agents are at 127.0.0.1, so that edges between them are TCP.
+  bool tcp_broker = false;  // The broker listens at 127.0.0.1, at a port that it keeps.
 };
 
 class Cluster {
@@ -71,12 +72,14 @@ class Cluster {
   std::vector<std::string> lines(const std::string& agent, const std::string& node,
                                  const std::string& file) const;
   const std::string& folder() const { return folder_; }
+  const std::string& broker_endpoint() const { return endpoint_; }
 
  private:
   void start(const std::string& name, std::vector<std::string> argv);
 
   ClusterOptions options_;
   std::string folder_;
+  std::string endpoint_;  // Where the broker listens, or will.
   std::map<std::string, std::string> armed_;
   int revived_ = 0;
   UniqueFd lifeline_read_;

@@ -101,7 +101,9 @@ TEST_F(LogsCommand, WhatDoesNotExist) {
 
 TEST_F(LogsCommand, Usage) {
   EXPECT_EQ(logs({}).code, kUsage);
-  EXPECT_EQ(logs({}).err, "weirctl: --data is required\nhint: try 'weirctl logs --help'\n");
+  EXPECT_EQ(logs({}).err,
+            "weirctl: no pipeline given\nhint: name one that the broker has, or the data folder of "
+            "a 'weirctl up' with --data DIR\n");
   EXPECT_EQ(logs({"--data", data_, "--tail", "-1"}).code, kUsage);
   EXPECT_EQ(logs({"--data", data_, "--tail", "many"}).code, kUsage);
 }

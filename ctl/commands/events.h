@@ -1,0 +1,10 @@
+// weirctl events: what has happened.
+#pragma once
+
+#include "ctl/program.h"
+
+namespace weir::ctl {
+
+void add_events(Program& program);
+
+}  // namespace weir::ctl

@@ -1,0 +1,10 @@
+// weirctl top: what each node does, as it does it.
+#pragma once
+
+#include "ctl/program.h"
+
+namespace weir::ctl {
+
+void add_top(Program& program);
+
+}  // namespace weir::ctl
