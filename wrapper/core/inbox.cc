@@ -13,21 +13,27 @@ bool is_mark(const wire::BlockHeader& header) { return header.abandoned() || hea
 
 char delimiter_of(wire::Shape shape) { return shape == wire::Shape::kNul ? '\0' : '\n'; }
 
-// Takes the lengths out from between frames. Copies only where there are several.
+// Takes the lengths out from between frames. Copies only where there are several. Each piece has
+// its size afterwards, also if the payload has fewer frames than its header says.
 void strip_lengths(Portion& portion) {
   const SharedBytes payload = portion.bytes;
   if (portion.pieces == 1) {
-    portion.bytes = payload.sub(4, payload.size - 4);
+    const size_t length_bytes = std::min(payload.size, size_t{4});
+    portion.bytes = payload.sub(length_bytes, payload.size - length_bytes);
     return;
   }
   std::string joined;
   joined.reserve(payload.size);
-  for (size_t at = 0; at + 4 <= payload.size;) {
-    const uint32_t length = std::min(load_be<uint32_t>(payload.data + at),
-                                     static_cast<uint32_t>(payload.size - at - 4));
-    joined.append(reinterpret_cast<const char*>(payload.data + at + 4), length);
+  size_t at = 0;
+  for (uint32_t i = 0; i < portion.pieces; ++i) {
+    uint32_t length = 0;
+    if (at + 4 <= payload.size) {
+      length = std::min(load_be<uint32_t>(payload.data + at),
+                        static_cast<uint32_t>(payload.size - at - 4));
+      joined.append(reinterpret_cast<const char*>(payload.data + at + 4), length);
+      at += 4 + size_t{length};
+    }
     portion.sizes.push_back(length);
-    at += 4 + size_t{length};
   }
   portion.bytes = SharedBytes::copy_of(joined);
 }
@@ -129,7 +135,7 @@ Portion Inbox::cut(Held& held, uint32_t pieces, size_t raw_bytes) {
       strip_lengths(portion);
     } else {
       portion.open_end =
-          portion.ends_record && portion.bytes.view().back() != delimiter_of(header.shape);
+          portion.ends_record && !portion.bytes.view().ends_with(delimiter_of(header.shape));
     }
   }
   held.offset += raw_bytes;

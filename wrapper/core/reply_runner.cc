@@ -244,7 +244,7 @@ class ReplyRunner : public Runner {
     if (!frames_) {
       const char delimiter = node_.spec().delimiter;
       const bool plain = portion.shape != wire::Shape::kFrames && !portion.open_end &&
-                         portion.bytes.view().back() == delimiter;
+                         portion.bytes.view().ends_with(delimiter);
       if (plain) return portion.bytes;
       for (const Portion& record : split_records(portion)) {
         out.append(record.bytes.view());

@@ -87,6 +87,37 @@ TEST(Inbox, FramesComeWithoutTheirLengths) {
   EXPECT_EQ(records[1].bytes.view(), "three");
 }
 
+// The hashes of a block may be right and what it says of itself wrong all the same.
+TEST(Inbox, MorePiecesThanPayloadAreEmpty) {
+  const std::string two_frames("\0\0\0\1a\0\0\0\2bc", 11);
+  Inbox inbox;
+  inbox.push(block(1, two_frames, 4, 0, wire::Shape::kFrames), 0);
+  const std::optional<Portion> frames = inbox.take_block();
+  const std::vector<Portion> records = split_records(*frames);
+  ASSERT_EQ(records.size(), 4u);
+  EXPECT_EQ(records[1].bytes.view(), "bc");
+  EXPECT_EQ(records[2].bytes.view(), "");
+  EXPECT_EQ(records[3].last, (Position{kOf, 4}));
+
+  inbox.push(block(5, "ab", 1, 0, wire::Shape::kFrames), 0);
+  EXPECT_EQ(inbox.take_block()->bytes.view(), "") << "no room for a length";
+
+  inbox.push(block(6, "a\n", 2), 0);
+  EXPECT_EQ(inbox.take_record()->bytes.view(), "a\n");
+  EXPECT_EQ(inbox.take_record()->bytes.view(), "");
+  EXPECT_TRUE(inbox.empty());
+}
+
+// ... and there may be more payload than its pieces: nothing is counted twice.
+TEST(Inbox, FramesBeyondThePiecesAreDropped) {
+  const std::string three_frames("\0\0\0\1a\0\0\0\1b\0\0\0\1c", 15);
+  Inbox inbox;
+  inbox.push(block(1, three_frames, 2, 0, wire::Shape::kFrames), 0);
+  const std::optional<Portion> frames = inbox.take_block();
+  EXPECT_EQ(frames->bytes.view(), "ab");
+  EXPECT_EQ(split_records(*frames).size(), 2u);
+}
+
 TEST(Inbox, AMissingDelimiterIsKnown) {
   Inbox inbox;
   inbox.push(block(1, "a\nlast", 2), 0);
