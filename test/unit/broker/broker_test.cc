@@ -256,8 +256,9 @@ TEST(Broker, ACompletedPipelineIsTakenDownAndItsFiguresStay) {
   EXPECT_TRUE(world.ok(wire::PipelineRun{"p", {}, {}})) << "it is done, so there is nothing to do";
   world.settle();
   EXPECT_TRUE(world.started.empty());
-  EXPECT_EQ(world.events(), (std::vector<std::string>{"pipeline.stored", "pipeline.run",
-                                                      "pipeline.running", "pipeline.completed"}));
+  EXPECT_EQ(world.events(),
+            (std::vector<std::string>{"pipeline.stored", "pipeline.run", "pipeline.running",
+                                      "node.note", "pipeline.completed"}));
 }
 
 TEST(Broker, CompletedNeedsAllSinks) {
