@@ -41,6 +41,20 @@ bool is_uploaded(const std::string& action) {
   return !action.empty() && action.find('/') == std::string::npos;
 }
 
+// What a node asks for that servers cannot do yet; empty: nothing. `up` runs programs as its caller
+// does, and promises no isolation.
+std::string not_yet_possible(const graph::PipelineSpec& spec) {
+  for (const graph::NodeSpec& node : spec.nodes) {
+    if (node.allow.empty()) continue;
+    return "node \"" + node.name +
+           "\": allow: programs on servers are not kept from the network yet, so nothing would "
+           "hold "
+           "this one to these addresses; remove the key from the pipeline file to run it all the "
+           "same";
+  }
+  return {};
+}
+
 bool names_action(const graph::PipelineSpec& spec, const std::string& action) {
   return std::any_of(spec.nodes.begin(), spec.nodes.end(),
                      [&](const auto& node) { return node.action == action; });
@@ -166,6 +180,10 @@ BrokerCore::Outcome BrokerCore::run(wire::PipelineRun message) {
   PipelineRecord& record = pipeline->record;
   if (record.wish == Wish::kRemove) {
     return conflict("pipeline \"" + message.name + "\" is being removed");
+  }
+  if (const std::string what = not_yet_possible(record.spec);
+      !what.empty() && !message.sink_reader) {
+    return Error{ErrorCode::kInvalid, what};
   }
   if (record.wish != Wish::kRun) {
     auto actions = newest_actions(record.spec);

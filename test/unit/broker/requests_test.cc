@@ -173,6 +173,16 @@ TEST(Removal, OfAStoppedOneIsMoreThanTheStop) {
   EXPECT_EQ(world.refused(wire::PipelineStatusRequest{"p"}), ErrorCode::kNotFound);
 }
 
+TEST(Running, WhatServersCannotDoYetIsRefused) {
+  World world;
+  graph::PipelineSpec spec = chain({node("a")});
+  spec.nodes[0].allow = {"10.0.0.0/8"};
+  EXPECT_TRUE(world.ok(wire::PipelinePut{spec}));
+  EXPECT_EQ(world.refused(wire::PipelineRun{"p", {}, {}}), ErrorCode::kInvalid);
+  const wire::ReaderOrder weirctl{"weirctl.0", "ipc://w"};
+  EXPECT_TRUE(world.ok(wire::PipelineRun{"p", weirctl, {}})) << "`up` promises no isolation";
+}
+
 TEST(Ending, SourcesAreToldToEnd) {
   World world;
   world.hear("alpha");
