@@ -293,7 +293,8 @@ BrokerCore::Outcome BrokerCore::remove_action(const std::string& name, uint32_t 
     }
   }
   for (const auto& [other, pipeline] : state_.pipelines) {
-    if (last && names_action(pipeline.spec(), name)) {
+    const bool stays = pipeline.record.wish != Wish::kRemove;
+    if (last && stays && names_action(pipeline.spec(), name)) {
       return conflict("action \"" + name + "\" is named by pipeline \"" + other +
                       "\", and this is all there is of it; remove that pipeline first");
     }

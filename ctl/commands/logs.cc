@@ -45,11 +45,12 @@ bool has_log(const graph::PipelineSpec& spec, uint32_t node, wire::LogKind kind)
   return false;
 }
 
-// As `up` shows them: nothing stands in front where only one node has anything to say.
-LineFormat line_format(const graph::PipelineSpec& spec, wire::LogKind kind) {
+// As `up` shows them: nothing stands in front where only one node is shown, or has anything to say.
+LineFormat line_format(const graph::PipelineSpec& spec, wire::LogKind kind,
+                       const std::vector<std::string>& nodes) {
   size_t speakers = 0;
-  for (uint32_t node = 0; node < spec.nodes.size(); ++node) {
-    speakers += has_log(spec, node, kind) ? 1 : 0;
+  for (const std::string& node : nodes) {
+    speakers += has_log(spec, *graph::find_node(spec, node), kind) ? 1 : 0;
   }
   if (speakers <= 1) return [](const auto& /*node*/, auto line) { return std::string(line); };
   return [](const std::string& node, auto line) { return (node + "| ").append(line); };
@@ -77,11 +78,11 @@ int logs_of_folder(Program& program, const Options& options) {
   LogFilesConfig config;
   config.folders = [&] { return folder->log_folders(); };
   config.suffix = options.wrapper ? kWrapperLogSuffix : kStderrSuffix;
+  const LineFormat format = line_format(folder->spec(), kind_of(options), *nodes);
   config.nodes = *std::move(nodes);
   config.tail = options.tail;
   config.follow = options.follow;
   LogFiles source(std::move(config));
-  const LineFormat format = line_format(folder->spec(), kind_of(options));
   if (!options.follow) return print(program, source, format);
   const Result<int> code = follow_log(source, format);
   return code ? *code : program.fail(code.error());
@@ -118,6 +119,7 @@ class BrokerLogsCommand {
     auto nodes =
         nodes_with_log(spec, {options_.names.begin() + 1, options_.names.end()}, kind_of(options_));
     if (!nodes) return session_.fail(nodes.error());
+    const LineFormat format = line_format(spec, kind_of(options_), *nodes);
     BrokerLogsConfig config;
     config.pipeline = pipeline;
     config.nodes = *std::move(nodes);
@@ -129,8 +131,7 @@ class BrokerLogsCommand {
       program_.note(text);
     };
     BrokerLogs source(session_.broker(), std::move(config));
-    return options_.follow ? follow(source, line_format(spec, kind_of(options_)))
-                           : print_all(source, line_format(spec, kind_of(options_)));
+    return options_.follow ? follow(source, format) : print_all(source, format);
   }
 
  private:
