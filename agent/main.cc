@@ -1,14 +1,10 @@
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <csignal>
-#include <filesystem>
 
 #include "agent/shell/agent_shell.h"
+#include "agent/shell/command_line.h"
 #include "schema/base/log.h"
-#include "schema/config/exposure.h"
-#include "schema/graph/names.h"
 #include "schema/runtime/loop.h"
 #include "schema/runtime/signals.h"
 
@@ -17,13 +13,6 @@ namespace {
 int run(const weir::agent::AgentOptions& options) {
   using namespace weir;
   log::init("agent[" + options.name + "]", log::level_from(options.processes.log_level));
-  if (!graph::is_host_name(options.name)) {
-    return log::error("--name: \"" + options.name + "\" is not a good name for an agent"), 2;
-  }
-  if (!options.layout.address.empty()) {
-    const auto good = config::check_address(options.layout.address, options.insecure);
-    if (!good) return log::error("--address " + good.error().what), 2;
-  }
   runtime::ignore_sigpipe();
   runtime::ignore_signal(SIGINT);
   runtime::Loop loop;
@@ -58,37 +47,10 @@ int run(const weir::agent::AgentOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"weir-agent: starts and supervises the wrappers of one server"};
-  weir::agent::AgentOptions options;
-  std::string data;
-  std::string run_dir;
-  options.broker = "tcp://127.0.0.1:7700";
-  app.add_option("--name", options.name, "Name of this server")->required();
-  app.add_option("--broker", options.broker, "The broker's endpoint")->capture_default_str();
-  app.add_option("--data", data, "Folder for orders and logs")->required();
-  app.add_option("--address", options.layout.address,
-                 "IP address at which other servers reach this one");
-  app.add_flag("--insecure", options.insecure,
-               "Listen at --address although nothing is encrypted yet");
-  app.add_option("--run-dir", run_dir, "Folder for sockets; default: DATA/run");
-  app.add_option("--log-level", options.processes.log_level, "debug, info, warn or error")
-      ->capture_default_str();
-  app.add_option("--lifeline-fd", options.processes.lifeline_fd,
-                 "Descriptor whose hang-up ends this process and its wrappers");
-  app.add_option("--keep-fd", options.processes.keep_fds, "Descriptor to hold open and hand on");
-  app.add_option("--wrapper", options.processes.wrapper_program,
-                 "Program to start instead of weir-wrapper");
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& problem) {
-    return app.exit(problem) == 0 ? 0 : 2;
-  }
-  try {
-    options.layout.data_dir = std::filesystem::absolute(data).lexically_normal().string();
-    options.layout.run_dir = run_dir.empty()
-                                 ? options.layout.data_dir + "/run"
-                                 : std::filesystem::absolute(run_dir).lexically_normal().string();
-    return run(options);
+    const auto parsed = weir::agent::parse_command_line(argc, argv);
+    if (const int* const status = std::get_if<int>(&parsed)) return *status;
+    return run(std::get<weir::agent::AgentOptions>(parsed));
   } catch (const std::exception& problem) {
     weir::log::error(std::string("unexpected: ") + problem.what());
     return 1;

@@ -3,10 +3,12 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <filesystem>
+#include <iostream>
 
 #include "broker/shell/broker_shell.h"
 #include "schema/base/log.h"
 #include "schema/config/exposure.h"
+#include "schema/config/settings_file.h"
 #include "schema/runtime/loop.h"
 #include "schema/runtime/signals.h"
 
@@ -15,6 +17,7 @@ namespace {
 struct Arguments {
   std::string listen = "tcp://127.0.0.1:7700";
   std::string data;
+  std::string config;
   std::string log_level = "info";
   bool insecure = false;
   int lifeline_fd = -1;
@@ -24,9 +27,6 @@ struct Arguments {
 int run(const Arguments& arguments) {
   using namespace weir;
   log::init("broker", log::level_from(arguments.log_level));
-  if (const auto good = config::check_listen(arguments.listen, arguments.insecure); !good) {
-    return log::error("--listen " + good.error().what), 2;
-  }
   runtime::ignore_sigpipe();
   runtime::ignore_signal(SIGINT);
   runtime::Loop loop;
@@ -50,18 +50,27 @@ int run(const Arguments& arguments) {
   return (*shell)->failed() ? 75 : 0;
 }
 
+int refuse(const weir::Error& error) {
+  std::cerr << "weir-broker: " << error.what << '\n';
+  return 2;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{"weir-broker: holds the state of every graph"};
   Arguments arguments;
-  app.add_option("--listen", arguments.listen, "Endpoint for agents and weirctl")
-      ->capture_default_str();
-  app.add_flag("--insecure", arguments.insecure,
-               "Listen there although others can reach it and nothing is encrypted yet");
-  app.add_option("--data", arguments.data, "Folder for the state")->required();
-  app.add_option("--log-level", arguments.log_level, "debug, info, warn or error")
-      ->capture_default_str();
+  const auto* const listen =
+      app.add_option("--listen", arguments.listen, "Endpoint for agents and weirctl")
+          ->capture_default_str();
+  const auto* const insecure =
+      app.add_flag("--insecure", arguments.insecure,
+                   "Listen there although others can reach it and nothing is encrypted yet");
+  const auto* const data = app.add_option("--data", arguments.data, "Folder for the state");
+  const auto* const log_level =
+      app.add_option("--log-level", arguments.log_level, "debug, info, warn or error")
+          ->capture_default_str();
+  app.add_option("--config", arguments.config, "File with these settings, in TOML; options win");
   app.add_option("--lifeline-fd", arguments.lifeline_fd,
                  "Descriptor whose hang-up ends this process");
   app.add_option("--keep-fd", arguments.keep_fds, "Descriptor to hold open");
@@ -70,6 +79,20 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& problem) {
     return app.exit(problem) == 0 ? 0 : 2;
   }
+  weir::config::SettingsFile file;
+  file.text("listen", arguments.listen, listen->count() > 0);
+  file.flag("insecure", arguments.insecure, insecure->count() > 0);
+  file.text("data", arguments.data, data->count() > 0);
+  file.choice("log_level", {"debug", "info", "warn", "error"}, arguments.log_level,
+              log_level->count() > 0);
+  if (!arguments.config.empty()) {
+    if (const auto read = file.read(arguments.config); !read) return refuse(read.error());
+  }
+  if (arguments.data.empty()) {
+    return refuse({weir::ErrorCode::kInvalid, "--data is needed: a folder of its own"});
+  }
+  const auto good = weir::config::check_listen(arguments.listen, arguments.insecure);
+  if (!good) return refuse(weir::Error(good.error()).in("--listen"));
   try {
     return run(arguments);
   } catch (const std::exception& problem) {

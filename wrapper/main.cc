@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   auto* const what = app.add_option_group("what to do")->require_option(1);
   what->add_option("--order", order_path, "run a node: file with the start order");
   app.add_option("--log-level", log_level, "debug, info, warn or error");
+  app.add_option("--log-file", options.log_file, "where stdout and stderr go: rotated");
   app.add_option("--lifeline-fd", options.lifeline_fd,
                  "ends when the other end of this pipe closes");
   app.add_option("--keep-fd", options.keep_fds, "inherited descriptor to hold while this runs");

@@ -4,27 +4,31 @@
 #include <utility>
 
 #include "schema/base/log.h"
+#include "schema/base/log_share.h"
 
 namespace weir::agent {
 
-AgentCore::AgentCore(std::string name, Layout layout)
-    : name_(std::move(name)), layout_(std::move(layout)) {}
+AgentCore::AgentCore(std::string name, Layout layout, uint64_t log_limit_bytes)
+    : name_(std::move(name)), layout_(std::move(layout)), log_limit_bytes_(log_limit_bytes) {}
 
-void AgentCore::recover(wire::StartOrder order) {
+void AgentCore::recover(wire::StartOrder order, uint64_t starts) {
   const wire::InstanceKey key = wire::key_of(order);
   // Completed anew: the agent's folders may have moved.
-  lives_.try_emplace(key, layout_.complete(std::move(order)), true);
+  lives_.try_emplace(key, layout_.complete(std::move(order)), true, starts);
 }
 
 // ---- Doors ---------------------------------------------------------------------------------
 
-std::vector<AgentEffect> AgentCore::from_broker(wire::Envelope envelope, SteadyTime now) {
+std::vector<AgentEffect> AgentCore::from_broker(wire::Envelope envelope, uint64_t free_bytes,
+                                                SteadyTime now) {
   broker_heard_ = now;
   if (const auto* orders = std::get_if<wire::AgentOrders>(&envelope.message)) {
     registered_ = true;
-    if (!shutting_down_) take_orders(*orders, now);
+    if (!shutting_down_) take_orders(*orders, free_bytes, now);
   } else if (const auto* data = std::get_if<wire::ActionData>(&envelope.message)) {
     contents_.on_data(*data, now);
+  } else if (const auto* read = std::get_if<wire::LogRead>(&envelope.message)) {
+    effects_.emplace_back(ReadLog{envelope.request, *read, lives_.contains(read->instance)});
   } else if (const auto* refusal = std::get_if<wire::Refusal>(&envelope.message)) {
     if (!envelope.request.empty()) {
       contents_.on_refused(envelope.request, refusal->what, now);
@@ -80,8 +84,10 @@ std::vector<AgentEffect> AgentCore::from_eraser(const wire::InstanceKey& key, co
 
 std::vector<AgentEffect> AgentCore::tick(SteadyTime now) {
   // Only those that wait: a step may end a life, so the keys are collected first.
+  if (hold_until_ && now >= *hold_until_) hold_until_.reset();
   std::vector<wire::InstanceKey> due;
   for (const auto& [key, life] : lives_) {
+    if (hold_until_) break;
     if (const auto at = life.deadline(); at && *at <= now) due.push_back(key);
   }
   for (const wire::InstanceKey& key : due) step(key, TimePassed{}, now);
@@ -107,7 +113,9 @@ std::vector<AgentEffect> AgentCore::finish(SteadyTime now) {
 
 SteadyTime AgentCore::deadline(SteadyTime now) const {
   SteadyTime earliest = std::max(next_heartbeat_, now);
+  if (hold_until_) earliest = std::min(earliest, *hold_until_);
   for (const auto& [key, life] : lives_) {
+    if (hold_until_) break;
     if (const auto at = life.deadline()) earliest = std::min(earliest, *at);
   }
   if (const auto at = contents_.deadline()) earliest = std::min(earliest, *at);
@@ -117,9 +125,23 @@ SteadyTime AgentCore::deadline(SteadyTime now) const {
 
 // ---- Orders --------------------------------------------------------------------------------
 
-void AgentCore::take_orders(const wire::AgentOrders& orders, SteadyTime now) {
+// R7: of what is left of the disk, for each of the logs there.
+uint64_t AgentCore::log_share(const wire::AgentOrders& orders, uint64_t free_bytes) const {
+  if (log_limit_bytes_ != 0) return log_limit_bytes_;
+  size_t logs = lives_.size();
+  for (const wire::StartOrder& order : orders.start) {
+    if (!lives_.contains(wire::key_of(order))) ++logs;
+  }
+  return log_share_bytes(free_bytes, logs);
+}
+
+void AgentCore::take_orders(const wire::AgentOrders& orders, uint64_t free_bytes, SteadyTime now) {
+  hold_until_.reset();
+  const uint64_t share = log_share(orders, free_bytes);
   bool obeyed = true;
-  for (const wire::StartOrder& order : orders.start) obeyed = take_order(order, now) && obeyed;
+  for (const wire::StartOrder& order : orders.start) {
+    obeyed = take_order(order, share, now) && obeyed;
+  }
   for (const wire::InstanceKey& key : orders.stop) step(key, StopCame{true}, now);
   for (const wire::InstanceKey& key : orders.remove) {
     step(key, StopCame{true}, now);
@@ -131,11 +153,17 @@ void AgentCore::take_orders(const wire::AgentOrders& orders, SteadyTime now) {
   orders_version_ = version;
 }
 
-bool AgentCore::take_order(const wire::StartOrder& order, SteadyTime now) {
+bool AgentCore::take_order(const wire::StartOrder& order, uint64_t log_share, SteadyTime now) {
   const wire::InstanceKey key = wire::key_of(order);
   if (removals_.has(key)) return false;  // What it would find is being deleted.
   wire::StartOrder complete = layout_.complete(order);
-  if (const auto found = lives_.find(key); found == lives_.end()) {
+  const auto found = lives_.find(key);
+  if (complete.log_limit_bytes == 0) {
+    // Chosen once, for as long as there is an order: it must not change with each order.
+    const uint64_t chosen = found == lives_.end() ? 0 : found->second.order().log_limit_bytes;
+    complete.log_limit_bytes = chosen != 0 ? chosen : log_share;
+  }
+  if (found == lives_.end()) {
     if (lives_.size() >= wire::kInstancesPerAgentMax) {
       log::error(wire::to_string(key) + ": too many instances on this agent");
       return true;
@@ -236,7 +264,8 @@ void AgentCore::supply_contents(SteadyTime now) {
   contents_.tick(registered_, now);
   std::vector<std::pair<wire::InstanceKey, std::string>> waiting;
   for (const auto& [key, life] : lives_) {
-    if (life.awaits_content()) waiting.emplace_back(key, life.order().uploaded->sha256);
+    if (!hold_until_ && life.awaits_content())
+      waiting.emplace_back(key, life.order().uploaded->sha256);
   }
   for (const auto& [key, sha256] : waiting) {
     step(key, ContentCame{contents_.is_here(sha256), contents_.waits(sha256)}, now);

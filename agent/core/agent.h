@@ -54,17 +54,33 @@ struct EraseInstance {
   wire::InstanceKey key;
 };
 
-using AgentEffect =
-    std::variant<ToBroker, ReconnectBroker, ToWrapper, ForWrapper, ForContents, EraseInstance>;
+// Answered to the broker, under this request's id.
+struct ReadLog {
+  std::string request;
+  wire::LogRead what;
+  bool known = false;  // There is an order for it.
+};
+
+using AgentEffect = std::variant<ToBroker, ReconnectBroker, ToWrapper, ForWrapper, ForContents,
+                                 EraseInstance, ReadLog>;
 
 class AgentCore {
  public:
-  AgentCore(std::string name, Layout layout);
+  // `log_limit_bytes`: for logs whose order has no limit; 0: a share of the disk.
+  AgentCore(std::string name, Layout layout, uint64_t log_limit_bytes = 0);
 
-  // An order that was found on disk, before the first event.
-  void recover(wire::StartOrder order);
+  // An order that was found on disk, and how often its wrapper was started with it; before the
+  // first event.
+  void recover(wire::StartOrder order, uint64_t starts = 0);
 
-  std::vector<AgentEffect> from_broker(wire::Envelope envelope, SteadyTime now);
+  // The host was booted: until the broker has said what should run here, or until this time, no
+  // wrapper is started (R10). Also before the first event.
+  void hold_starts(SteadyTime until) { hold_until_ = until; }
+  bool holds_starts() const { return hold_until_.has_value(); }
+
+  // `free_bytes`: what is left of the disk with the logs.
+  std::vector<AgentEffect> from_broker(wire::Envelope envelope, uint64_t free_bytes,
+                                       SteadyTime now);
   std::vector<AgentEffect> from_wrapper(const std::string& peer, wire::Envelope envelope,
                                         SteadyTime now);
   // An answer to a ForWrapper, or the end of a process.
@@ -92,9 +108,10 @@ class AgentCore {
 
  private:
   void step(const wire::InstanceKey& key, const LifeEvent& event, SteadyTime now);
-  void take_orders(const wire::AgentOrders& orders, SteadyTime now);
+  void take_orders(const wire::AgentOrders& orders, uint64_t free_bytes, SteadyTime now);
+  uint64_t log_share(const wire::AgentOrders& orders, uint64_t free_bytes) const;
   // False: not now.
-  bool take_order(const wire::StartOrder& order, SteadyTime now);
+  bool take_order(const wire::StartOrder& order, uint64_t log_share, SteadyTime now);
   void take_hello(const std::string& peer, const wire::InstanceKey& key, const HelloCame& hello,
                   SteadyTime now);
   void take_report(const std::string& peer, const wire::InstanceStatus& status, SteadyTime now);
@@ -112,11 +129,14 @@ class AgentCore {
 
   std::string name_;
   Layout layout_;
+  uint64_t log_limit_bytes_;
   std::map<wire::InstanceKey, WrapperLife> lives_;
   Removals removals_;
   Contents contents_;
   std::map<std::string, wire::InstanceKey> by_peer_;  // One connection for each wrapper, at most.
   std::map<wire::InstanceKey, std::string> peers_;    // The same, the other way round.
+
+  std::optional<SteadyTime> hold_until_;
 
   uint64_t orders_version_ = 0;
   bool registered_ = false;                 // The broker answered to this connection with orders.

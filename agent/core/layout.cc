@@ -23,6 +23,10 @@ std::string Layout::order_file(const wire::InstanceKey& key) const {
   return orders_dir() + "/" + key.pipeline + "." + instance_name(key) + ".order";
 }
 
+std::string Layout::starts_file(const wire::InstanceKey& key) const {
+  return orders_dir() + "/" + key.pipeline + "." + instance_name(key) + ".starts";
+}
+
 std::string Layout::log_dir(const wire::InstanceKey& key) const {
   return data_dir + "/wal/" + key.pipeline + "/" + instance_name(key);
 }
@@ -41,6 +45,10 @@ std::string Layout::wrapper_log(const wire::InstanceKey& key) const {
 
 std::string Layout::stderr_file(const wire::InstanceKey& key) const {
   return logs_dir(key) + "/" + instance_name(key) + ".stderr";
+}
+
+std::string Layout::stdout_file(const wire::InstanceKey& key) const {
+  return logs_dir(key) + "/" + instance_name(key) + ".stdout";
 }
 
 std::string Layout::work_dir(const wire::InstanceKey& key) const {
@@ -73,6 +81,7 @@ wire::StartOrder Layout::complete(wire::StartOrder order) const {
   order.listen_remote = order.writers.empty() || address.empty() ? "" : "tcp://" + address + ":*";
   order.agent_endpoint = "ipc://" + agent_socket();
   order.stderr_file = stderr_file(key);
+  order.stdout_file = stdout_file(key);
   // One that is ours already may be where the data were before they were moved.
   if (order.working_dir.empty() || order.working_dir.ends_with(work_dir_in_data(key))) {
     order.working_dir = work_dir(key);

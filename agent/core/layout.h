@@ -1,10 +1,13 @@
 // Where an agent keeps what: names of files and sockets. Pure; nothing here touches the disk.
 //
 //   DATA/agent.lock                               held while the agent lives
+//   DATA/boot_id                                  the boot of the host that it last ran in
 //   DATA/orders/PIPELINE.NODE.INSTANCE.order      what each wrapper was told
+//   DATA/orders/PIPELINE.NODE.INSTANCE.starts     how often it was started with that
 //   DATA/wal/PIPELINE/NODE.INSTANCE/              its log; wrapper.lock is held while it lives
 //   DATA/logs/PIPELINE/NODE.INSTANCE.wrapper.log  what the wrapper says
 //   DATA/logs/PIPELINE/NODE.INSTANCE.stderr       what its program says
+//   DATA/logs/PIPELINE/NODE.INSTANCE.stdout       what a sink writes that nobody reads
 //   DATA/work/PIPELINE/NODE.INSTANCE/             where its program runs, unless the order says
 //   DATA/actions/SHA256                           programs that were uploaded
 //   RUN/agent                                     the agent's socket for its wrappers
@@ -30,6 +33,7 @@ struct Layout {
   std::string lock_file() const { return data_dir + "/agent.lock"; }
   std::string orders_dir() const { return data_dir + "/orders"; }
   std::string order_file(const wire::InstanceKey& key) const;
+  std::string starts_file(const wire::InstanceKey& key) const;
   std::string log_dir(const wire::InstanceKey& key) const;
   std::string wrapper_lock(const wire::InstanceKey& key) const;
   std::string logs_dir(const wire::InstanceKey& key) const;
@@ -37,6 +41,7 @@ struct Layout {
   std::string stderr_file(const wire::InstanceKey& key) const;
   std::string actions_dir() const { return data_dir + "/actions"; }
   std::string action_file(const std::string& sha256) const { return actions_dir() + "/" + sha256; }
+  std::string stdout_file(const wire::InstanceKey& key) const;
   std::string work_dir(const wire::InstanceKey& key) const;
   std::string agent_socket() const { return run_dir + "/agent"; }
   // The same for the same instance, whenever it is asked.

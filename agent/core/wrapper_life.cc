@@ -33,8 +33,8 @@ std::string_view to_string(LifeState state) {
   return "?";
 }
 
-WrapperLife::WrapperLife(wire::StartOrder order, bool stored)
-    : order_(std::move(order)), stored_(stored) {}
+WrapperLife::WrapperLife(wire::StartOrder order, bool stored, uint64_t starts)
+    : order_(std::move(order)), stored_(stored), starts_(starts) {}
 
 std::vector<LifeEffect> WrapperLife::step(const LifeEvent& event, SteadyTime now) {
   effects_.clear();
@@ -101,12 +101,14 @@ void WrapperLife::follow(int64_t pid, uint64_t term, SteadyTime now) {
   up_since_ = now;
   stopping_since_.reset();
   report_is_current_ = false;
-  ++starts_;
+  rates_.clear();
   emit(ReportNow{});
 }
 
 void WrapperLife::on(const Started& event, SteadyTime now) {
-  if (state_ == LifeState::kLaunching) follow(event.pid, order_.term, now);
+  if (state_ != LifeState::kLaunching) return;
+  ++starts_;
+  follow(event.pid, order_.term, now);
 }
 
 void WrapperLife::on(const LockHeld& /*event*/, SteadyTime now) {
@@ -145,6 +147,7 @@ void WrapperLife::on(const HelloCame& event, SteadyTime now) {
   switch (state_) {
     case LifeState::kDown:
     case LifeState::kUnknownRuns:
+      starts_ = std::max<uint64_t>(starts_, 1);  // Whoever started it, it was started.
       follow(event.pid, event.term, now);
       emit(Follow{event.pid});
       break;
@@ -171,11 +174,12 @@ void WrapperLife::on(const HelloCame& event, SteadyTime now) {
   }
 }
 
-void WrapperLife::on(const ReportCame& event, SteadyTime /*now*/) {
+void WrapperLife::on(const ReportCame& event, SteadyTime now) {
   if (state_ != LifeState::kFollowing || event.status.pid != pid_) return;
   const bool news = !report_is_current_ || changes_matter(*report_, event.status);
   report_ = event.status;
   report_is_current_ = true;
+  rates_.on_report(event.status, now);
   running_term_ = event.status.term;
   error_.clear();
   if (news) emit(ReportNow{});
@@ -190,6 +194,7 @@ void WrapperLife::on(const Ended& event, SteadyTime now) {
   connected_ = false;
   stopping_since_.reset();
   report_is_current_ = false;
+  rates_.clear();
   state_ = LifeState::kDown;
   error_ = "the wrapper ended: " + event.how;
   if (!event.last_line.empty()) error_ += ": " + event.last_line;
@@ -329,6 +334,7 @@ wire::InstanceStatus WrapperLife::status() const {
   status.node = order_.node.name;
   status.instance = order_.instance;
   status.restarts = starts_ > 0 ? starts_ - 1 : 0;
+  rates_.put(status);
   if (report_is_current_) return status;
   // The figures are of the process before; what depends on a live one is not.
   status.term = state_ == LifeState::kFollowing ? running_term_ : order_.term;

@@ -28,11 +28,10 @@
 #include <variant>
 #include <vector>
 
+#include "agent/core/rates.h"
 #include "schema/wire/control.h"
 
 namespace weir::agent {
-
-using SteadyTime = std::chrono::steady_clock::time_point;
 
 inline constexpr std::chrono::milliseconds kRestartPauseFirst{100};
 inline constexpr std::chrono::milliseconds kRestartPauseMax{5000};
@@ -123,8 +122,9 @@ using LifeEffect = std::variant<StoreOrder, RemoveOrder, Launch, ProbeLock, Foll
 
 class WrapperLife {
  public:
-  // `stored`: the order was read from disk, so a process may be there from before.
-  WrapperLife(wire::StartOrder order, bool stored);
+  // `stored`: the order was read from disk, so a process may be there from before. `starts`: how
+  // often one was started with it so far.
+  WrapperLife(wire::StartOrder order, bool stored, uint64_t starts = 0);
 
   std::vector<LifeEffect> step(const LifeEvent& event, SteadyTime now);
   // When the next TimePassed is due, at the latest; none: nothing waits.
@@ -137,6 +137,8 @@ class WrapperLife {
     return state_ == LifeState::kFollowing || state_ == LifeState::kUnknownRuns;
   }
   int64_t pid() const { return pid_; }
+  // Of all processes of this instance since its order came; kept by the owner over its own restart.
+  uint64_t starts() const { return starts_; }
   // It would be started if the content of its action were here.
   bool awaits_content() const;
   // What the agent reports of it.
@@ -191,7 +193,8 @@ class WrapperLife {
 
   std::optional<wire::InstanceStatus> report_;  // The last one, of any process of this instance.
   bool report_is_current_ = false;              // It is of the process that runs now.
-  uint64_t starts_ = 0;
+  Rates rates_;                                 // Of the same.
+  uint64_t starts_;
   std::string error_;  // Why it is not up.
 
   std::vector<LifeEffect> effects_;  // Of the step that is under way.

@@ -7,6 +7,8 @@
 
 #include "agent/shell/eraser.h"
 #include "agent/shell/files.h"
+#include "agent/shell/host_boot.h"
+#include "agent/shell/log_reader.h"
 #include "schema/base/failpoint.h"
 #include "schema/base/log.h"
 #include "schema/runtime/process_tree.h"
@@ -41,6 +43,26 @@ Status make_all_folders(const Layout& layout) {
   return {};
 }
 
+std::string log_path(const Layout& layout, const wire::LogRead& read) {
+  switch (read.kind) {
+    case wire::LogKind::kStderr:
+      return layout.stderr_file(read.instance);
+    case wire::LogKind::kStdout:
+      return layout.stdout_file(read.instance);
+    case wire::LogKind::kWrapper:
+      return layout.wrapper_log(read.instance);
+  }
+  return {};
+}
+
+wire::Message answer_log_read(const Layout& layout, const ReadLog& read) {
+  auto data = read_log(log_path(layout, read.what), read.what);
+  if (!data) return wire::refusal(data.error());
+  if (data->file != 0 || read.known) return std::move(*data);
+  return wire::Refusal{ErrorCode::kNotFound,
+                       wire::to_string(read.what.instance) + ": nothing of it is kept here"};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<AgentShell>> AgentShell::create(runtime::Loop& loop,
@@ -60,7 +82,15 @@ Result<std::unique_ptr<AgentShell>> AgentShell::create(runtime::Loop& loop,
   if (!bound) return std::move(bound).error();
   std::unique_ptr<AgentShell> shell(new AgentShell(loop, context, options, std::move(*lock),
                                                    std::move(*wrappers), std::move(*contents)));
-  for (wire::StartOrder& order : *orders) shell->core_.recover(std::move(order));
+  const bool any = !orders->empty();
+  for (wire::StartOrder& order : *orders) {
+    const uint64_t starts = read_number(options.layout.starts_file(wire::key_of(order)));
+    shell->core_.recover(std::move(order), starts);
+  }
+  if (!is_noted_boot(options.layout.data_dir)) {
+    shell->boot_noted_ = false;
+    if (any) shell->core_.hold_starts(loop.now() + options.boot_wait);
+  }
   if (auto connected = shell->connect_broker(); !connected) return Error(connected.error());
   return shell;
 }
@@ -71,7 +101,7 @@ AgentShell::AgentShell(runtime::Loop& loop, runtime::ZmqContext& context,
     : loop_(loop),
       context_(context),
       broker_(options.broker),
-      core_(options.name, options.layout),
+      core_(options.name, options.layout, options.log_limit_bytes),
       lock_(std::move(lock)),
       wrappers_(std::move(wrappers)),
       processes_(
@@ -91,7 +121,20 @@ AgentShell::~AgentShell() {
   loop_.cancel(end_timer_);
 }
 
-void AgentShell::start() { carry_out(core_.tick(loop_.now())); }
+void AgentShell::start() {
+  if (core_.holds_starts()) {
+    log::info("the host was booted: waits for the broker before anything is started");
+  }
+  carry_out(core_.tick(loop_.now()));
+}
+
+// Only once nothing waits for the broker any more: an agent that is started again while this one
+// waits must wait as well.
+void AgentShell::note_boot() {
+  if (boot_noted_ || core_.holds_starts()) return;
+  boot_noted_ = true;
+  if (auto noted = note_this_boot(core_.layout().data_dir); !noted) log::warn(noted.error().what);
+}
 
 // ---- Sockets -------------------------------------------------------------------------------
 
@@ -124,7 +167,9 @@ void AgentShell::receive_from_broker() {
       log::warn("from the broker: " + envelope.error().what);
       continue;
     }
-    if (end_ != End::kAtOnce) carry_out(core_.from_broker(std::move(*envelope), loop_.now()));
+    if (end_ == End::kAtOnce) continue;
+    const uint64_t free = free_bytes(core_.layout().data_dir);
+    carry_out(core_.from_broker(std::move(*envelope), free, loop_.now()));
   }
 }
 
@@ -184,6 +229,7 @@ void AgentShell::carry_out(std::vector<AgentEffect> effects) {
     carry_out_one(effect);
   }
   draining_ = false;
+  note_boot();
   arm_timer();
   if (end_ == End::kInOrder) check_the_end();
 }
@@ -195,6 +241,8 @@ void AgentShell::carry_out_one(const AgentEffect& effect) {
     send_to_wrapper(*to_wrapper);
   } else if (const auto* removal = std::get_if<EraseInstance>(&effect)) {
     erase(removal->key);
+  } else if (const auto* read = std::get_if<ReadLog>(&effect)) {
+    send_to_broker({answer_log_read(core_.layout(), *read), read->request});
   } else if (const auto* task = std::get_if<ForWrapper>(&effect)) {
     do_for_wrapper(*task);
   } else if (const auto* content = std::get_if<ForContents>(&effect)) {
@@ -212,6 +260,7 @@ void AgentShell::do_for_wrapper(const ForWrapper& task) {
   if (std::holds_alternative<StoreOrder>(task.what)) {
     answer(key, store_order(key));
   } else if (std::holds_alternative<RemoveOrder>(task.what)) {
+    ::unlink(core_.layout().starts_file(key).c_str());
     const auto removed = remove_order(core_.layout().order_file(key));
     if (removed) failpoint("agent.order_removed");
     answer(key, removed ? LifeEvent(OrderRemoved{}) : LifeEvent(DiskFailed{removed.error().what}));
@@ -231,7 +280,10 @@ void AgentShell::launch(const wire::InstanceKey& key) {
   const auto life = core_.lives().find(key);
   if (life == core_.lives().end()) return;
   const LifeEvent launched = processes_.launch(life->second.order());
-  if (std::holds_alternative<Started>(launched)) failpoint("agent.launched");
+  if (std::holds_alternative<Started>(launched)) {
+    failpoint("agent.launched");
+    write_number(core_.layout().starts_file(key), life->second.starts() + 1);
+  }
   answer(key, launched);
 }
 

@@ -27,6 +27,8 @@ struct AgentOptions {
   std::string broker;
   bool insecure = false;  // An address that other hosts reach is accepted.
   Layout layout;
+  uint64_t log_limit_bytes = 0;  // 0: a share of the disk.
+  std::chrono::milliseconds boot_wait{60'000};
   ProcessOptions processes;
 };
 
@@ -69,6 +71,7 @@ class AgentShell {
   void on_ended(const wire::InstanceKey& key, const Ended& ended);
   void arm_timer();
   void look_after_inherited();
+  void note_boot();
   void wait_for_the_end(runtime::Duration limit);
   void check_the_end();
   void finish();
@@ -86,6 +89,7 @@ class AgentShell {
   std::unique_ptr<ContentCache> contents_;
   runtime::Worker eraser_;  // Deleting a large log takes its time.
 
+  bool boot_noted_ = true;  // The data folder says that this boot of the host was seen.
   std::deque<AgentEffect> pending_;
   bool draining_ = false;
   runtime::TimerId timer_{};

@@ -68,8 +68,9 @@ Status erase_instance(const Layout& layout, const wire::InstanceKey& key) {
   if (done) done = set_log_aside(log, aside);
   if (done) done = remove_tree(aside);
   if (done) done = remove_tree(layout.work_dir(key));
-  for (const std::string& file : {layout.wrapper_log(key), layout.stderr_file(key),
-                                  layout.order_file(key) + ".bad", layout.wrapper_socket(key)}) {
+  for (const std::string& file :
+       {layout.wrapper_log(key), layout.stderr_file(key), layout.stdout_file(key),
+        layout.order_file(key) + ".bad", layout.starts_file(key), layout.wrapper_socket(key)}) {
     if (done) done = remove_file(file);
     if (done) done = remove_file(file + ".1");
   }

@@ -3,11 +3,14 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <system_error>
 
 #include "schema/base/log.h"
 #include "schema/base/unique_fd.h"
@@ -124,6 +127,27 @@ Result<std::vector<wire::StartOrder>> read_orders(const std::string& folder) {
   return orders;
 }
 
+uint64_t read_number(const std::string& path) {
+  std::ifstream file(path);
+  uint64_t number = 0;
+  return file >> number ? number : 0;
+}
+
+void write_number(const std::string& path, uint64_t number) {
+  std::ofstream file(path + ".tmp", std::ios::trunc);
+  file << number << '\n';
+  file.close();
+  if (!file || std::rename((path + ".tmp").c_str(), path.c_str()) != 0) {
+    log::warn("write " + path + ": " + std::generic_category().message(errno));
+  }
+}
+
+uint64_t free_bytes(const std::string& folder) {
+  struct statvfs info {};
+  if (::statvfs(folder.c_str(), &info) != 0) return 0;
+  return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
+}
+
 off_t file_size(const std::string& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0 ? info.st_size : 0;
@@ -131,6 +155,7 @@ off_t file_size(const std::string& path) {
 
 std::string last_line(const std::string& path, off_t from) {
   const off_t size = file_size(path);
+  if (from > size) from = 0;  // It was rotated meanwhile.
   const off_t begin = std::max(from, size - kTailBytes);
   if (begin >= size) return {};
   auto tail = read_part(path, begin, size - begin);

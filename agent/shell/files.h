@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,13 @@ Status write_order(const std::string& path, const wire::StartOrder& order);
 Status remove_order(const std::string& path);
 // All orders in the folder. Files that cannot be read as orders are renamed to *.bad and logged.
 Result<std::vector<wire::StartOrder>> read_orders(const std::string& folder);
+
+// A number in a file of its own; 0 if there is none. Not synced: what a power cut takes is no loss.
+uint64_t read_number(const std::string& path);
+void write_number(const std::string& path, uint64_t number);
+
+// What is left of the disk that a folder is on; 0 if that cannot be told.
+uint64_t free_bytes(const std::string& folder);
 
 // 0 if it is not there.
 off_t file_size(const std::string& path);

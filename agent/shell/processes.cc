@@ -76,7 +76,8 @@ Result<runtime::Child> Processes::spawn(const wire::InstanceKey& key) {
   if (!output.valid()) return errno_error("open " + log_path, errno);
   runtime::SpawnOptions spawn;
   spawn.program = program;
-  spawn.argv = {program, "--order", layout_.order_file(key), "--log-level", options_.log_level};
+  spawn.argv = {program,      "--order", layout_.order_file(key), "--log-level", options_.log_level,
+                "--log-file", log_path};
   spawn.fds = {{nothing.get(), 0}, {output.get(), 1}, {output.get(), 2}};
   if (options_.lifeline_fd >= 0) {
     spawn.argv.insert(spawn.argv.end(), {"--lifeline-fd", std::to_string(options_.lifeline_fd)});

@@ -61,14 +61,6 @@ std::vector<std::string> agent_names(const graph::PipelineSpec& spec, uint32_t c
   return names;
 }
 
-uint64_t default_log_limit(uint64_t free_bytes, size_t logs) {
-  constexpr uint64_t kReserveMax = 1ull << 30;
-  constexpr uint64_t kLimitMin = 16ull << 20;
-  constexpr uint64_t kLimitMax = 64ull << 30;
-  const uint64_t reserve = std::min(free_bytes / 10, kReserveMax);
-  return std::clamp((free_bytes - reserve) / std::max<size_t>(logs, 1), kLimitMin, kLimitMax);
-}
-
 std::string shell_quoted(const std::string& word) {
   const bool plain = !word.empty() && word.find_first_not_of(
                                           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -17,9 +17,6 @@ std::vector<std::string> resolve_actions(graph::PipelineSpec& spec, const std::s
 // until there are `count`; at least one.
 std::vector<std::string> agent_names(const graph::PipelineSpec& spec, uint32_t count);
 
-// What a log may take of a disk with `free_bytes` left that `logs` logs share (R7).
-uint64_t default_log_limit(uint64_t free_bytes, size_t logs);
-
 // `word` so that a shell reads it back.
 std::string shell_quoted(const std::string& word);
 

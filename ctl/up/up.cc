@@ -13,6 +13,7 @@
 #include "ctl/output/units.h"
 #include "ctl/up/actions.h"
 #include "ctl/up/files.h"
+#include "schema/base/log_share.h"
 #include "schema/graph/topology.h"
 
 namespace weir::ctl {
@@ -49,9 +50,9 @@ StandardFds& standard_fds() {
 uint64_t log_limit(const UpOptions& options, const std::string& path) {
   if (options.log_limit_bytes > 0) return options.log_limit_bytes;
   struct statvfs info {};
-  if (::statvfs(path.c_str(), &info) != 0) return default_log_limit(0, 1);
+  if (::statvfs(path.c_str(), &info) != 0) return log_share_bytes(0, 1);
   const uint64_t free = static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
-  return default_log_limit(free, options.spec.nodes.size());
+  return log_share_bytes(free, options.spec.nodes.size());
 }
 
 constexpr std::initializer_list<int> kSignals{SIGINT, SIGTERM, SIGHUP};

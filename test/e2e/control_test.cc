@@ -119,6 +119,23 @@ TEST_F(Control, KilledWrapperIsStartedAgainAndNoOther) {
   EXPECT_EQ(status.nodes.at(1).instances.at(0).status.term, 1u);
 }
 
+TEST_F(Control, RestartsAreCountedOverAnAgentsDeath) {
+  start_one();
+  ASSERT_TRUE(wait_until_whole());
+  for (size_t starts = 2; starts <= 3; ++starts) {
+    ::kill(static_cast<pid_t>(pids(cluster_.status()).at("mid")), SIGKILL);
+    ASSERT_TRUE(cluster_.wait("it is started again", [&] {
+      return cluster_.lines("alpha", "mid", "starts").size() == starts;
+    }));
+    ASSERT_TRUE(wait_until_whole());
+    cluster_.kill("alpha");
+    cluster_.start_agent("alpha");
+    ASSERT_TRUE(wait_until_whole());
+    EXPECT_EQ(cluster_.status().nodes.at(1).instances.at(0).status.restarts, starts - 1);
+    EXPECT_EQ(cluster_.status().nodes.at(0).instances.at(0).status.restarts, 0u);
+  }
+}
+
 // An adopted wrapper is not the agent's child; its end is noticed all the same.
 TEST_F(Control, KilledAdoptedWrapperIsStartedAgain) {
   start_one();
@@ -175,6 +192,34 @@ TEST_F(Control, ThePipelineIsWholeWhileTheBrokerIsAway) {
                             [&] { return cluster_.lines("alpha", "mid", "starts").size() == 2; }));
   cluster_.start_broker();
   ASSERT_TRUE(wait_until_whole());
+}
+
+TEST_F(Control, R10AfterABootTheAgentWaitsForTheBroker) {
+  start_one();
+  ASSERT_TRUE(wait_until_whole());
+  const auto before = pids(cluster_.status());
+  cluster_.kill("broker");
+  cluster_.kill("alpha");
+  for (const auto& [node, pid] : before) ::kill(static_cast<pid_t>(pid), SIGKILL);
+  const std::string boot = cluster_.layout("alpha").data_dir + "/boot_id";
+  ASSERT_TRUE(std::filesystem::exists(boot));
+  std::ofstream(boot) << "another boot\n";
+  cluster_.start_agent("alpha");
+  ASSERT_TRUE(cluster_.wait("it waits", [&] {
+    std::ifstream log(cluster_.folder() + "/alpha.log");
+    const std::string text{std::istreambuf_iterator<char>(log), {}};
+    return text.find("waits for the broker") != std::string::npos;
+  }));
+  for (const auto& [node, pid] : before) {
+    EXPECT_EQ(cluster_.lines("alpha", node, "starts").size(), 1u) << node;
+  }
+  cluster_.start_broker();
+  ASSERT_TRUE(wait_until_whole());
+  EXPECT_TRUE(cluster_.wait("the boot is noted", [&] {
+    std::ifstream file(boot);
+    std::string line;
+    return std::getline(file, line) && line != "another boot";
+  }));
 }
 
 TEST_F(Control, NothingIsLeftWhenTheLifelineCloses) {
@@ -420,6 +465,40 @@ TEST_F(Control, ARemovedPipelineLeavesNothingOnItsAgent) {
   cluster_.put_and_run(kThree);
   ASSERT_TRUE(wait_until_whole());
   EXPECT_EQ(cluster_.status().nodes.at(0).instances.at(0).status.term, 2u);
+}
+
+TEST_F(Control, LogsAreReadThroughTheBroker) {
+  start_one({{"src", "exit 75"}, {"mid", "cat"}, {"out", "wc -l"}});
+  const agent::Layout layout = cluster_.layout("alpha");
+  wire::LogRead read;
+  read.instance = {"p", "src", 0};
+  read.kind = wire::LogKind::kWrapper;
+  read.tail_bytes = 1000;
+  std::string text;
+  // What the wrapper says, as it comes.
+  ASSERT_TRUE(cluster_.wait("its words", [&] {
+    const wire::Message answer = cluster_.ask(read);
+    const auto* data = std::get_if<wire::LogData>(&answer);
+    if (data == nullptr) return false;  // It is not placed yet.
+    EXPECT_FALSE(data->gap);
+    text += data->data.value;
+    read.file = data->file;
+    read.offset = data->offset;
+    const size_t first = text.find("told to end with 75");
+    return first != std::string::npos && text.find("told to end with 75", first + 1) != text.npos;
+  }));
+  // What its program has said: nothing, so far.
+  read = {};
+  read.instance = {"p", "src", 0};
+  read.tail_bytes = 1000;
+  wire::Message answer = cluster_.ask(read);
+  ASSERT_TRUE(std::holds_alternative<wire::LogData>(answer));
+  EXPECT_EQ(std::get<wire::LogData>(answer).file, 0u);
+  std::ofstream(layout.stderr_file({"p", "src", 0})) << "something\n";
+  answer = cluster_.ask(read);
+  ASSERT_TRUE(std::holds_alternative<wire::LogData>(answer));
+  EXPECT_EQ(std::get<wire::LogData>(answer).data.value, "something\n");
+  EXPECT_TRUE(std::get<wire::LogData>(answer).at_end);
 }
 
 TEST_F(Control, TooLongARunFolderIsSaidAtOnce) {

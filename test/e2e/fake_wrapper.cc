@@ -130,10 +130,12 @@ int main(int argc, char** argv) {
   CLI::App app;
   std::string order_path;
   std::string log_level;
+  std::string log_file;
   int lifeline_fd = -1;
   std::vector<int> keep_fds;
   app.add_option("--order", order_path);
   app.add_option("--log-level", log_level);
+  app.add_option("--log-file", log_file);
   app.add_option("--lifeline-fd", lifeline_fd);
   app.add_option("--keep-fd", keep_fds);
   CLI11_PARSE(app, argc, argv);

@@ -26,6 +26,23 @@ TEST(Wrapper, ListensForOtherHostsAtTheSamePortAfterARestart) {
   EXPECT_EQ(wrapper.status().boot, 2u);
 }
 
+TEST(Wrapper, AnUnreadSinksOutputGoesToItsFileAndNotToItsLog) {
+  OneWrapper wrapper;
+  // A source and a sink at once: 40 MiB, more than its log may hold, and than the file keeps.
+  wire::StartOrder order = wrapper.order("seq 1000000 6991507; echo end");
+  order.sink = true;
+  order.node.durability = graph::Durability::kDisk;
+  order.log_limit_bytes = 1u << 20;
+  order.stdout_file = wrapper.path("stdout");
+  wrapper.start(order);
+  ASSERT_TRUE(wrapper.wait_for("the end", [](const auto& s) { return s.ended_and_settled; }));
+  EXPECT_EQ(wrapper.status().records_out, 5'991'509u);
+  EXPECT_LT(wrapper.status().log_bytes, 1000u);
+  const std::string kept = wrapper.content("stdout.1") + wrapper.content("stdout");
+  EXPECT_LT(kept.size(), 17u << 20);
+  EXPECT_TRUE(kept.ends_with("\n6991507\nend\n")) << kept.substr(kept.size() - 100);
+}
+
 wire::StartOrder endless_source(const OneWrapper& wrapper, const std::string& command) {
   wire::StartOrder order = wrapper.order(command);
   order.node.durability = graph::Durability::kDisk;

@@ -247,6 +247,7 @@ class World::Host : public core::Effects {
   }
   void terminate_run() override { terminate_ = true; }
   uint64_t run_cpu_ticks() override { return 0; }
+  void keep_output(const SharedBytes&) override { world_.fail("a sink's output went to a file"); }
   void wake_at(core::SteadyTime) override {}
   void note(std::string text) override { world_.trace_ += order_.node.name + ": " + text + "\n"; }
   void failed(std::string reason) override { world_.fail(order_.node.name + " failed: " + reason); }

@@ -70,6 +70,9 @@ class Effects {
   // The time of day in milliseconds since 1970, for people; nothing is decided by it.
   virtual uint64_t unix_ms() { return 0; }
 
+  // Output of a sink that nobody reads; outside the promise.
+  virtual void keep_output(const SharedBytes& bytes) = 0;
+
   // Call Node::turn() at this time at the latest.
   virtual void wake_at(SteadyTime when) = 0;
   // Something worth telling the user, once.

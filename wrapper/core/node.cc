@@ -50,6 +50,7 @@ void Node::open(const LogState& state) {
     readers_.emplace_back(edge::EdgeName{order.pipeline, order.name(), reader.name});
   }
   connected_.assign(readers_.size(), false);
+  if (order.sink && readers_.empty()) unread_.emplace();
   batch_sync_ = true;
   batch_then_.push_back([this] { opened_ = true; });
 }
@@ -128,6 +129,10 @@ void Node::write_turn() {
   commit.mark = std::exchange(batch_mark_, std::nullopt);
   commit.then = std::exchange(batch_then_, {});
   commit.bytes = batch_.bytes();
+  if (unread_ && batch_publishes_) {
+    commit.bytes += unread_->held_bytes();
+    commit.unread = unread_->take();
+  }
   persisting_bytes_ += commit.bytes;
   persisting_.push_back(std::move(commit));
   batch_sync_ = batch_publishes_ = false;
@@ -141,6 +146,7 @@ void Node::on_persisted() {
   persisting_bytes_ -= commit.bytes;
   lane_->persisted(commit.published);
   if (commit.mark) add_mark(*std::move(commit.mark));
+  for (const SharedBytes& output : commit.unread) effects_.keep_output(output);
   const bool was_open = opened_;
   for (const auto& then : commit.then) then();
   if (!was_open && opened_) {
@@ -437,6 +443,10 @@ void Node::append(Cut cut, wire::Shape shape) {
   counters_.records_out += cut.records;
   counters_.bytes_out += cut.payload_bytes;
   commit_.mid_record = (cut.flags & wire::kContinued) != 0;
+  if (unread_) {
+    for (const SharedBytes& output : unread_->add(cut, shape)) effects_.keep_output(output);
+    return;
+  }
   lane_->append(std::move(cut), shape, batch_);
 }
 
@@ -445,7 +455,10 @@ void Node::append_mark(uint8_t flag) {
   lane_->append_mark(flag, batch_);
 }
 
-void Node::discard_staged() { lane_->discard_staged(batch_); }
+void Node::discard_staged() {
+  if (unread_) unread_->discard();
+  lane_->discard_staged(batch_);
+}
 
 // R4: outputs and the consumption that they stand for are one atomic write; a crash leaves both or
 // neither.
@@ -476,7 +489,8 @@ void Node::when_persisted(std::function<void()> then) { batch_then_.push_back(st
 bool Node::may_write_output() const {
   const uint64_t limit = config_.order.log_limit_bytes;
   if (limit != 0 && lane_->log_bytes() >= limit) return false;
-  return persisting_bytes_ + batch_.bytes() < kPersistingBytesMax;
+  const size_t unread = unread_ ? unread_->held_bytes() : 0;
+  return persisting_bytes_ + batch_.bytes() + unread < kPersistingBytesMax;
 }
 
 bool Node::all_readers_satisfied() const {

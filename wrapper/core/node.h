@@ -21,6 +21,7 @@
 #include "wrapper/core/effects.h"
 #include "wrapper/core/inbox.h"
 #include "wrapper/core/lane.h"
+#include "wrapper/core/sink_output.h"
 #include "wrapper/core/state.h"
 
 namespace weir::core {
@@ -158,6 +159,7 @@ class Node {
     uint64_t published = 0;
     std::optional<Mark> mark;
     std::vector<std::function<void()>> then;
+    std::vector<SharedBytes> unread;  // Output that goes to the file once this is in the log.
     size_t bytes = 0;
   };
   static constexpr size_t kMarksMax = 4096;
@@ -184,6 +186,7 @@ class Node {
   std::vector<Input> inputs_;
   std::vector<edge::EdgeWriter> readers_;
   std::unique_ptr<Lane> lane_;
+  std::optional<SinkOutput> unread_;  // A sink without readers: in place of the lane.
   std::unique_ptr<Runner> runner_;
   CommitState commit_;
   wal::LogBatch batch_;

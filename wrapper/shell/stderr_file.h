@@ -4,30 +4,29 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
-#include "schema/base/unique_fd.h"
+#include "wrapper/shell/rotating_file.h"
 
 namespace weir::shell {
 
 class StderrFile {
  public:
-  static constexpr size_t kFileBytesMax = 8u
-                                          << 20;  // Then it becomes FILE.1, and FILE begins anew.
   static constexpr size_t kTailBytes = 2048;
 
-  // An empty path keeps only the tail. A file that cannot be written is done without.
-  explicit StderrFile(std::string path);
+  // An empty path keeps only the tail.
+  explicit StderrFile(std::string path) : file_(std::move(path)) {}
 
-  void append(std::string_view bytes);
+  void append(std::string_view bytes) {
+    tail_.append(bytes);
+    if (tail_.size() > kTailBytes) tail_.erase(0, tail_.size() - kTailBytes);
+    file_.append(bytes);
+  }
   const std::string& tail() const { return tail_; }
   void clear_tail() { tail_.clear(); }
 
  private:
-  void open();
-
-  std::string path_;
-  UniqueFd file_;
-  size_t file_bytes_ = 0;
+  RotatingFile file_;
   std::string tail_;
 };
 

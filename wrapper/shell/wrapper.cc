@@ -9,6 +9,7 @@
 
 #include "schema/base/log.h"
 #include "schema/wire/control.h"
+#include "wrapper/shell/own_log.h"
 #include "wrapper/wal/keys.h"
 #include "wrapper/wal/rocks_log.h"
 
@@ -87,7 +88,10 @@ Status Wrapper::open() {
   if (!signals) return std::move(signals).error();
   signals_.emplace(*std::move(signals));
   loop_.every(core::Node::kTickInterval, [] {});  // A turn, for what the node does by the clock.
-  loop_.every(seconds(1), [this] { report(true); });
+  loop_.every(seconds(1), [this] {
+    report(true);
+    rotate_own_log(options_.log_file);
+  });
   edges_->set_readers(order_.readers);
   node_->start(std::chrono::steady_clock::now());
   loop_.on_turn_end([this] { on_turn_end(); });
@@ -286,6 +290,10 @@ uint64_t Wrapper::run_cpu_ticks() { return program_->cpu_ticks(); }
 uint64_t Wrapper::unix_ms() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return static_cast<uint64_t>(std::chrono::duration_cast<milliseconds>(now).count());
+}
+void Wrapper::keep_output(const SharedBytes& bytes) {
+  if (!output_) output_.emplace(order_.stdout_file);
+  output_->append(bytes.view());
 }
 void Wrapper::wake_at(core::SteadyTime when) {
   const auto wait = when - std::chrono::steady_clock::now();

@@ -17,6 +17,7 @@
 #include "wrapper/core/node.h"
 #include "wrapper/shell/edges.h"
 #include "wrapper/shell/program.h"
+#include "wrapper/shell/rotating_file.h"
 #include "wrapper/shell/wal_writer.h"
 
 namespace weir::shell {
@@ -31,6 +32,7 @@ inline constexpr int kExitAgain = 75;   // Start it again.
 struct WrapperOptions {
   int lifeline_fd = -1;       // Everything ends when its other end closes; -1: none.
   std::vector<int> keep_fds;  // Inherited, kept open, and handed to the guard.
+  std::string log_file;       // Where our stdout and stderr go; empty: not to a file.
 };
 
 class Wrapper : private core::Effects {
@@ -67,6 +69,7 @@ class Wrapper : private core::Effects {
   void terminate_run() override;
   uint64_t run_cpu_ticks() override;
   uint64_t unix_ms() override;
+  void keep_output(const SharedBytes& bytes) override;
   void wake_at(core::SteadyTime when) override;
   void note(std::string text) override;
   void failed(std::string reason) override;
@@ -87,6 +90,7 @@ class Wrapper : private core::Effects {
   std::optional<runtime::SignalWatch> signals_;
   Incarnation of_;
   LaneEndpoints endpoints_;
+  std::optional<RotatingFile> output_;  // Of a sink that nobody reads.
   std::string failure_;
   std::vector<std::string> notes_;
   std::optional<wire::InstanceStatus> reported_;

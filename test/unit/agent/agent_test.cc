@@ -37,14 +37,14 @@ wire::InstanceKey key(const std::string& node) { return {"p", node, 0}; }
 // The core with a shell that does everything at once.
 class World {
  public:
-  World() : core_("alpha", kLayout) {}
+  explicit World(uint64_t log_limit_bytes = 0) : core_("alpha", kLayout, log_limit_bytes) {}
 
   void orders(uint64_t version, std::vector<wire::StartOrder> start,
               std::vector<wire::InstanceKey> stop = {},
               std::vector<wire::InstanceKey> remove = {}) {
     run(core_.from_broker(
         {"", wire::AgentOrders{version, std::move(start), std::move(stop), std::move(remove)}},
-        now));
+        free_bytes, now));
   }
   void erased(const std::string& node, const Status& status) {
     run(core_.from_eraser({"p", node, 0}, status, now));
@@ -97,6 +97,9 @@ class World {
       } else if (auto* content = std::get_if<ForContents>(&effect)) {
         if (std::holds_alternative<LookForContent>(content->what)) done.push_back("look");
         if (std::holds_alternative<AddToContent>(content->what)) done.push_back("add");
+      } else if (auto* read = std::get_if<ReadLog>(&effect)) {
+        done.push_back("read " + read->what.instance.node + " for " + read->request +
+                       (read->known ? "" : " unknown"));
       } else if (auto* erase = std::get_if<EraseInstance>(&effect)) {
         done.push_back("erase " + erase->key.node);
       } else {
@@ -123,6 +126,7 @@ class World {
   }
 
   SteadyTime now{std::chrono::hours(1)};
+  uint64_t free_bytes = 44ull << 30;
   bool held = false;  // Locks are held by processes from before.
   std::vector<std::string> done;
   std::vector<wire::Message> to_brokers;
@@ -156,7 +160,7 @@ TEST(Agent, RegistersUntilItGetsOrdersThenReports) {
 TEST(Agent, RegistersAgainWhenTheBrokerDoesNotKnowIt) {
   World world;
   world.orders(7, {});
-  world.run(world.core().from_broker({"", wire::Refusal{ErrorCode::kNotFound, ""}}, world.now));
+  world.run(world.core().from_broker({"", wire::Refusal{ErrorCode::kNotFound, ""}}, 0, world.now));
   EXPECT_NE(world.last_to_broker<wire::AgentRegister>(), nullptr);
 }
 
@@ -188,6 +192,7 @@ TEST(Agent, CompletesAndObeysOrders) {
   EXPECT_EQ(b.listen_remote, "tcp://10.0.0.5:*");
   EXPECT_EQ(b.agent_endpoint, "ipc:///run/a/agent");
   EXPECT_EQ(b.stderr_file, "/data/logs/p/b.0.stderr");
+  EXPECT_EQ(b.stdout_file, "/data/logs/p/b.0.stdout");
   EXPECT_EQ(b.working_dir, "/data/work/p/b.0");
   EXPECT_EQ(lives.at(key("a")).order().listen, "");
   EXPECT_EQ(lives.at(key("a")).order().listen_remote, "");
@@ -286,6 +291,92 @@ TEST(Agent, ShutsDownFromSourcesToSinks) {
   EXPECT_EQ(world.core().lives().count(key("d")), 0u);
 }
 
+TEST(Agent, R10AfterABootNothingStartsBeforeTheBrokerHasSpoken) {
+  World world;
+  world.core().recover(order("a"));
+  world.core().recover(order("b"));
+  world.core().recover(uploaded("c"));
+  world.core().hold_starts(world.now + std::chrono::seconds(60));
+  world.tick(milliseconds(0));
+  world.run(world.core().from_contents(kHash, ContentIs{40u << 20}, world.now));
+  world.tick(milliseconds(59'999));
+  EXPECT_EQ(world.done, std::vector<std::string>{"look"});
+  EXPECT_TRUE(world.core().holds_starts());
+  // a runs elsewhere by now.
+  world.orders(1, {order("b"), uploaded("c")}, {key("a")});
+  world.tick(milliseconds(0));
+  EXPECT_FALSE(world.core().holds_starts());
+  // Their orders are stored with the limit of their logs first.
+  EXPECT_EQ(world.done, (std::vector<std::string>{"look", "b 0", "c 0", "a 1", "b 2", "c 2"}));
+}
+
+TEST(Agent, R10AfterABootTheBrokerIsNotWaitedForWithoutEnd) {
+  World world;
+  world.core().recover(order("a"));
+  world.core().hold_starts(world.now + std::chrono::seconds(60));
+  world.tick(milliseconds(0));
+  EXPECT_LE(world.core().deadline(world.now), world.now + std::chrono::seconds(60));
+  world.tick(milliseconds(60'000));
+  EXPECT_EQ(world.done, std::vector<std::string>{"a 2"});
+}
+
+TEST(Agent, R10AnAgentThatWaitsAfterABootCanBeStopped) {
+  World world;
+  world.core().recover(order("a"));
+  world.core().hold_starts(world.now + std::chrono::seconds(60));
+  world.tick(milliseconds(0));
+  world.run(world.core().shut_down(world.now));
+  EXPECT_TRUE(world.core().all_down());
+  world.tick(milliseconds(60'000));
+  EXPECT_TRUE(world.done.empty());
+}
+
+TEST(Agent, LogsAreReadUnderTheBrokersRequestId) {
+  World world;
+  world.orders(1, {order("a")});
+  world.done.clear();
+  wire::LogRead read;
+  read.instance = key("a");
+  world.run(world.core().from_broker({"peer/7", read}, 0, world.now));
+  read.instance = key("b");
+  world.run(world.core().from_broker({"peer/8", read}, 0, world.now));
+  EXPECT_EQ(world.done,
+            (std::vector<std::string>{"read a for peer/7", "read b for peer/8 unknown"}));
+}
+
+TEST(Agent, R7ALogsShareOfTheDiskIsChosenOnce) {
+  World world;
+  const auto limit = [&](const std::string& node) {
+    return world.core().lives().at(key(node)).order().log_limit_bytes;
+  };
+  wire::StartOrder own = order("own");
+  own.log_limit_bytes = 5u << 20;
+  world.orders(1, {order("a"), own});
+  EXPECT_EQ(limit("a"), ((44ull << 30) - (1ull << 30)) / 2);
+  EXPECT_EQ(limit("own"), 5u << 20);
+  // The disk fills, others come: what was chosen stays, and nothing is stored anew for it.
+  world.free_bytes = 4ull << 30;
+  world.done.clear();
+  world.orders(2, {order("a"), own, order("b")});
+  EXPECT_EQ(limit("a"), ((44ull << 30) - (1ull << 30)) / 2);
+  EXPECT_EQ(world.done, (std::vector<std::string>{"b 0", "b 2"}));
+  EXPECT_LE(limit("b"), (4ull << 30) / 3);
+  // Also over a restart of the agent.
+  World next;
+  next.core().recover(world.core().lives().at(key("a")).order());
+  next.orders(1, {order("a")});
+  EXPECT_EQ(next.core().lives().at(key("a")).order(), world.core().lives().at(key("a")).order());
+}
+
+TEST(Agent, R7AnAgentsOwnLimitGoesForLogsWithoutOne) {
+  World world(7u << 20);
+  wire::StartOrder own = order("own");
+  own.log_limit_bytes = 5u << 20;
+  world.orders(1, {order("a"), own});
+  EXPECT_EQ(world.core().lives().at(key("a")).order().log_limit_bytes, 7u << 20);
+  EXPECT_EQ(world.core().lives().at(key("own")).order().log_limit_bytes, 5u << 20);
+}
+
 TEST(Agent, R8AnEndIsPassedOn) {
   World world;
   world.orders(1, {order("a")});
@@ -364,7 +455,7 @@ TEST(Agent, WrappersWaitForTheirAction) {
   EXPECT_EQ(world.done, std::vector<std::string>{"fetch"});
   EXPECT_EQ(lives.at(key("b")).status().last_error, "waits for action num_gen: 12 of 40 MiB");
   world.run(
-      world.core().from_broker({kHash, wire::ActionData{kHash, 12u << 20, {"x"}}}, world.now));
+      world.core().from_broker({kHash, wire::ActionData{kHash, 12u << 20, {"x"}}}, 0, world.now));
   world.done.clear();
   world.run(world.core().from_contents(kHash, ContentIs{40u << 20}, world.now));
   EXPECT_EQ(world.done, (std::vector<std::string>{"a 2", "b 2"}));
@@ -379,7 +470,7 @@ TEST(Agent, AMissingActionIsTold) {
   world.orders(1, {uploaded("a")});
   world.run(world.core().from_contents(kHash, ContentIs{0}, world.now));
   world.run(
-      world.core().from_broker({kHash, wire::Refusal{ErrorCode::kNotFound, "gone"}}, world.now));
+      world.core().from_broker({kHash, wire::Refusal{ErrorCode::kNotFound, "gone"}}, 0, world.now));
   EXPECT_EQ(world.core().lives().at(key("a")).status().last_error,
             "waits for action num_gen: 0 of 40 MiB; the broker: gone");
   // It was no word about the agent itself.

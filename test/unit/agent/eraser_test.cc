@@ -28,7 +28,7 @@ class Eraser : public ::testing::Test {
       for (const std::string& file :
            {layout_.wrapper_lock(key), layout_.log_dir(key) + "/log/segments/1",
             layout_.work_dir(key) + "/deep/er/file", layout_.stderr_file(key),
-            layout_.stderr_file(key) + ".1", layout_.wrapper_log(key)}) {
+            layout_.stderr_file(key) + ".1", layout_.stdout_file(key), layout_.wrapper_log(key)}) {
         std::ofstream(file) << "something";
       }
     }

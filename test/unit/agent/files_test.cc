@@ -50,6 +50,15 @@ TEST_F(Files, WhatCannotBeDoneIsAnError) {
   EXPECT_FALSE(make_folders("/proc/none/folder", 0700));
 }
 
+TEST_F(Files, Numbers) {
+  EXPECT_EQ(read_number(path("number")), 0u);
+  write_number(path("number"), 17);
+  write_number(path("number"), 18);
+  EXPECT_EQ(read_number(path("number")), 18u);
+  std::ofstream(path("number")) << "spoilt";
+  EXPECT_EQ(read_number(path("number")), 0u);
+}
+
 TEST_F(Files, FoldersAreMadeWithTheirParents) {
   ASSERT_TRUE(make_folders(path("a/b/c"), 0700));
   ASSERT_TRUE(make_folders(path("a/b/c"), 0700));

@@ -280,6 +280,52 @@ TEST(WrapperLife, NewNeighboursAreTold) {
   EXPECT_EQ(life.step(OrderCame{order(1, "ipc://moved")}), Names{});
 }
 
+TEST(WrapperLife, RatesAreOfTheProcessThatRuns) {
+  Life life;
+  life.bring_up();
+  const auto figures = [&](uint64_t records, milliseconds later) {
+    wire::InstanceStatus status = report();
+    status.records_in = records;
+    status.records_out = 2 * records;
+    status.bytes_in = 10 * records;
+    status.bytes_out = 30 * records;
+    life.step(ReportCame{status}, later);
+    return life.life().status();
+  };
+  EXPECT_EQ(figures(100, milliseconds(899)).records_in_per_second, 0u) << "too soon to tell";
+  const auto first = figures(1000, milliseconds(101));
+  EXPECT_EQ(first.records_in_per_second, 1000u);
+  EXPECT_EQ(first.records_out_per_second, 2000u);
+  EXPECT_EQ(first.bytes_in_per_second, 10'000u);
+  EXPECT_EQ(first.bytes_out_per_second, 30'000u);
+  EXPECT_EQ(figures(1500, milliseconds(500)).records_in_per_second, 1000u) << "as last measured";
+  EXPECT_EQ(figures(2000, milliseconds(1500)).records_in_per_second, 500u);
+  EXPECT_EQ(figures(2000, milliseconds(1000)).records_in_per_second, 0u);
+  EXPECT_EQ(figures(3000, milliseconds(1000)).records_in_per_second, 1000u);
+  life.step(Ended{kPid, std::nullopt, "signal 9", ""});
+  EXPECT_EQ(life.life().status().records_in_per_second, 0u);
+  EXPECT_EQ(life.life().status().records_in, 3000u);
+}
+
+TEST(WrapperLife, RestartsAreCountedOnOverAnAgentsRestart) {
+  const SteadyTime now{std::chrono::hours(1)};
+  WrapperLife adopted(order(), true, 3);
+  adopted.step(TimePassed{}, now);
+  adopted.step(LockHeld{}, now);
+  adopted.step(HelloCame{kPid, 1}, now);
+  EXPECT_EQ(adopted.status().restarts, 2u);
+  WrapperLife started(order(), true, 3);
+  started.step(TimePassed{}, now);
+  started.step(Started{kPid}, now);
+  EXPECT_EQ(started.status().restarts, 3u);
+  // An agent that lost its count begins with the one that it sees.
+  WrapperLife unknown(order(), true);
+  unknown.step(TimePassed{}, now);
+  unknown.step(LockHeld{}, now);
+  unknown.step(HelloCame{kPid, 1}, now);
+  EXPECT_EQ(unknown.status().restarts, 0u);
+}
+
 wire::StartOrder ending(uint64_t term = 1) {
   wire::StartOrder result = order(term);
   result.end = true;

@@ -165,13 +165,6 @@ TEST(AgentNames, HostsFirst) {
   EXPECT_EQ(agent_names(spec, 3), (std::vector<std::string>{"alpha", "beta", "agent-1"}));
 }
 
-TEST(LogLimit, SharesTheDisk) {
-  constexpr uint64_t kGiB = 1ull << 30;
-  EXPECT_EQ(default_log_limit(101 * kGiB, 10), 10 * kGiB);
-  EXPECT_EQ(default_log_limit(10'000 * kGiB, 10), 64 * kGiB);
-  EXPECT_EQ(default_log_limit(0, 10), 16ull << 20);
-}
-
 TEST(ShellQuoted, ReadsBack) {
   EXPECT_EQ(shell_quoted("plain/path-1.toml"), "plain/path-1.toml");
   EXPECT_EQ(shell_quoted("'seq 3' ; 'wc'"), "\"'seq 3' ; 'wc'\"");

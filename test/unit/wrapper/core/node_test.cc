@@ -31,6 +31,7 @@ class Surroundings : public Effects {
   void kill_run() override { ++kills; }
   void terminate_run() override { ++kills; }
   uint64_t run_cpu_ticks() override { return 0; }
+  void keep_output(const SharedBytes& bytes) override { kept += bytes.view(); }
   void wake_at(SteadyTime) override {}
   void note(std::string text) override { notes.push_back(std::move(text)); }
   void failed(std::string reason) override { failure = std::move(reason); }
@@ -44,6 +45,7 @@ class Surroundings : public Effects {
   std::vector<SharedBytes> fed;
   std::vector<std::string> notes;
   std::string failure;
+  std::string kept;
   bool stdin_closed = false, stdout_closed = false;
   int kills = 0;
 };
@@ -181,6 +183,70 @@ TEST_F(NodeTest, WhenIdleABlockGoesAtOnce) {
   write_all();
   turn();
   EXPECT_EQ(fx_.sent.size(), 1u);
+}
+
+// ---- A sink that nobody reads
+
+wire::StartOrder unread_sink(graph::Unit unit) {
+  wire::StartOrder order;
+  order.node.name = "sink";
+  order.node.run = "simulated";
+  order.node.unit = unit;
+  order.node.backoff_first = std::chrono::milliseconds(0);
+  order.sink = true;
+  order.writers = {"source.0"};
+  return order;
+}
+
+// Log bytes of all that was written so far, and whether a text is in it.
+bool is_in_log(const std::vector<wal::LogBatch>& batches, std::string_view text) {
+  return std::any_of(batches.begin(), batches.end(), [&](const wal::LogBatch& batch) {
+    return std::any_of(batch.ops().begin(), batch.ops().end(), [&](const auto& op) {
+      return op.value().find(text) != std::string_view::npos;
+    });
+  });
+}
+
+TEST_F(NodeTest, TheOutputOfAnUnreadSinkIsKeptAfterItsCommitAndNotInTheLog) {
+  make(unread_sink(graph::Unit::kStream));
+  turn();
+  output("hello\n");
+  turn();
+  EXPECT_EQ(fx_.kept, "") << "not before the commit";
+  write_all();
+  EXPECT_EQ(fx_.kept, "hello\n");
+  EXPECT_FALSE(is_in_log(fx_.batches, "hello"));
+  EXPECT_EQ(node_->counters().records_out, 1u);
+  EXPECT_EQ(node_->lane().log_bytes(), 0u);
+}
+
+TEST_F(NodeTest, AnUnreadSinkWritesWithoutEndWithinBounds) {
+  wire::StartOrder order = unread_sink(graph::Unit::kStream);
+  order.log_limit_bytes = 1u << 20;
+  make(order);
+  turn();
+  const std::string chunk(64u << 10, 'x');
+  size_t written = 0;
+  // Nothing is taken from it while the log does not keep up...
+  while (!node_->output_space().empty() && written < (64u << 20)) {
+    output(chunk + "\n");
+    written += chunk.size() + 1;
+    turn();
+  }
+  EXPECT_LE(written, 2 * Node::kPersistingBytesMax);
+  // ...and everything while it does, although it is more than the log may hold.
+  for (int i = 0; i < 200; ++i) {
+    write_all();
+    turn();
+    output(chunk + "\n");
+    written += chunk.size() + 1;
+  }
+  turn();
+  write_all();
+  turn();
+  write_all();
+  EXPECT_EQ(fx_.kept.size(), written);
+  EXPECT_EQ(node_->lane().log_bytes(), 0u);
 }
 
 TEST_F(NodeTest, R8TheEndIsCommittedWithTheLastOutput) {

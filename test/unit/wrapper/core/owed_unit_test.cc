@@ -72,6 +72,7 @@ class Life : public Effects {
   void kill_run() override {}
   void terminate_run() override {}
   uint64_t run_cpu_ticks() override { return 0; }
+  void keep_output(const SharedBytes&) override {}
   void wake_at(SteadyTime) override {}
   void note(std::string) override {}
   void failed(std::string reason) override { ADD_FAILURE() << reason; }

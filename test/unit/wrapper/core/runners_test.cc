@@ -28,7 +28,7 @@ class Bench : public Effects {
     order.node.run = "simulated";
     order.node.backoff_first = std::chrono::milliseconds(1);
     order.writers = {"source.0"};
-    order.readers = {{"next.0", ""}};
+    if (!order.sink) order.readers = {{"next.0", ""}};
     const auto state = load(log_);
     node_ = std::make_unique<Node>(NodeConfig{order, {1, 1, 7}, 4u << 20}, log_, *state, *this);
     node_->start(now_);
@@ -125,6 +125,7 @@ class Bench : public Effects {
   void kill_run() override { running = false; }
   void terminate_run() override { ++terminated; }
   uint64_t run_cpu_ticks() override { return cpu; }
+  void keep_output(const SharedBytes& bytes) override { kept += bytes.view(); }
   uint64_t unix_ms() override { return kUnixMs; }
   void wake_at(SteadyTime) override {}
   void note(std::string text) override { notes.push_back(std::move(text)); }
@@ -137,6 +138,7 @@ class Bench : public Effects {
   bool running = false;
   std::string fed;
   std::string failure;
+  std::string kept;
   std::vector<std::string> units;
   std::vector<std::string> notes;
 
@@ -186,6 +188,36 @@ TEST(BatchRunner, OneUnitForWhatIsThere) {
   EXPECT_EQ(bench.runs, 1);
   EXPECT_EQ(bench.output().size(), 51u);
   EXPECT_TRUE(bench.node().ended());
+}
+
+TEST(BatchRunner, AnUnreadSinkKeepsWhatItsGoodRunsWrote) {
+  wire::StartOrder order = batch();
+  order.sink = true;
+  int runs = 0;
+  Bench bench(order, [&](const std::string& input, std::string& output) {
+    output = input + std::string(100'000, 'x') + "\n";
+    return status(++runs == 1 ? 3 : 0);
+  });
+  bench.run(lines(3));
+  EXPECT_TRUE(bench.node().ended_and_settled());
+  EXPECT_EQ(bench.runs, 2);
+  EXPECT_EQ(bench.kept, "1\n2\n3\n" + std::string(100'000, 'x') + "\n");
+  EXPECT_EQ(bench.output(), "") << "not in the log";
+}
+
+// More than can be held until its commit goes before it.
+TEST(BatchRunner, TheOutputOfAnUnreadSinkIsNotHeldWithoutEnd) {
+  wire::StartOrder order = batch();
+  order.sink = true;
+  const std::string large(8u << 20, 'x');
+  Bench bench(order, [&](const std::string&, std::string& output) {
+    output = large + "\n";
+    return status(0);
+  });
+  bench.run(lines(1));
+  EXPECT_TRUE(bench.node().ended());
+  EXPECT_EQ(bench.kept.size(), large.size() + 1);
+  EXPECT_EQ(bench.output(), "");
 }
 
 TEST(BatchRunner, R9APoisonRecordIsIsolatedInLogarithmicallyManyRuns) {

@@ -1,0 +1,19 @@
+// How much of a disk one log may take (R7).
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+namespace weir {
+
+// For one of `logs` logs that share a disk with `free_bytes` left.
+constexpr uint64_t log_share_bytes(uint64_t free_bytes, size_t logs) {
+  constexpr uint64_t kReserveMax = 1ull << 30;
+  constexpr uint64_t kShareMin = 16ull << 20;
+  constexpr uint64_t kShareMax = 64ull << 30;
+  const uint64_t reserve = std::min(free_bytes / 10, kReserveMax);
+  return std::clamp((free_bytes - reserve) / std::max<size_t>(logs, 1), kShareMin, kShareMax);
+}
+
+}  // namespace weir

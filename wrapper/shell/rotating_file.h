@@ -1,0 +1,29 @@
+// A file that a program's output is appended to, and that never grows without end: at kBytesMax
+// FILE becomes FILE.1, and FILE begins anew.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "schema/base/unique_fd.h"
+
+namespace weir::shell {
+
+class RotatingFile {
+ public:
+  static constexpr size_t kBytesMax = 8u << 20;
+
+  // An empty path keeps nothing. A file that cannot be written is done without.
+  explicit RotatingFile(std::string path);
+
+  void append(std::string_view bytes);
+
+ private:
+  void open();
+
+  std::string path_;
+  UniqueFd file_;
+  size_t file_bytes_ = 0;
+};
+
+}  // namespace weir::shell
