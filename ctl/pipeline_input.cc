@@ -52,18 +52,16 @@ Result<std::string> read_file(const std::string& path) {
 
 }  // namespace
 
-void add_pipeline_input(CLI::App& command, PipelineInput& input) {
-  CLI::Option* const file =
-      command.add_option("FILE", input.file, "a pipeline file; - is standard input");
-  CLI::Option* const expression = command.add_option_function<std::string>(
-      "-e,--expression",
-      [&input](const std::string& text) {
-        input.expression = text;
-        input.has_expression = true;
-      },
-      "an expression of commands in quotes instead of a file");
-  expression->type_name("EXPR");
-  file->type_name("");
+void add_pipeline_input(Command command, PipelineInput& input) {
+  command.argument({.names = "FILE", .help = "a pipeline file; - is standard input"}, input.file);
+  command.option({.names = "-e,--expression",
+                  .type = "EXPR",
+                  .help = "an expression of commands in quotes instead of a file"},
+                 [&input](const std::string& text) {
+                   input.expression = text;
+                   input.has_expression = true;
+                   return Status();
+                 });
 }
 
 Result<graph::Checked<graph::PipelineSpec>> load_pipeline(

@@ -1,10 +1,10 @@
 // A pipeline from the command line: a file, stdin, or an expression.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <iosfwd>
 #include <string>
 
+#include "ctl/command.h"
 #include "schema/base/result.h"
 #include "schema/config/pipeline_file.h"
 #include "schema/graph/diagnostic.h"
@@ -19,7 +19,7 @@ struct PipelineInput {
 };
 
 // Adds `FILE` and `-e EXPR`, of which one may be given. `input` must live as long as the command.
-void add_pipeline_input(CLI::App& command, PipelineInput& input);
+void add_pipeline_input(Command command, PipelineInput& input);
 
 // The pipeline, or what is wrong with it. An Error: it could not be read at all (kNotFound, kIo,
 // kLimit), or nothing was given (kInvalid). `text`: the file as it was read, if that is wanted.

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <memory>
 #include <ostream>
@@ -30,7 +31,24 @@ class HelpFormatter : public CLI::Formatter {
     return out;
   }
 
+ protected:
+  // A flag that may have a value: "--wait[=STATE]".
+  std::string make_option_name(const CLI::Option* option, bool is_positional) const override {
+    std::string name = CLI::Formatter::make_option_name(option, is_positional);
+    if (!may_have_value(*option)) return name;
+    const std::string type = option->get_type_name();
+    return name.substr(0, name.find('{')) + "[=" + type.substr(0, type.find(':')) + "]";
+  }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    return may_have_value(*option) ? "" : CLI::Formatter::make_option_opts(option);
+  }
+
  private:
+  static bool may_have_value(const CLI::Option& option) {
+    return option.get_expected_max() == 0 &&
+           option.get_name(false, true).find('{') != std::string::npos;
+  }
+
   static std::string indented(const std::string& text) {
     std::istringstream lines(text);
     std::string out;
@@ -111,66 +129,72 @@ Surroundings real_surroundings() {
 Program::Program(Streams streams, Surroundings surroundings)
     : streams_(streams),
       surroundings_(std::move(surroundings)),
-      root_("run dataflow graphs made of ordinary programs", "weirctl") {
-  root_.formatter(std::make_shared<HelpFormatter>());
-  root_.set_version_flag("--version", version_text(), "print the version and exit");
-  root_.set_help_flag("-h,--help", "print this help and exit");
-  root_.require_subcommand(1);
-  root_.fallthrough();
-  add_broker_option(root_);
-  root_.footer("weirctl pipeline check pipeline.toml\nweirctl tree -e \"'seq 10' ; 'wc -l'\"");
+      root_(
+          std::make_unique<CLI::App>("run dataflow graphs made of ordinary programs", "weirctl")) {
+  root_->formatter(std::make_shared<HelpFormatter>());
+  root_->set_version_flag("--version", version_text(), "print the version and exit");
+  root_->set_help_flag("-h,--help", "print this help and exit");
+  root_->require_subcommand(1);
+  root_->fallthrough();
+  add_broker_option(Command(*root_));
+  root_->footer(
+      "weirctl up -e \"'seq 10' ; 'wc -l'\"\nweirctl pipeline put pipeline.toml\nweirctl status");
 }
 
-void Program::add_broker_option(CLI::App& command) {
-  command
-      .add_option(
-          "--broker", broker_option_,
-          "the broker's endpoint; else WEIR_BROKER, weirctl.toml, " + std::string(kDefaultBroker))
-      ->type_name("ENDPOINT");
+Program::~Program() = default;
+
+void Program::add_broker_option(Command command) {
+  command.option({.names = "--broker",
+                  .type = "ENDPOINT",
+                  .help = "the broker's endpoint; else WEIR_BROKER, weirctl.toml, " +
+                          std::string(kDefaultBroker)},
+                 broker_option_);
 }
 
-void Program::add_broker_flag(CLI::App& command, const std::string& what_for) {
-  command.add_flag("--broker{" + std::string(kNoEndpoint) + "}", broker_option_,
-                   what_for + "; --broker=ENDPOINT names it");
+void Program::add_broker_flag(Command command, const std::string& what_for) {
+  command.flag_or_value({.names = "--broker", .type = "ENDPOINT", .help = what_for}, kNoEndpoint,
+                        broker_option_);
 }
 
 CLI::App* Program::group(CLI::App& parent, const std::string& name) {
   if (CLI::App* const known = find_command(parent, name)) return known;
-  CLI::App* const made = parent.add_subcommand(name, name + " commands");
+  const auto summary = group_summaries_.find(name);
+  CLI::App* const made = parent.add_subcommand(
+      name, summary == group_summaries_.end() ? name + " commands" : summary->second);
   made->require_subcommand(1);
   made->fallthrough();
   return made;
 }
 
-CLI::App* Program::add_command(std::string_view path, const CommandHelp& help,
-                               std::function<int()> action) {
+Command Program::add_command(std::string_view path, const CommandHelp& help,
+                             std::function<int()> action) {
   std::vector<std::string> words = words_of(path);
   const std::string name = words.back();
   words.pop_back();
-  CLI::App* parent = &root_;
+  CLI::App* parent = root_.get();
   for (const std::string& word : words) parent = group(*parent, word);
   CLI::App* const command = parent->add_subcommand(name, std::string(help.summary));
   command->footer(std::string(help.examples));
   // The action runs after parsing, outside of CLI11: what it throws or returns is not its business.
   command->parse_complete_callback([this, action = std::move(action)] { action_ = action; });
-  return command;
+  return Command(*command);
 }
 
 int Program::run(std::vector<std::string> arguments) {
   if (!names_known_commands(arguments)) return kUsage;
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
-    root_.parse(std::move(reversed));
+    root_->parse(std::move(reversed));
   } catch (const CLI::ExtrasError&) {
     return refuse_extras();
   } catch (const CLI::ParseError& error) {
     // Help and version come as errors whose code is 0. All others are mistakes in the arguments,
     // whatever number CLI11 gives them.
-    if (error.get_exit_code() == 0) return root_.exit(error, streams_.out, streams_.err);
-    return fail_usage(error.what(), "try '" + path_of(&chosen(root_)) + " --help'");
+    if (error.get_exit_code() == 0) return root_->exit(error, streams_.out, streams_.err);
+    return fail_usage(error.what(), "try '" + path_of(&chosen(*root_)) + " --help'");
   }
-  if (!broker_option_.empty() && chosen(root_).get_option_no_throw("--broker") == nullptr) {
-    return fail_usage("'" + path_of(&chosen(root_)) +
+  if (!broker_option_.empty() && chosen(*root_).get_option_no_throw("--broker") == nullptr) {
+    return fail_usage("'" + path_of(&chosen(*root_)) +
                       "' asks no broker, so --broker means nothing");
   }
   return action_ ? action_() : fail_usage("no command given", "try 'weirctl --help'");
@@ -178,13 +202,13 @@ int Program::run(std::vector<std::string> arguments) {
 
 // CLI11 takes an unknown command for a stray argument; people want to know what they mistyped.
 bool Program::names_known_commands(const std::vector<std::string>& arguments) {
-  CLI::App* at = &root_;
+  CLI::App* at = root_.get();
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::vector<std::string> names = command_names(*at);
     if (names.empty()) return true;
     const std::string& word = arguments[i];
     if (!word.empty() && word[0] == '-') {
-      if (takes_next(*at, word) || takes_next(root_, word)) ++i;
+      if (takes_next(*at, word) || takes_next(*root_, word)) ++i;
       continue;
     }
     CLI::App* const next = find_command(*at, word);
@@ -200,9 +224,9 @@ bool Program::names_known_commands(const std::vector<std::string>& arguments) {
 }
 
 int Program::refuse_extras() {
-  const CLI::App& command = chosen(root_);
+  const CLI::App& command = chosen(*root_);
   std::string first;
-  for (const std::string& extra : root_.remaining(true)) {
+  for (const std::string& extra : root_->remaining(true)) {
     if (first.empty() || (first[0] != '-' && !extra.empty() && extra[0] == '-')) first = extra;
   }
   const std::string help = "try '" + path_of(&command) + " --help'";

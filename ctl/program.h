@@ -4,9 +4,9 @@
 // calls them all.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <iosfwd>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,6 +14,7 @@
 
 #include "ctl/client/broker.h"
 #include "ctl/client/broker_choice.h"
+#include "ctl/command.h"
 #include "schema/base/error.h"
 
 namespace weir::ctl {
@@ -49,19 +50,24 @@ class Program {
   explicit Program(Streams streams, Surroundings surroundings = real_surroundings());
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
+  ~Program();
 
   // Adds the command with this path, such as "tree" or "pipeline check"; the words before the last
   // are groups and are made as needed. Add options to what is returned; values that they fill must
   // live as long as `action`, which returns the exit code.
-  CLI::App* add_command(std::string_view path, const CommandHelp& help,
-                        std::function<int()> action);
+  Command add_command(std::string_view path, const CommandHelp& help, std::function<int()> action);
+
+  // What a group is for; before its first command is added.
+  void describe_group(const std::string& name, const std::string& summary) {
+    group_summaries_[name] = summary;
+  }
 
   // Adds `--broker ENDPOINT` to a command that asks one.
-  void add_broker_option(CLI::App& command);
+  void add_broker_option(Command command);
   // Adds `--broker[=ENDPOINT]` to a command that asks one only then.
-  void add_broker_flag(CLI::App& command, const std::string& what_for);
+  void add_broker_flag(Command command, const std::string& what_for);
 
-  CLI::App& root() { return root_; }
+  CLI::App& root() { return *root_; }
   Streams& streams() { return streams_; }
   const Surroundings& surroundings() const { return surroundings_; }
   // What was said with --broker, behind the command's name or before it; empty: no endpoint.
@@ -88,7 +94,8 @@ class Program {
 
   Streams streams_;
   Surroundings surroundings_;
-  CLI::App root_;
+  std::unique_ptr<CLI::App> root_;
+  std::map<std::string, std::string> group_summaries_;
   std::string broker_option_;
   std::function<int()> action_;  // Of the command that was chosen.
 };

@@ -140,17 +140,15 @@ Status wait_for(Program& program, Session& session, const Wait& wait) {
   return Waiting(program, session, wait).run();
 }
 
-void add_timeout_option(CLI::App& command, std::optional<std::chrono::milliseconds>& limit) {
-  command
-      .add_option_function<std::string>(
-          "--timeout",
-          [&limit](const std::string& text) {
-            const auto duration = config::parse_duration(text);
-            if (!duration) throw CLI::ValidationError("--timeout", duration.error().what);
-            limit = *duration;
-          },
-          "how long to wait: 500ms, 60s, 10m")
-      ->type_name("DURATION");
+void add_timeout_option(Command command, std::optional<std::chrono::milliseconds>& limit) {
+  command.option(
+      {.names = "--timeout", .type = "DURATION", .help = "how long to wait: 500ms, 60s, 10m"},
+      [&limit](const std::string& text) -> Status {
+        const auto duration = config::parse_duration(text);
+        if (!duration) return duration.error();
+        limit = *duration;
+        return {};
+      });
 }
 
 }  // namespace weir::ctl

@@ -31,6 +31,6 @@ struct Wait {
 Status wait_for(Program& program, Session& session, const Wait& wait);
 
 // Adds `--timeout DURATION`.
-void add_timeout_option(CLI::App& command, std::optional<std::chrono::milliseconds>& limit);
+void add_timeout_option(Command command, std::optional<std::chrono::milliseconds>& limit);
 
 }  // namespace weir::ctl

@@ -80,7 +80,7 @@ int get(Program& program, Session& session, const Options& options) {
 
 void add_action_get(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command = program.add_command(
+  Command command = program.add_command(
       "action get",
       {.summary = "fetch the program that an action stands for",
        .examples = "weirctl action get num_gen -O ./num_gen\n"
@@ -93,15 +93,15 @@ void add_action_get(Program& program) {
         return with_broker(program,
                            [&](Session& session) { return get(program, session, *options); });
       });
-  command->add_option("NAME", options->name, "the action")->type_name("")->required();
-  command->add_option("--version", options->version, "this version, not the newest")
-      ->type_name("N")
-      ->check(CLI::Range(1u, 0xFFFFFFFFu));
-  command
-      ->add_option("-O,--output", options->output,
-                   "write this file (mode 0755), when all of it has come and is right")
-      ->type_name("FILE");
-  program.add_broker_option(*command);
+  command.argument({.names = "NAME", .help = "the action", .is_required = true}, options->name);
+  command.option(
+      {.names = "--version", .type = "N", .help = "this version, not the newest", .min = 1},
+      options->version);
+  command.option({.names = "-O,--output",
+                  .type = "FILE",
+                  .help = "write this file (mode 0755), when all of it has come and is right"},
+                 options->output);
+  program.add_broker_option(command);
 }
 
 }  // namespace weir::ctl

@@ -44,18 +44,18 @@ int list(Program& program, Session& session, const Options& options) {
 
 void add_action_list(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command = program.add_command(
-      "action list",
-      {.summary = "list uploaded actions, newest version first",
-       .examples = "weirctl action list\n"
-                   "weirctl action list num_gen -o json"},
-      [&program, options] {
-        return with_broker(program,
-                           [&](Session& session) { return list(program, session, *options); });
-      });
-  command->add_option("NAME", options->name, "only the versions of this one")->type_name("");
-  add_format_option(*command, options->format);
-  program.add_broker_option(*command);
+  Command command = program.add_command("action list",
+                                        {.summary = "list uploaded actions, newest version first",
+                                         .examples = "weirctl action list\n"
+                                                     "weirctl action list num_gen -o json"},
+                                        [&program, options] {
+                                          return with_broker(program, [&](Session& session) {
+                                            return list(program, session, *options);
+                                          });
+                                        });
+  command.argument({.names = "NAME", .help = "only the versions of this one"}, options->name);
+  add_format_option(command, options->format);
+  program.add_broker_option(command);
 }
 
 }  // namespace weir::ctl

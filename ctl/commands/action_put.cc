@@ -39,18 +39,19 @@ int put(Program& program, const Options& options) {
 
 void add_action_put(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command =
+  Command command =
       program.add_command("action put",
                           {.summary = "upload a program as the next version of an action",
                            .examples = "weirctl action put num_gen ./num_gen\n"
                                        "weirctl action put clean clean.sh -o json"},
                           [&program, options] { return put(program, *options); });
-  command->add_option("NAME", options->name, "what pipelines call it")->type_name("")->required();
-  command->add_option("FILE", options->file, "a program or a script, at most 1 GiB")
-      ->type_name("")
-      ->required();
-  add_format_option(*command, options->format);
-  program.add_broker_option(*command);
+  command.argument({.names = "NAME", .help = "what pipelines call it", .is_required = true},
+                   options->name);
+  command.argument(
+      {.names = "FILE", .help = "a program or a script, at most 1 GiB", .is_required = true},
+      options->file);
+  add_format_option(command, options->format);
+  program.add_broker_option(command);
 }
 
 }  // namespace weir::ctl

@@ -27,7 +27,7 @@ int remove(Program& program, Session& session, const Options& options) {
 
 void add_action_rm(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command = program.add_command(
+  Command command = program.add_command(
       "action rm",
       {.summary = "remove an action, or one of its versions, that no pipeline uses",
        .examples = "weirctl action rm num_gen --version 1\n"
@@ -36,11 +36,11 @@ void add_action_rm(Program& program) {
         return with_broker(program,
                            [&](Session& session) { return remove(program, session, *options); });
       });
-  command->add_option("NAME", options->name, "the action")->type_name("")->required();
-  command->add_option("--version", options->version, "only this version, not all of them")
-      ->type_name("N")
-      ->check(CLI::Range(1u, 0xFFFFFFFFu));
-  program.add_broker_option(*command);
+  command.argument({.names = "NAME", .help = "the action", .is_required = true}, options->name);
+  command.option(
+      {.names = "--version", .type = "N", .help = "only this version, not all of them", .min = 1},
+      options->version);
+  program.add_broker_option(command);
 }
 
 }  // namespace weir::ctl

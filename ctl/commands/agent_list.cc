@@ -24,7 +24,7 @@ int list(Program& program, Session& session, const std::string& format) {
 
 void add_agent_list(Program& program) {
   auto format = std::make_shared<std::string>();
-  CLI::App* const command = program.add_command(
+  Command command = program.add_command(
       "agent list",
       {.summary = "list the agents that the broker has heard of since it started",
        .examples = "weirctl agent list\n"
@@ -33,8 +33,8 @@ void add_agent_list(Program& program) {
         return with_broker(program,
                            [&](Session& session) { return list(program, session, *format); });
       });
-  add_format_option(*command, *format);
-  program.add_broker_option(*command);
+  add_format_option(command, *format);
+  program.add_broker_option(command);
 }
 
 }  // namespace weir::ctl

@@ -91,18 +91,19 @@ int list(Program& program, const Options& options) {
 
 void add_dead_list(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command =
+  Command command =
       program.add_command("dead list",
                           {.summary = "list the records that no run of their program has accepted",
                            .examples = "weirctl dead list --data run1\n"
                                        "weirctl dead list --data run1 parse -o json"},
                           [&program, options] { return list(program, *options); });
-  command->add_option("NODE", options->nodes, "only of these nodes")->type_name("");
-  command
-      ->add_option("--data", options->data_dir, "the data folder of a 'weirctl up' that has ended")
-      ->type_name("DIR")
-      ->required();
-  add_format_option(*command, options->format);
+  command.argument({.names = "NODE", .help = "only of these nodes"}, options->nodes);
+  command.option({.names = "--data",
+                  .type = "DIR",
+                  .help = "the data folder of a 'weirctl up' that has ended",
+                  .is_required = true},
+                 options->data_dir);
+  add_format_option(command, options->format);
 }
 
 }  // namespace weir::ctl

@@ -73,22 +73,25 @@ int show(Program& program, const Options& options) {
 
 void add_dead_show(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command =
+  Command command =
       program.add_command("dead show",
                           {.summary = "show a record that no run of its program has accepted",
                            .examples = "weirctl dead show --data run1 parse 0.1.0\n"
                                        "weirctl dead show --data run1 parse 0.1.0 --raw > record"},
                           [&program, options] { return show(program, *options); });
-  command->add_option("NODE", options->node, "the node that gave it up")->type_name("")->required();
-  command->add_option("ID", options->id, "its id, as 'weirctl dead list' shows it")
-      ->type_name("")
-      ->required();
-  command
-      ->add_option("--data", options->data_dir, "the data folder of a 'weirctl up' that has ended")
-      ->type_name("DIR")
-      ->required();
-  command->add_flag("--raw", options->raw, "write the bytes of the record, and nothing else");
-  add_format_option(*command, options->format);
+  command.argument({.names = "NODE", .help = "the node that gave it up", .is_required = true},
+                   options->node);
+  command.argument(
+      {.names = "ID", .help = "its id, as 'weirctl dead list' shows it", .is_required = true},
+      options->id);
+  command.option({.names = "--data",
+                  .type = "DIR",
+                  .help = "the data folder of a 'weirctl up' that has ended",
+                  .is_required = true},
+                 options->data_dir);
+  command.flag({.names = "--raw", .help = "write the bytes of the record, and nothing else"},
+               options->raw);
+  add_format_option(command, options->format);
 }
 
 }  // namespace weir::ctl

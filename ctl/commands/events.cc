@@ -20,7 +20,7 @@ constexpr milliseconds kFollowWait{5'000};
 
 struct Options {
   std::string pipeline;
-  std::optional<size_t> tail;
+  std::optional<uint32_t> tail;
   bool follow = false;
   std::string format;
 };
@@ -111,7 +111,7 @@ class Listing {
 
 void add_events(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command = program.add_command(
+  Command command = program.add_command(
       "events",
       {.summary = "show what has happened: agents, pipelines, nodes, actions",
        .examples = "weirctl events --tail 20\n"
@@ -121,13 +121,15 @@ void add_events(Program& program) {
         return with_broker(
             program, [&](Session& session) { return Listing(program, session, *options).run(); });
       });
-  command->add_option("PIPELINE", options->pipeline, "only what is about this pipeline")
-      ->type_name("");
-  command->add_flag("-f,--follow", options->follow, "go on with what comes, until Ctrl-C");
-  command->add_option("--tail", options->tail, "begin with the last N, not with all that are kept")
-      ->type_name("N");
-  add_format_option(*command, options->format);
-  program.add_broker_option(*command);
+  command.argument({.names = "PIPELINE", .help = "only what is about this pipeline"},
+                   options->pipeline);
+  command.flag({.names = "-f,--follow", .help = "go on with what comes, until Ctrl-C"},
+               options->follow);
+  command.option(
+      {.names = "--tail", .type = "N", .help = "begin with the last N, not with all that are kept"},
+      options->tail);
+  add_format_option(command, options->format);
+  program.add_broker_option(command);
 }
 
 }  // namespace weir::ctl

@@ -214,31 +214,34 @@ int logs(Program& program, const Options& options) {
 
 void add_logs(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command =
-      program.add_command("logs",
-                          {.summary = "show what programs have written to stderr",
-                           .examples = "weirctl logs simplepipe\n"
-                                       "weirctl logs simplepipe even --tail 20 -f\n"
-                                       "weirctl logs simplepipe print --stdout\n"
-                                       "weirctl logs --data run1 --wrapper"},
-                          [&program, options] { return logs(program, *options); });
-  command
-      ->add_option("NAME", options->names,
-                   "a pipeline, and which of its nodes; with --data only nodes")
-      ->type_name("");
-  command
-      ->add_option("--data", options->data_dir, "the data folder of a 'weirctl up', running or not")
-      ->type_name("DIR");
-  command
-      ->add_option("--tail", options->tail,
-                   "begin with the last N lines of each node, not with the first that is kept")
-      ->type_name("N");
-  command->add_flag("-f,--follow", options->follow, "go on with what comes, until Ctrl-C");
-  command->add_flag("--stdout", options->stdout_of_sinks,
-                    "what the sinks have written to stdout, as far as their agents keep it");
-  command->add_flag("--wrapper", options->wrapper,
-                    "the logs of the wrappers, not those of their programs");
-  program.add_broker_option(*command);
+  Command command = program.add_command("logs",
+                                        {.summary = "show what programs have written to stderr",
+                                         .examples = "weirctl logs simplepipe\n"
+                                                     "weirctl logs simplepipe even --tail 20 -f\n"
+                                                     "weirctl logs simplepipe print --stdout\n"
+                                                     "weirctl logs --data run1 --wrapper"},
+                                        [&program, options] { return logs(program, *options); });
+  command.argument(
+      {.names = "NAME", .help = "a pipeline, and which of its nodes; with --data only nodes"},
+      options->names);
+  command.option({.names = "--data",
+                  .type = "DIR",
+                  .help = "the data folder of a 'weirctl up', running or not"},
+                 options->data_dir);
+  command.option(
+      {.names = "--tail",
+       .type = "N",
+       .help = "begin with the last N lines of each node, not with the first that is kept"},
+      options->tail);
+  command.flag({.names = "-f,--follow", .help = "go on with what comes, until Ctrl-C"},
+               options->follow);
+  command.flag({.names = "--stdout",
+                .help = "what the sinks have written to stdout, as far as their agents keep it"},
+               options->stdout_of_sinks);
+  command.flag(
+      {.names = "--wrapper", .help = "the logs of the wrappers, not those of their programs"},
+      options->wrapper);
+  program.add_broker_option(command);
 }
 
 }  // namespace weir::ctl

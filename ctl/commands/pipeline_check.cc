@@ -65,7 +65,7 @@ int check(Program& program, const Options& options) {
 
 void add_pipeline_check(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command =
+  Command command =
       program.add_command("pipeline check",
                           {.summary = "say all that is wrong with a pipeline",
                            .examples = "weirctl pipeline check pipeline.toml\n"
@@ -74,13 +74,15 @@ void add_pipeline_check(Program& program) {
                                        "weirctl pipeline check --broker pipeline.toml\n"
                                        "weirctl pipeline check -e \"'seq 10' ; 'wc -l'\""},
                           [&program, options] { return check(program, *options); });
-  add_pipeline_input(*command, options->input);
-  add_format_option(*command, options->format);
-  command->add_flag("--up", options->is_for_up,
-                    "check for 'weirctl up', where - is the caller's standard input");
-  command->add_flag("--allow-unknown-actions", options->allow_unknown_actions,
-                    "let nodes name actions that the file does not declare");
-  program.add_broker_flag(*command, "ask the broker for hosts and actions too");
+  add_pipeline_input(command, options->input);
+  add_format_option(command, options->format);
+  command.flag(
+      {.names = "--up", .help = "check for 'weirctl up', where - is the caller's standard input"},
+      options->is_for_up);
+  command.flag({.names = "--allow-unknown-actions",
+                .help = "let nodes name actions that the file does not declare"},
+               options->allow_unknown_actions);
+  program.add_broker_flag(command, "ask the broker for hosts and actions too");
 }
 
 }  // namespace weir::ctl

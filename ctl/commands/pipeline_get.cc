@@ -35,7 +35,7 @@ int get(Program& program, Session& session, const Options& options) {
 
 void add_pipeline_get(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command = program.add_command(
+  Command command = program.add_command(
       "pipeline get",
       {.summary = "print a stored pipeline as a pipeline file",
        .examples = "weirctl pipeline get simplepipe > simplepipe.toml\n"
@@ -44,13 +44,13 @@ void add_pipeline_get(Program& program) {
         return with_broker(program,
                            [&](Session& session) { return get(program, session, *options); });
       });
-  command->add_option("NAME", options->name, "the pipeline")->type_name("")->required();
-  command
-      ->add_option("-o,--output-format", options->format,
-                   "toml (a pipeline file) or json (its graph, and the file as a text)")
-      ->type_name("FORMAT")
-      ->check(CLI::IsMember({"toml", "json"}));
-  program.add_broker_option(*command);
+  command.argument({.names = "NAME", .help = "the pipeline", .is_required = true}, options->name);
+  command.option({.names = "-o,--output-format",
+                  .type = "FORMAT",
+                  .help = "toml (a pipeline file) or json (its graph, and the file as a text)",
+                  .choices = {"toml", "json"}},
+                 options->format);
+  program.add_broker_option(command);
 }
 
 }  // namespace weir::ctl

@@ -24,17 +24,17 @@ int list(Program& program, Session& session, const std::string& format) {
 
 void add_pipeline_list(Program& program) {
   auto format = std::make_shared<std::string>();
-  CLI::App* const command = program.add_command(
-      "pipeline list",
-      {.summary = "list the pipelines that the broker has",
-       .examples = "weirctl pipeline list\n"
-                   "weirctl pipeline list -o json"},
-      [&program, format] {
-        return with_broker(program,
-                           [&](Session& session) { return list(program, session, *format); });
-      });
-  add_format_option(*command, *format);
-  program.add_broker_option(*command);
+  Command command = program.add_command("pipeline list",
+                                        {.summary = "list the pipelines that the broker has",
+                                         .examples = "weirctl pipeline list\n"
+                                                     "weirctl pipeline list -o json"},
+                                        [&program, format] {
+                                          return with_broker(program, [&](Session& session) {
+                                            return list(program, session, *format);
+                                          });
+                                        });
+  add_format_option(command, *format);
+  program.add_broker_option(command);
 }
 
 }  // namespace weir::ctl

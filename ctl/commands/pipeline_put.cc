@@ -118,16 +118,16 @@ int put(Program& program, const std::string& file) {
 
 void add_pipeline_put(Program& program) {
   auto file = std::make_shared<std::string>();
-  CLI::App* const command = program.add_command(
+  Command command = program.add_command(
       "pipeline put",
       {.summary = "store a pipeline, and upload the programs that its file names",
        .examples = "weirctl pipeline put pipeline.toml\n"
                    "weirctl pipeline put - < pipeline.toml"},
       [&program, file] { return put(program, *file); });
-  command->add_option("FILE", *file, "a pipeline file; - is standard input")
-      ->type_name("")
-      ->required();
-  program.add_broker_option(*command);
+  command.argument(
+      {.names = "FILE", .help = "a pipeline file; - is standard input", .is_required = true},
+      *file);
+  program.add_broker_option(command);
 }
 
 }  // namespace weir::ctl

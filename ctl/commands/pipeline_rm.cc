@@ -38,7 +38,7 @@ int remove(Program& program, Session& session, const Options& options) {
 
 void add_pipeline_rm(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command = program.add_command(
+  Command command = program.add_command(
       "pipeline rm",
       {.summary = "remove a pipeline with its logs on all servers",
        .examples = "weirctl pipeline rm simplepipe\n"
@@ -50,13 +50,15 @@ void add_pipeline_rm(Program& program) {
         return with_broker(program,
                            [&](Session& session) { return remove(program, session, *options); });
       });
-  command->add_option("NAME", options->name, "the pipeline")->type_name("")->required();
-  command->add_flag("--discard", options->discard,
-                    "also if its logs hold records that no sink has had, or dead letters");
-  command->add_flag("--wait", options->wait,
-                    "until all servers have removed it; at most 60s without --timeout");
-  add_timeout_option(*command, options->timeout);
-  program.add_broker_option(*command);
+  command.argument({.names = "NAME", .help = "the pipeline", .is_required = true}, options->name);
+  command.flag({.names = "--discard",
+                .help = "also if its logs hold records that no sink has had, or dead letters"},
+               options->discard);
+  command.flag({.names = "--wait",
+                .help = "until all servers have removed it; at most 60s without --timeout"},
+               options->wait);
+  add_timeout_option(command, options->timeout);
+  program.add_broker_option(command);
 }
 
 }  // namespace weir::ctl

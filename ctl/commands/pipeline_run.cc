@@ -96,7 +96,7 @@ class Run {
 
 void add_pipeline_run(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command = program.add_command(
+  Command command = program.add_command(
       "pipeline run",
       {.summary = "let a stored pipeline run",
        .examples = "weirctl pipeline run simplepipe --wait\n"
@@ -108,14 +108,16 @@ void add_pipeline_run(Program& program) {
         return with_broker(program,
                            [&](Session& session) { return Run(program, session, *options).run(); });
       });
-  command->add_option("NAME", options->name, "the pipeline")->type_name("")->required();
-  command
-      ->add_flag("--wait{running}", options->wait,
-                 "until it runs (at most 60s without --timeout); --wait=completed: until it has "
-                 "ended")
-      ->check(CLI::IsMember({"running", "completed"}));
-  add_timeout_option(*command, options->timeout);
-  program.add_broker_option(*command);
+  command.argument({.names = "NAME", .help = "the pipeline", .is_required = true}, options->name);
+  command.flag_or_value(
+      {.names = "--wait",
+       .type = "STATE",
+       .help =
+           "until it runs (at most 60s without --timeout); --wait=completed: until it has ended",
+       .choices = {"running", "completed"}},
+      "running", options->wait);
+  add_timeout_option(command, options->timeout);
+  program.add_broker_option(command);
 }
 
 }  // namespace weir::ctl

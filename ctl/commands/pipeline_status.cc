@@ -29,7 +29,7 @@ int show(Program& program, Session& session, const Options& options) {
 
 void add_pipeline_status(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command = program.add_command(
+  Command command = program.add_command(
       "pipeline status",
       {.summary = "show state, reason and nodes of one pipeline",
        .examples = "weirctl pipeline status simplepipe\n"
@@ -38,9 +38,9 @@ void add_pipeline_status(Program& program) {
         return with_broker(program,
                            [&](Session& session) { return show(program, session, *options); });
       });
-  command->add_option("NAME", options->name, "the pipeline")->type_name("")->required();
-  add_format_option(*command, options->format);
-  program.add_broker_option(*command);
+  command.argument({.names = "NAME", .help = "the pipeline", .is_required = true}, options->name);
+  add_format_option(command, options->format);
+  program.add_broker_option(command);
 }
 
 }  // namespace weir::ctl

@@ -41,7 +41,7 @@ int stop(Program& program, Session& session, const Options& options) {
 
 void add_pipeline_stop(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command = program.add_command(
+  Command command = program.add_command(
       "pipeline stop",
       {.summary = "stop a pipeline, to go on later, or end it",
        .examples = "weirctl pipeline stop simplepipe --wait\n"
@@ -53,13 +53,16 @@ void add_pipeline_stop(Program& program) {
         return with_broker(program,
                            [&](Session& session) { return stop(program, session, *options); });
       });
-  command->add_option("NAME", options->name, "the pipeline")->type_name("")->required();
-  command->add_flag("--end", options->end,
-                    "its sources end; what is under way is worked off, then it is completed");
-  command->add_flag("--wait", options->wait,
-                    "until it is stopped (at most 60s without --timeout), or with --end completed");
-  add_timeout_option(*command, options->timeout);
-  program.add_broker_option(*command);
+  command.argument({.names = "NAME", .help = "the pipeline", .is_required = true}, options->name);
+  command.flag({.names = "--end",
+                .help = "its sources end; what is under way is worked off, then it is completed"},
+               options->end);
+  command.flag(
+      {.names = "--wait",
+       .help = "until it is stopped (at most 60s without --timeout), or with --end completed"},
+      options->wait);
+  add_timeout_option(command, options->timeout);
+  program.add_broker_option(command);
 }
 
 }  // namespace weir::ctl

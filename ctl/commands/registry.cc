@@ -26,6 +26,10 @@ namespace weir::ctl {
 
 // In the order of the help.
 void add_all_commands(Program& program) {
+  program.describe_group("pipeline", "check, store, run, stop and remove pipelines");
+  program.describe_group("action", "upload the programs that pipelines run");
+  program.describe_group("agent", "the servers");
+  program.describe_group("dead", "records that no run of their program has accepted");
   add_up(program);
   add_status(program);
   add_pipeline_check(program);

@@ -29,7 +29,7 @@ int show(Program& program, Session& session, const std::string& format) {
 
 void add_status(Program& program) {
   auto format = std::make_shared<std::string>();
-  CLI::App* const command = program.add_command(
+  Command command = program.add_command(
       "status",
       {.summary = "show the whole cluster: broker, agents, pipelines",
        .examples = "weirctl status\n"
@@ -38,8 +38,8 @@ void add_status(Program& program) {
         return with_broker(program,
                            [&](Session& session) { return show(program, session, *format); });
       });
-  add_format_option(*command, *format);
-  program.add_broker_option(*command);
+  add_format_option(command, *format);
+  program.add_broker_option(command);
 }
 
 }  // namespace weir::ctl

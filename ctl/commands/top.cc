@@ -118,7 +118,7 @@ class Live {
 
 void add_top(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command = program.add_command(
+  Command command = program.add_command(
       "top",
       {.summary = "show what each node does, anew each second",
        .examples = "weirctl top\n"
@@ -131,11 +131,12 @@ void add_top(Program& program) {
           return live ? Live(session, *options).run() : show_once(program, session, *options);
         });
       });
-  command->add_option("NAME", options->name, "only this pipeline")->type_name("");
-  command->add_flag("--once", options->once,
-                    "print one table and end, as when standard output is no terminal");
-  add_format_option(*command, options->format);
-  program.add_broker_option(*command);
+  command.argument({.names = "NAME", .help = "only this pipeline"}, options->name);
+  command.flag({.names = "--once",
+                .help = "print one table and end, as when standard output is no terminal"},
+               options->once);
+  add_format_option(command, options->format);
+  program.add_broker_option(command);
 }
 
 }  // namespace weir::ctl

@@ -70,20 +70,20 @@ int show_tree(Program& program, const Options& options) {
 
 void add_tree(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command = program.add_command(
+  Command command = program.add_command(
       "tree",
       {.summary = "show the graph of a pipeline as a tree",
        .examples = "weirctl tree pipeline.toml\n"
                    "weirctl tree --live simplepipe\n"
                    "weirctl tree -e \"'seq 10' ; ('grep 1' || 'grep 2') ; 'wc -l'\""},
       [&program, options] { return show_tree(program, *options); });
-  add_pipeline_input(*command, options->input);
-  command
-      ->add_option("--live", options->live,
-                   "a pipeline that the broker has, with states and rates beside its nodes")
-      ->type_name("NAME");
-  add_format_option(*command, options->format);
-  program.add_broker_option(*command);
+  add_pipeline_input(command, options->input);
+  command.option({.names = "--live",
+                  .type = "NAME",
+                  .help = "a pipeline that the broker has, with states and rates beside its nodes"},
+                 options->live);
+  add_format_option(command, options->format);
+  program.add_broker_option(command);
 }
 
 }  // namespace weir::ctl

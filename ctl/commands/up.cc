@@ -97,42 +97,46 @@ int up(Program& program, Options& options) {
 
 void add_up(Program& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* const command =
+  Command command =
       program.add_command("up",
                           {.summary = "run a pipeline on a cluster of its own, in the foreground",
                            .examples = "weirctl up -e \"'seq 1 1000' ; 'grep 7' ; 'wc -l'\"\n"
                                        "cat words | weirctl up -e \"- ; 'sort' ; 'uniq -c'\"\n"
                                        "weirctl up pipeline.toml --data run1 --output results"},
                           [&program, options] { return up(program, *options); });
-  command->add_option("FILE", options->file, "a pipeline file; - is standard input")->type_name("");
-  command
-      ->add_option("-e,--expression", options->expressions,
-                   "an expression of commands in quotes instead of a file; several are united")
-      ->type_name("EXPR")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  command->add_flag("--print", options->print, "print the pipeline file that this stands for");
-  command
-      ->add_option("--data", options->up.data_dir,
-                   "keep the run in this folder, and go on with the one that is there")
-      ->type_name("DIR");
-  command
-      ->add_option("--output", options->up.output_dir,
-                   "write each sink to DIR/NODE instead of standard output")
-      ->type_name("DIR");
-  command
-      ->add_option("--agents", options->up.agents,
-                   "how many agents to start (at least one for each name in hosts)")
-      ->type_name("N")
-      ->check(CLI::Range(1, 100));
-  command
-      ->add_option("--log-limit", options->log_limit,
-                   "the most that one node's log may take: bytes, or 64MiB")
-      ->type_name("BYTES");
-  command->add_option("--log-level", options->up.log_level, "of broker, agents and wrappers")
-      ->type_name("LEVEL")
-      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
-  command->add_flag("-q,--quiet", options->up.quiet, "no notes and no progress");
+  command.argument({.names = "FILE", .help = "a pipeline file; - is standard input"},
+                   options->file);
+  command.option(
+      {.names = "-e,--expression",
+       .type = "EXPR",
+       .help = "an expression of commands in quotes instead of a file; several are united"},
+      options->expressions);
+  command.flag({.names = "--print", .help = "print the pipeline file that this stands for"},
+               options->print);
+  command.option({.names = "--data",
+                  .type = "DIR",
+                  .help = "keep the run in this folder, and go on with the one that is there"},
+                 options->up.data_dir);
+  command.option({.names = "--output",
+                  .type = "DIR",
+                  .help = "write each sink to DIR/NODE instead of standard output"},
+                 options->up.output_dir);
+  command.option({.names = "--agents",
+                  .type = "N",
+                  .help = "how many agents to start (at least one for each name in hosts)",
+                  .min = 1,
+                  .max = 100},
+                 options->up.agents);
+  command.option({.names = "--log-limit",
+                  .type = "BYTES",
+                  .help = "the most that one node's log may take: bytes, or 64MiB"},
+                 options->log_limit);
+  command.option({.names = "--log-level",
+                  .type = "LEVEL",
+                  .help = "of broker, agents and wrappers",
+                  .choices = {"debug", "info", "warn", "error"}},
+                 options->up.log_level);
+  command.flag({.names = "-q,--quiet", .help = "no notes and no progress"}, options->up.quiet);
 }
 
 }  // namespace weir::ctl

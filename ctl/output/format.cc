@@ -6,11 +6,13 @@
 
 namespace weir::ctl {
 
-void add_format_option(CLI::App& command, std::string& format) {
+void add_format_option(Command command, std::string& format) {
   format = "table";
-  command.add_option("-o,--output-format", format, "table (for people) or json (for programs)")
-      ->type_name("FORMAT")
-      ->check(CLI::IsMember({"table", "json"}));
+  command.option({.names = "-o,--output-format",
+                  .type = "FORMAT",
+                  .help = "table (for people) or json (for programs)",
+                  .choices = {"table", "json"}},
+                 format);
 }
 
 std::string to_text(const nlohmann::ordered_json& json) {

@@ -1,17 +1,17 @@
 // The two ways in which weirctl prints data: for people and for programs.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <iosfwd>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "ctl/command.h"
 #include "schema/graph/diagnostic.h"
 
 namespace weir::ctl {
 
 // Adds `-o table|json`; `format` is "table" without it.
-void add_format_option(CLI::App& command, std::string& format);
+void add_format_option(Command command, std::string& format);
 inline bool is_json(const std::string& format) { return format == "json"; }
 
 // Two spaces of indent, a newline at the end; bytes that are not UTF-8 are replaced.

@@ -24,6 +24,7 @@ class UserCluster {
   // `weirctl WORDS...`, which finds the broker by WEIR_BROKER.
   Outcome run(std::vector<std::string> words);
   Command start(std::vector<std::string> words);
+  CommandOptions options(std::vector<std::string> words) const;
   // The same; a failure of the test unless it ends with 0. What it has written.
   std::string out(std::vector<std::string> words);
   nlohmann::json json(std::vector<std::string> words);
@@ -35,8 +36,6 @@ class UserCluster {
   void wait_for_agents(size_t count);
 
  private:
-  CommandOptions options(std::vector<std::string> words) const;
-
   Cluster cluster_{{.real_wrappers = true, .addresses = true, .tcp_broker = true}};
   Scene scene_;
 };

@@ -48,6 +48,13 @@ std::string evens(int upto) {
   return all;
 }
 
+// Numbers behind "#!": `bytes` of them at least.
+std::string large_script(size_t bytes) {
+  std::string text = "#!/bin/sh\n";
+  for (int i = 0; text.size() < bytes; ++i) text += "# " + std::to_string(i * 7919) + "\n";
+  return text;
+}
+
 class Commands : public ::testing::Test {
  protected:
   void write_pipeline() {
@@ -98,8 +105,7 @@ TEST_F(Commands, FromAFileToItsEnd) {
 TEST_F(Commands, ActionsThereAndBack) {
   Scene& scene = cluster_.scene();
   // More than a chunk, and no multiple of it.
-  std::string large = "#!/bin/sh\n";
-  for (int i = 0; large.size() < 3'500'000; ++i) large += "# " + std::to_string(i * 7919) + "\n";
+  const std::string large = large_script(3'500'000);
   scene.write("large", large);
   const json put = cluster_.json({"action", "put", "tool", "large"});
   EXPECT_EQ(put["version"], 1);
@@ -124,6 +130,48 @@ TEST_F(Commands, ActionsThereAndBack) {
   // A pipeline that names it holds the last one.
   cluster_.put("name = \"p\"\ndataflow = \"a\"\nnode.a = { action = \"tool\" }\n");
   EXPECT_EQ(cluster_.run({"action", "rm", "tool"}).code, 6);
+}
+
+TEST_F(Commands, UploadsThatAreCutOff) {
+  Scene& scene = cluster_.scene();
+  const std::string large = large_script(96u << 20);
+  scene.write("large", large);
+  const auto is_under_way = [&] {
+    std::error_code none;
+    for (const auto& entry :
+         fs::directory_iterator(cluster_.processes().folder() + "/broker-data/actions", none)) {
+      if (entry.path().extension() == ".part" && fs::file_size(entry.path(), none) > 0) return true;
+    }
+    return false;
+  };
+  Command killed = cluster_.start({"action", "put", "tool", "large"});
+  EXPECT_TRUE(wait_until(is_under_way));
+  killed.signal(SIGKILL);
+  EXPECT_EQ(killed.wait().code, 128 + SIGKILL);
+  // This one goes on where that was, and loses it when the broker dies.
+  Command put = cluster_.start({"action", "put", "tool", "large"});
+  EXPECT_TRUE(wait_until(is_under_way));
+  cluster_.processes().kill("broker");
+  cluster_.processes().start_broker();
+  const Outcome done = put.wait();
+  EXPECT_EQ(done.code, 0) << done.err;
+  cluster_.out({"action", "get", "tool", "-O", "back"});
+  EXPECT_TRUE(large == scene.read("back"));
+  // A fetch that is interrupted leaves nothing.
+  Command fetch = cluster_.start({"action", "get", "tool", "-O", "again"});
+  const auto leftovers = [&] {
+    size_t count = 0;
+    for (const auto& entry : fs::directory_iterator(scene.folder())) {
+      count += entry.path().filename().string().starts_with("again") ? 1 : 0;
+    }
+    return count;
+  };
+  EXPECT_TRUE(wait_until([&] { return leftovers() > 0; }));
+  fetch.signal(SIGINT);
+  const int code = fetch.wait().code;
+  if (code == 0) GTEST_SKIP() << "it was all there before the signal came";
+  EXPECT_EQ(code, 130);
+  EXPECT_EQ(leftovers(), 0u);
 }
 
 TEST_F(Commands, RunStopAndEnd) {
