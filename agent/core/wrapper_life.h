@@ -141,6 +141,7 @@ class WrapperLife {
   uint64_t starts() const { return starts_; }
   // It would be started if the content of its action were here.
   bool awaits_content() const;
+  bool content_is_here() const { return content_here_; }
   // What the agent reports of it.
   wire::InstanceStatus status() const;
 

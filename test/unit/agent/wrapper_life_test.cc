@@ -415,6 +415,26 @@ TEST(WrapperLife, AnEndpointThatChangedIsReportedAtOnce) {
   EXPECT_EQ(name_of(effects[0]), "report");
 }
 
+wire::StartOrder uploaded_order() {
+  wire::StartOrder result = order();
+  result.uploaded = wire::ActionRef{"action", 1, std::string(64, 'a'), 10};
+  return result;
+}
+
+TEST(WrapperLife, IsNotStartedBeforeItsActionIsHere) {
+  const SteadyTime now{std::chrono::hours(1)};
+  WrapperLife life(uploaded_order(), true);
+  EXPECT_TRUE(life.awaits_content());
+  EXPECT_FALSE(life.deadline());
+  EXPECT_TRUE(life.step(TimePassed{}, now).empty());
+  EXPECT_TRUE(life.step(ContentCame{false, "waits for action x"}, now).empty());
+  EXPECT_EQ(life.status().last_error, "waits for action x");
+  const auto effects = life.step(ContentCame{true, ""}, now);
+  ASSERT_EQ(effects.size(), 1u);
+  EXPECT_EQ(name_of(effects[0]), "launch");
+  EXPECT_EQ(life.status().last_error, "");
+}
+
 // ---- Every event in every state ------------------------------------------------------------
 
 const std::vector<LifeEvent>& all_events() {
@@ -440,7 +460,8 @@ const std::vector<LifeEvent>& all_events() {
                                               TimePassed{},
                                               OrderCame{ending()},
                                               ContentCame{true, ""},
-                                              ContentCame{false, "waits"}};
+                                              ContentCame{false, "waits"},
+                                              OrderCame{uploaded_order()}};
   return kEvents;
 }
 
@@ -453,6 +474,8 @@ void check_step(const WrapperLife& before, const WrapperLife& after,
       ++launches;
       EXPECT_EQ(after.wanted(), Wanted::kRun) << where;
       EXPECT_EQ(after.state(), LifeState::kLaunching) << where;
+      // Only a copy of its action that is here is run.
+      EXPECT_FALSE(after.order().uploaded && !after.content_is_here()) << where;
       // Never a second process beside one that is known.
       EXPECT_EQ(after.pid(), 0) << where;
     }
@@ -485,6 +508,7 @@ TEST(WrapperLife, EveryEventInEveryState) {
            std::to_string(life.pid()) + "/" + std::to_string(life.order().term) +
            life.order().readers[0].endpoint + life.status().last_error +
            std::to_string(static_cast<int>(life.status().state)) +
+           (life.order().uploaded ? (life.content_is_here() ? "here" : "not here") : "") +
            (deadline ? (*deadline <= place.now ? "due" : "later") : "never");
   };
   const SteadyTime start{std::chrono::hours(1)};
