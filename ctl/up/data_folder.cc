@@ -12,6 +12,9 @@
 namespace weir::ctl {
 namespace {
 
+// What a run that was killed has started takes a moment to go.
+constexpr std::chrono::milliseconds kGoingAwayLimit{2000};
+
 namespace fs = std::filesystem;
 
 // Of sockaddr_un::sun_path, without the final zero; and what agents put behind the folder:
@@ -143,9 +146,10 @@ Result<DataFolder> DataFolder::open(const std::string& dir, const std::string& t
 
 Status DataFolder::prepare(const graph::PipelineSpec& spec) {
   if (Status foreign = refuse_foreign(path_); !foreign) return foreign;
-  Result<runtime::FileLock> lock = runtime::FileLock::try_acquire(path_ + "/lock");
+  Result<runtime::FileLock> lock =
+      runtime::FileLock::acquire_within(path_ + "/lock", kGoingAwayLimit);
   if (!lock) {
-    if (lock.error().code != ErrorCode::kConflict) return std::move(lock).error();
+    if (lock.error().code != ErrorCode::kTimeout) return std::move(lock).error();
     return Error{ErrorCode::kConflict,
                  path_ +
                      " is in use: another 'weirctl up' runs on it, or what one has started is "

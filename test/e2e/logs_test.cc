@@ -39,7 +39,7 @@ TEST(Logs, OfProgramsThatFailed) {
             "bad| first line\nbad| broken\nbad| first line\nbad| broken\n");
   EXPECT_EQ(all.err, "");
   const Outcome tail = scene.run(scene.weirctl({"logs", "--data", "d", "bad", "--tail", "1"}));
-  EXPECT_EQ(tail.out, "bad| broken\n") << tail.err;
+  EXPECT_EQ(tail.out, "broken\n") << tail.err;
   const Outcome wrapper = scene.run(scene.weirctl({"logs", "--data", "d", "--wrapper", "bad"}));
   EXPECT_EQ(wrapper.code, 0) << wrapper.err;
   EXPECT_NE(wrapper.out.find("weir-wrapper[bad/bad.0]: exited with status 3"), std::string::npos)
@@ -95,17 +95,17 @@ TEST(Logs, FollowsOverRotation) {
   Command logs = scene.start(scene.weirctl({"logs", "--data", "d", "until", "--follow"}));
   scene.write("go", "");
   EXPECT_EQ(up.wait().code, 0);
-  const std::string last = "until| " + std::to_string(kLines) + "\n";
+  const std::string last = "\n" + std::to_string(kLines) + "\n";
   EXPECT_TRUE(wait_until([&] { return logs.out_so_far().ends_with(last); }))
       << excerpt(logs.out_so_far());
   logs.signal(SIGINT);
   const Outcome done = logs.wait();
   EXPECT_EQ(done.code, 130);
   std::string expected;
-  for (int i = 1; i <= kLines; ++i) expected += "until| " + std::to_string(i) + "\n";
+  for (int i = 1; i <= kLines; ++i) expected += std::to_string(i) + "\n";
   EXPECT_EQ(difference(expected, done.out), "");
   EXPECT_TRUE(fs::exists(scene.path("d/agents/agent-1/logs/up/until.0.stderr.1")));
-  const Outcome once = scene.run(scene.weirctl({"logs", "--data", "d"}));
+  const Outcome once = scene.run(scene.weirctl({"logs", "--data", "d", "until"}));
   EXPECT_EQ(difference(expected, once.out), "");
 }
 
