@@ -9,7 +9,7 @@
 #include <string>
 #include <thread>
 
-#include "counting_new.h"
+#include "test/unit/counting_new.h"
 #include "schema/base/unique_fd.h"
 
 namespace weir::runtime {
