@@ -1,11 +1,9 @@
 // The delivery rules in simulation: R2, R3, R4, R6, R7, R8 over seeded faults. A failing seed
 // prints itself; put it into test/sim/seeds.h and it stays.
-#include <gtest/gtest.h>
+#include <algorithm>
 
-#include <cstdlib>
-
+#include "test/sim/seed_runner.h"
 #include "test/sim/seeds.h"
-#include "test/sim/world.h"
 
 namespace weir::sim {
 namespace {
@@ -159,71 +157,34 @@ void check(const World& world, const Case& test) {
 }
 
 // A source without an end that is told to end: what came is all up to some record, and no more.
-void run_ended_seed(uint64_t seed) {
-  SCOPED_TRACE("seed " + std::to_string(seed));
+uint64_t run_ended_seed(uint64_t seed) {
   Case test = chain(graph::Unit::kStream, graph::Unit::kBatch, seed % 2 == 0);
   test.plan.nodes[0].count = 20'000;
   test.plan.end_sources_at = 1 + seed % 599;
   World world(seed, test.plan, gentle());
-  const bool ended = world.run(600);
-  if (std::getenv("WEIR_SIM_TRACE") != nullptr) std::puts(world.trace().c_str());
-  ASSERT_TRUE(ended) << world.why();
+  if (!run_world(world)) return 0;
   const std::vector<std::string> got = world.lines(2);
   EXPECT_LT(got.size(), 20'000u);
   EXPECT_EQ(got, numbers(1, got.size()));
-}
-
-uint64_t run_seed(uint64_t seed, const Faults& faults) {
-  SCOPED_TRACE("seed " + std::to_string(seed));
-  const Case test = case_of(seed);
-  World world(seed, test.plan, faults);
-  const bool ended = world.run(600);
-  if (std::getenv("WEIR_SIM_TRACE") != nullptr) std::puts(world.trace().c_str());
-  EXPECT_TRUE(ended) << world.why();
-  if (ended) check(world, test);
   return world.faults_done();
 }
 
-uint64_t seeds_to_run(uint64_t usual) {
-  const char* more = std::getenv("WEIR_SIM_SEEDS");
-  return more == nullptr ? usual : std::strtoull(more, nullptr, 10);
+uint64_t run_seed(uint64_t seed, const Faults& faults) {
+  const Case test = case_of(seed);
+  World world(seed, test.plan, faults);
+  if (run_world(world)) check(world, test);
+  return world.faults_done();
 }
 
-void run_seeds(const Faults& faults, uint64_t first, uint64_t count) {
-  uint64_t done = 0;
-  for (uint64_t seed = first; seed < first + count; ++seed) {
-    done += run_seed(seed, faults);
-    if (::testing::Test::HasFailure()) {
-      FAIL() << "seed " << seed << " fails; run it alone with WEIR_SIM_FIRST=" << seed
-             << " WEIR_SIM_SEEDS=1";
-    }
-  }
-  std::printf("%llu seeds, %llu faults\n", static_cast<unsigned long long>(count),
-              static_cast<unsigned long long>(done));
+void run_kind(const Faults& faults, uint64_t usual) {
+  run_seeds(usual, [&](uint64_t seed) { return run_seed(seed, faults); });
 }
 
-uint64_t first_seed() {
-  const char* first = std::getenv("WEIR_SIM_FIRST");
-  return first == nullptr ? 1 : std::strtoull(first, nullptr, 10);
-}
+TEST(Delivery, WithoutFaults) { run_kind({}, 90); }
+TEST(Delivery, R4ExactlyOnceWhileLogsSurvive) { run_kind(gentle(), 2000); }
+TEST(Delivery, R2R3R6NothingLostWhenLogsAreLost) { run_kind(harsh(), 2000); }
 
-TEST(Delivery, WithoutFaults) { run_seeds({}, first_seed(), seeds_to_run(90)); }
-
-TEST(Delivery, R4ExactlyOnceWhileLogsSurvive) {
-  run_seeds(gentle(), first_seed(), seeds_to_run(2000));
-}
-
-TEST(Delivery, R2R3R6NothingLostWhenLogsAreLost) {
-  run_seeds(harsh(), first_seed(), seeds_to_run(2000));
-}
-
-TEST(Delivery, R8AnEndedSourceLosesNothingThatItHadWritten) {
-  const uint64_t first = first_seed();
-  for (uint64_t seed = first; seed < first + seeds_to_run(300); ++seed) {
-    run_ended_seed(seed);
-    if (::testing::Test::HasFailure()) FAIL() << "seed " << seed << " fails";
-  }
-}
+TEST(Delivery, R8AnEndedSourceLosesNothingThatItHadWritten) { run_seeds(300, run_ended_seed); }
 
 TEST(Delivery, SeedsThatOnceFailed) {
   for (const uint64_t seed : kGentleSeeds) run_seed(seed, gentle());

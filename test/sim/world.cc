@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "schema/base/codec.h"
+#include "wrapper/core/runner.h"
 #include "wrapper/wal/keys.h"
 
 namespace weir::sim {
@@ -15,79 +16,6 @@ namespace {
 using EdgeMessage = std::variant<edge::Frame, wire::Block>;
 
 std::string node_name(const graph::NodeSpec& spec) { return spec.name + ".0"; }
-
-// The program of a node: reads what it was fed, writes what its behaviour says, in uneven chunks.
-class Program {
- public:
-  Program(const NodePlan& plan, uint64_t run, uint64_t position)
-      : plan_(plan), failing_(plan.behaviour == Behaviour::kFailOnce && run < plan.count) {
-    if (plan.behaviour != Behaviour::kNumbers) return;
-    for (uint64_t i = position + 1; i <= plan.count; ++i) out_ += std::to_string(i) + "\n";
-    done_ = true;
-  }
-
-  void read(std::string_view bytes) {
-    line_.append(bytes);
-    size_t at = 0;
-    while (!done_) {
-      const size_t end = line_.find('\n', at);
-      if (end == std::string::npos) break;
-      take(line_.substr(at, end + 1 - at));
-      at = end + 1;
-    }
-    line_.erase(0, at);
-  }
-
-  void end_of_input() {
-    if (done_) return;
-    if (!line_.empty()) take(line_);
-    if (plan_.behaviour == Behaviour::kCount) out_ += std::to_string(lines_) + "\n";
-    done_ = true;
-  }
-
-  std::string write(size_t most) {
-    std::string chunk = out_.substr(0, most);
-    out_.erase(0, chunk.size());
-    return chunk;
-  }
-  bool finished() const { return done_ && out_.empty(); }
-  bool done() const { return done_; }
-  int status() const { return failing_ ? 3 : 0; }
-
- private:
-  void take(const std::string& line) {
-    ++lines_;
-    switch (plan_.behaviour) {
-      case Behaviour::kNumbers:
-      case Behaviour::kCount:
-        break;
-      case Behaviour::kCat:
-        out_ += line;
-        break;
-      case Behaviour::kTwice:
-        out_ += line + line;
-        break;
-      case Behaviour::kEven:
-        if (std::stoull(line) % 2 == 0) out_ += line;
-        break;
-      case Behaviour::kHead:
-        out_ += line;
-        if (lines_ >= plan_.count) done_ = true;
-        break;
-      case Behaviour::kFailOnce:
-        out_ += line;
-        if (failing_ && lines_ >= 3) done_ = true;
-        break;
-    }
-  }
-
-  const NodePlan& plan_;
-  bool failing_;
-  std::string line_;
-  std::string out_;
-  uint64_t lines_ = 0;
-  bool done_ = false;
-};
 
 }  // namespace
 
@@ -162,6 +90,23 @@ class World::Host : public core::Effects {
     if (node_) node_->end_source();
   }
 
+  std::vector<uint64_t> dead_letters() {
+    std::vector<uint64_t> numbers;
+    (void)log_.scan(wal::key(wal::kDead), wal::key_end(wal::kDead),
+                    [&](std::string_view, std::string_view value) {
+                      const auto letter = core::decode_dead_letter(value);
+                      if (!letter) world_.fail("a dead letter does not decode");
+                      numbers.push_back(letter ? std::stoull(letter->bytes) : 0);
+                      return true;
+                    });
+    return numbers;
+  }
+
+  bool outage_over() const {
+    const Ills& ills = world_.plan_.nodes[index_].ills;
+    return ills.outage_for.count() == 0 || (outage_ && world_.now_ >= *outage_ + ills.outage_for);
+  }
+
   bool up() const { return node_ != nullptr; }
   core::Node& node() { return *node_; }
   const core::Node& node() const { return *node_; }
@@ -197,6 +142,7 @@ class World::Host : public core::Effects {
   void kill_program(bool guard) {
     if (!program_) return;
     world_.trace_ += order_.node.name + (guard ? " guard lost\n" : " program killed\n");
+    if (!guard) count_hurt();
     program_.reset();
     fed_.clear();
     core::RunEnd end;
@@ -230,12 +176,21 @@ class World::Host : public core::Effects {
     start_wanted_ = true;
     wanted_ = order;
     fed_.clear();
+    given_.clear();
+    said_.clear();
     close_wanted_ = false;
   }
   void feed(const SharedBytes& bytes) override {
-    if (start_wanted_ || program_) fed_.emplace_back(bytes.view());
+    if (!start_wanted_ && !program_) return;
+    fed_.emplace_back(bytes.view());
+    for (const uint64_t number : numbers_in(bytes.view(), order_.node.protocol)) {
+      given_.push_back(number);
+    }
   }
-  void close_stdin() override { close_wanted_ = true; }
+  void close_stdin() override {
+    close_wanted_ = true;
+    check_unit();
+  }
   void close_stdout() override {
     // Its next write fails: it is gone with the signal that this brings.
     stdout_closed_ = true;
@@ -245,8 +200,14 @@ class World::Host : public core::Effects {
     start_wanted_ = false;
     fed_.clear();
   }
-  void terminate_run() override { terminate_ = true; }
-  uint64_t run_cpu_ticks() override { return 0; }
+  void terminate_run() override {
+    terminate_ = true;
+    if (!order_.end && (!program_ || !program_->wrong())) {
+      world_.fail(order_.node.name +
+                  " stops a program that does nothing wrong (R12): " + node_->runner_state());
+    }
+  }
+  uint64_t run_cpu_ticks() override { return program_ ? program_->cpu_ticks() : 0; }
   void keep_output(const SharedBytes&) override { world_.fail("a sink's output went to a file"); }
   void wake_at(core::SteadyTime) override {}
   void note(std::string text) override { world_.trace_ += order_.node.name + ": " + text + "\n"; }
@@ -288,30 +249,67 @@ class World::Host : public core::Effects {
   void begin_run() {
     start_wanted_ = false;
     stdout_closed_ = terminate_ = false;
-    uint64_t position = 0;
-    for (const auto& [name, value] : wanted_.env) {
-      if (name == "WEIR_POSITION") position = std::stoull(value);
+    const NodePlan& plan = world_.plan_.nodes[index_];
+    Program::Start start;
+    start.run = runs_++;
+    const std::string position = variable("WEIR_POSITION");
+    if (!position.empty()) start.position = std::stoull(position);
+    const bool may_go_wrong = !plan.ills.mishaps.empty() && !world_.healed_ && !went_wrong_;
+    went_wrong_ = may_go_wrong && world_.chance(plan.ills.mishap_per_thousand);
+    if (went_wrong_) {
+      start.mishap = plan.ills.mishaps[world_.pick(plan.ills.mishaps.size())];
+      // Sometimes only at the end of its input.
+      start.mishap_after = world_.pick(3) == 0 ? UINT64_MAX : world_.pick(8);
     }
-    program_ = std::make_unique<Program>(world_.plan_.nodes[index_], runs_++, position);
+    program_ = std::make_unique<Program>(plan, start, outage_);
+  }
+
+  std::string variable(std::string_view name) const {
+    for (const auto& [each, value] : wanted_.env) {
+      if (each == name) return value;
+    }
+    return {};
+  }
+
+  // The name of a unit stands for the same records for ever (design 4, WEIR_UNIT).
+  void check_unit() {
+    const graph::NodeSpec& spec = order_.node;
+    const bool whole = spec.protocol == graph::Protocol::kPipe && !order_.writers.empty() &&
+                       spec.unit != graph::Unit::kStream;
+    if (!whole || world_.logs_lost_) return;
+    const auto [known, is_new] = units_.emplace(variable("WEIR_UNIT"), given_);
+    if (is_new || known->second == given_) return;
+    world_.fail(spec.name + " gives unit " + known->first + " other records than before");
+  }
+
+  // The program goes wrong or is killed now. Does a single record look like the culprit?
+  void count_hurt() {
+    const bool replies = order_.node.protocol != graph::Protocol::kPipe;
+    const size_t answered = replies ? numbers_in(said_, order_.node.protocol).size() : 0;
+    if (given_.size() == answered + 1) ++world_.hurt_[{index_, given_.back()}];
   }
 
   void run_program() {
     if (!program_ || !node_) return;
     if (!fed_.empty() && !program_->done()) {
       std::string& next = fed_.front();
-      const size_t count = 1 + world_.pick(next.size());
-      program_->read(std::string_view(next).substr(0, count));
+      const size_t most = 1 + world_.pick(next.size());
+      const size_t count = program_->read(std::string_view(next).substr(0, most), world_.now_);
       next.erase(0, count);
       if (next.empty()) fed_.pop_front();
-      node_->on_fed(count);
+      if (count > 0) node_->on_fed(count);
+    } else if (!program_->done()) {
+      program_->read({}, world_.now_);
     }
     if (!program_) return;
-    if (fed_.empty() && close_wanted_) program_->end_of_input();
+    if (fed_.empty() && close_wanted_) program_->end_of_input(world_.now_);
     if (stdout_closed_) return;
     const std::span<uint8_t> space = node_->output_space();
     if (space.empty()) return;
+    if (world_.outages_over()) program_->wait_no_more();
     const std::string chunk = program_->write(std::min<size_t>(space.size(), 1 + world_.pick(200)));
     std::copy(chunk.begin(), chunk.end(), space.begin());
+    if (order_.node.protocol != graph::Protocol::kPipe) said_ += chunk;
     if (!chunk.empty()) node_->on_output(chunk.size());
   }
 
@@ -329,8 +327,12 @@ class World::Host : public core::Effects {
       end.kind = core::RunEnd::Kind::kSignaled;
       end.code = stdout_closed_ ? 13 : 15;
     } else {
-      end.code = program_->status();
+      end = program_->end();
     }
+    if (went_wrong_ && program_->wrong()) count_hurt();
+    std::string line = order_.node.name + ": run " + variable("WEIR_UNIT") + " of";
+    for (const uint64_t number : given_) line += " " + std::to_string(number);
+    world_.trace_ += line + " ends, " + core::describe(end) + "\n";
     program_.reset();
     node_->on_run_end(end);
   }
@@ -345,6 +347,11 @@ class World::Host : public core::Effects {
   std::deque<std::pair<wal::LogBatch, bool>> unwritten_;
   std::unique_ptr<Program> program_;
   std::deque<std::string> fed_;
+  std::vector<uint64_t> given_;  // The records of this run, and
+  std::string said_;             // what it has answered.
+  std::map<std::string, std::vector<uint64_t>> units_;
+  Outage outage_;
+  bool went_wrong_ = false;  // The run was to go wrong by chance.
   core::RunOrder wanted_;
   uint64_t runs_ = 0;
   bool start_wanted_ = false;
@@ -424,6 +431,7 @@ class World::Sink {
 World::World(uint64_t seed, Plan plan, Faults faults)
     : random_(seed), plan_(std::move(plan)), faults_(faults) {
   now_ += std::chrono::hours(1);
+  for (const NodePlan& node : plan_.nodes) trace_ += describe(node) + "\n";
   sinks_.resize(plan_.nodes.size());
   for (size_t i = 0; i < plan_.nodes.size(); ++i)
     hosts_.push_back(std::make_unique<Host>(*this, i));
@@ -456,6 +464,15 @@ void World::fail(std::string why) {
 }
 
 const std::string& World::output(size_t node) const { return sinks_[node]->output(); }
+
+std::vector<uint64_t> World::dead_letters(size_t node) const {
+  return hosts_[node]->dead_letters();
+}
+
+uint64_t World::hurt(size_t node, uint64_t record) const {
+  const auto found = hurt_.find({node, record});
+  return found == hurt_.end() ? 0 : found->second;
+}
 
 std::vector<std::string> World::lines(size_t node) const {
   std::vector<std::string> lines;
@@ -573,6 +590,11 @@ void World::step() {
   for (auto& sink : sinks_) {
     if (sink && pick(8) == 0) sink->step(*this);
   }
+}
+
+bool World::outages_over() const {
+  return std::all_of(hosts_.begin(), hosts_.end(),
+                     [](const auto& host) { return host->outage_over(); });
 }
 
 bool World::finished() const {

@@ -14,28 +14,12 @@
 #include <vector>
 
 #include "schema/edge/reader.h"
+#include "test/sim/program.h"
 #include "wrapper/core/inbox.h"
 #include "wrapper/core/node.h"
 #include "wrapper/wal/memory_log.h"
 
 namespace weir::sim {
-
-// What a simulated program does with its input; deterministic unless it says otherwise.
-enum class Behaviour {
-  kNumbers,   // Source: writes the numbers from 1 to `count`, one a line.
-  kCat,       // Writes what it reads.
-  kEven,      // Writes the lines with an even number.
-  kCount,     // Writes, at the end, how many lines it read.
-  kHead,      // Writes the first `count` lines and exits.
-  kTwice,     // Writes each line twice.
-  kFailOnce,  // Like kCat, but its first `count` runs exit with status 3 half way.
-};
-
-struct NodePlan {
-  graph::NodeSpec spec;
-  Behaviour behaviour = Behaviour::kCat;
-  uint64_t count = 0;
-};
 
 struct Plan {
   std::vector<NodePlan> nodes;
@@ -70,6 +54,11 @@ class World {
   // What the sinks' reader got from this node, as lines.
   std::vector<std::string> lines(size_t node) const;
   const std::string& output(size_t node) const;
+  // The records that are dead letters of this node, by their numbers (R9).
+  std::vector<uint64_t> dead_letters(size_t node) const;
+  // How often the program went wrong by chance, or was killed, while it had only this record to
+  // answer for: such a record is as good as poison.
+  uint64_t hurt(size_t node, uint64_t record) const;
   // What happened, one line each: faults and what the nodes noted.
   const std::string& trace() const { return trace_; }
   const std::string& why() const { return why_; }
@@ -92,6 +81,7 @@ class World {
   void inject();
   void deliver(Link& link, bool to_reader);
   void drop_link(Link& link);
+  bool outages_over() const;
   bool finished() const;
   void heal();
   void fail(std::string why);
@@ -103,7 +93,7 @@ class World {
   std::vector<std::unique_ptr<Host>> hosts_;
   std::vector<std::unique_ptr<Sink>> sinks_;
   std::vector<std::unique_ptr<Link>> links_;
-  std::map<std::string, std::string> why_map_;
+  std::map<std::pair<size_t, uint64_t>, uint64_t> hurt_;
   std::string why_;
   std::string trace_;
   uint64_t faults_done_ = 0;

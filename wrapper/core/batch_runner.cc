@@ -9,8 +9,9 @@
 //
 // R9: a unit that has failed too often is split in halves, which run once each, until a record that
 // fails stands alone. Such a suspect is tried once more when a later unit has ended well, and if it
-// fails again it becomes a dead letter together with the next commit. After `max_dead` suspects
-// without a unit that ended well all are tried again: an outage is not poison.
+// fails again, and nothing else does, it becomes a dead letter together with that unit's commit.
+// After `max_dead` suspects without a unit that ended well all are tried again: an outage is not
+// poison. So are suspects behind which no unit comes; `retries` + 1 times if the input has ended.
 #include <algorithm>
 #include <deque>
 #include <optional>
@@ -46,7 +47,9 @@ class BatchRunner : public Runner {
     // The unit that was under way: the same records under the same name.
     owed_.assign(state.extents.begin(), state.extents.end());
     attempts_ = state.attempts;
-    succeeded_ = node.commit_state().units > 0;
+    // Only a unit that ended well moves a frontier.
+    succeeded_ = std::any_of(inputs_.begin(), inputs_.end(),
+                             [](const Input& input) { return !input.durable.frontier.none(); });
   }
 
   void turn(SteadyTime now) override {
@@ -98,8 +101,10 @@ class BatchRunner : public Runner {
              !(item.portion.last.of == keep.of && item.portion.last.seq <= keep.seq);
     };
     bool any = std::any_of(unit_.items.begin(), unit_.items.end(), lost);
-    for (const Unit& part : parts_)
-      any = any || std::any_of(part.items.begin(), part.items.end(), lost);
+    for (const auto* units : {&parts_, &suspects_}) {
+      for (const Unit& unit : *units)
+        any = any || std::any_of(unit.items.begin(), unit.items.end(), lost);
+    }
     if (any) form_anew();
   }
 
@@ -169,7 +174,8 @@ class BatchRunner : public Runner {
     if (check_oversized()) return;
     const bool all_ended = std::all_of(inputs_.begin(), inputs_.end(),
                                        [](const Input& input) { return input.end_taken; });
-    if (all_ended) end_of_input();
+    if (all_ended) return end_of_input();
+    if (!suspects_.empty() && time_for_another_round()) try_suspects_again(0);
   }
 
   // True if there was anything.
@@ -292,6 +298,7 @@ class BatchRunner : public Runner {
     unit_ = {};
     parts_.clear();
     suspects_.clear();
+    reasons_.clear();
     owed_.clear();
     phase_ = Phase::kIdle;
     ++forming_;
@@ -304,7 +311,8 @@ class BatchRunner : public Runner {
 
   void start() {
     phase_ = Phase::kRunning;
-    stall_.progress(now_);
+    round_at_.reset();
+    stall_.started(now_);
     builder_.drop();
     RunOrder order;
     order.env = unit_environment(node_.order(), unit_.id, unit_.failed + 1);
@@ -362,7 +370,7 @@ class BatchRunner : public Runner {
       write_extents();
     }
     phase_ = Phase::kIdle;
-    outage_waits_ = 0;
+    outage_waits_ = rounds_ = 0;
   }
 
   // ---- failing
@@ -376,6 +384,10 @@ class BatchRunner : public Runner {
     }
     ++unit_.failed;
     ++unit_.tried;
+    if (!unit_.chance) {
+      // Something else fails: the suspects' second chance may have come too soon.
+      for (Unit& suspect : suspects_) suspect.chance = false;
+    }
     node_.batch().put(key(wal::kAttempts), encode(Attempts{unit_.id, unit_.failed}));
     const bool spent = unit_.part || unit_.failed > node_.spec().retries;
     if (!spent) {
@@ -438,10 +450,21 @@ class BatchRunner : public Runner {
     if (suspects_.size() < node_.spec().max_dead) return;
     node_.effects().note(std::to_string(suspects_.size()) +
                          " records in a row fail: degraded; all of them are kept and tried again");
-    try_suspects_again();
+    try_suspects_again(std::max(node_.spec().retries, ++outage_waits_));
   }
 
-  void try_suspects_again() {
+  // Nothing comes behind the suspects that could tell an outage from poison: they are tried again,
+  // paced like attempts. True when it is time for it.
+  bool time_for_another_round() {
+    if (!round_at_) {
+      round_at_ = now_ + backoff(node_.spec(), ++rounds_);
+      node_.effects().wake_at(*round_at_);
+    }
+    return now_ >= *round_at_;
+  }
+
+  // After `wait` attempts' pause; 0: at once.
+  void try_suspects_again(uint32_t wait) {
     while (!suspects_.empty()) {
       suspects_.back().part = true;
       suspects_.back().chance = false;
@@ -449,7 +472,7 @@ class BatchRunner : public Runner {
       suspects_.pop_back();
     }
     reasons_.clear();
-    back_off(std::max(node_.spec().retries, ++outage_waits_));
+    if (wait > 0) back_off(wait);
   }
 
   bool suspects_confirmed() const {
@@ -457,12 +480,11 @@ class BatchRunner : public Runner {
                        [](const Unit& suspect) { return suspect.chance; });
   }
 
-  // A unit has ended well, or the input has: was it an outage? The suspects, then this unit once
-  // more.
+  // A unit has ended well: was it an outage? The suspects, then this unit once more.
   void give_second_chance() {
     node_.discard_staged();
     builder_.drop();
-    if (!unit_.items.empty()) parts_.push_front(std::move(unit_));
+    parts_.push_front(std::move(unit_));
     while (!suspects_.empty()) {
       suspects_.back().chance = true;
       suspects_.back().part = true;
@@ -496,7 +518,10 @@ class BatchRunner : public Runner {
       return node_.fail("every record failed: " + describe(reasons_.back()) +
                         "; last words: " + last_line(reasons_.back().stderr_tail));
     }
-    if (!suspects_confirmed()) return give_second_chance();
+    if (rounds_ <= node_.spec().retries || round_at_) {
+      if (time_for_another_round()) try_suspects_again(0);
+      return;
+    }
     write_dead_letters();
     finish();
   }
@@ -536,6 +561,8 @@ class BatchRunner : public Runner {
   SteadyTime now_{};
   SteadyTime retry_at_{};
   uint32_t outage_waits_ = 0;
+  uint32_t rounds_ = 0;  // Of suspects behind which no unit comes.
+  std::optional<SteadyTime> round_at_;
   bool succeeded_ = false;
   bool enough_ = false;
   StallWatch stall_;

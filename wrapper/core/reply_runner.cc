@@ -7,8 +7,11 @@
 //      '--------backoff------------'  it ended, or broke the protocol: what is unanswered is fed
 //      again
 //
-// R9: after `retries` failures at the same place inputs go one at a time, which names the culprit;
-// what fails then is a suspect, and a dead letter with the next reply.
+// R9: after `retries` failures in a row what was unanswered goes one at a time, which names the
+// culprit: a suspect. It is put aside until the next answer shows that the program works, is asked
+// once more, and if it fails again becomes a dead letter together with that answer. After
+// `max_dead` suspects without an answer all are asked again: an outage is not poison. So are
+// suspects behind which no input comes; `retries` + 1 times if the input has ended.
 #include <algorithm>
 #include <deque>
 #include <optional>
@@ -41,6 +44,10 @@ class ReplyRunner : public Runner {
         stall_(node.spec().stall_timeout) {
     if (state.commit.ended) phase_ = Phase::kEnded;
     if (state.attempts) failed_ = state.attempts->failed;
+    if (failed_ > node.spec().retries) careful_ = node.spec().in_flight;
+    // Only an answer moves a frontier.
+    succeeded_ = std::any_of(inputs_.begin(), inputs_.end(),
+                             [](const Input& input) { return !input.durable.frontier.none(); });
   }
 
   void turn(SteadyTime now) override {
@@ -51,7 +58,8 @@ class ReplyRunner : public Runner {
         break;
       case Phase::kRunning:
         feed();
-        commit_replies();
+        if (!commit_replies()) break;
+        if (in_flight_ == 0 && only_suspects_left()) ask_suspects_again();
         check_stall();
         break;
       case Phase::kEnding:
@@ -88,8 +96,8 @@ class ReplyRunner : public Runner {
 
   void on_run_end(const RunEnd& end) override {
     if (phase_ != Phase::kRunning) return;
-    commit_replies();
     if (enough_) return finish();
+    if (!commit_replies()) return;
     if (broken_) return failed(*broken_, end);
     const bool whole = frames_ ? parser_.empty() : line_.empty();
     if (!accepted(node_.spec(), end)) return failed(describe(end), end);
@@ -111,33 +119,34 @@ class ReplyRunner : public Runner {
     }
     if (phase_ != Phase::kRunning) return refetch_all();
     node_.effects().kill_run();
-    drop_run();
-    wait(milliseconds(0));
+    start_over(milliseconds(0));
   }
 
-  void on_meeting(size_t) override {}
+  void on_meeting(size_t input) override {
+    std::erase_if(suspects_, [&](const Suspect& suspect) {
+      return suspect.input == input && !inputs_[input].reader.writer_has(suspect.record.last);
+    });
+  }
 
   void on_enough() override {
     enough_ = true;
-    if (phase_ == Phase::kRunning) {
-      node_.effects().kill_run();
-      finish();
-    } else if (phase_ == Phase::kWaiting) {
-      finish();
-    }
+    if (phase_ == Phase::kRunning) node_.effects().kill_run();
+    if (phase_ == Phase::kRunning || phase_ == Phase::kWaiting) finish();
   }
 
   bool ended() const override { return phase_ == Phase::kEnded; }
   bool holds() const override { return false; }
   std::string state() const override {
     return "replies phase " + std::to_string(static_cast<int>(phase_)) + " in flight " +
-           std::to_string(in_flight_) + " failed " + std::to_string(failed_);
+           std::to_string(in_flight_) + " failed " + std::to_string(failed_) + " careful " +
+           std::to_string(careful_) + " suspects " + std::to_string(suspects_.size());
   }
 
  private:
   enum class Phase { kWaiting, kRunning, kEnding, kEnded };
   struct Asked {  // Inputs that were fed together, in order.
     size_t input;
+    RecordId first;  // Where the first of them begins.
     Position last;
     uint32_t left;    // Not yet answered.
     bool joined;      // One record that came in several pieces.
@@ -148,10 +157,17 @@ class ReplyRunner : public Runner {
     Position last;
     size_t bytes;
   };
-  struct Suspect {
+  struct Suspect {  // A record that failed alone.
+    enum class State {
+      kAside,      // Until an answer shows that the program works.
+      kDue,        // To be asked once more.
+      kConfirmed,  // Failed again, and nothing else did: a dead letter with the next answer.
+    };
     size_t input;
+    RecordId first;
     Portion record;
     Failure why;
+    State state = State::kAside;
   };
 
   // ---- feeding
@@ -159,13 +175,14 @@ class ReplyRunner : public Runner {
   void start_if_needed() {
     if (enough_) return finish();
     bool any = false;
-    for (Input& input : inputs_) {
-      take_marks(input);
-      any = any || input.inbox.has_whole();
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      skip_suspects(i);
+      any = any || inputs_[i].inbox.has_whole();
     }
     if (check_oversized()) return;
     if (any) return start();
-    if (all_taken()) end_of_input();
+    if (all_taken()) return end_of_input();
+    if (only_suspects_left()) ask_suspects_again();
   }
 
   void start() {
@@ -173,7 +190,8 @@ class ReplyRunner : public Runner {
     broken_.reset();
     stdin_open_ = true;
     stdin_closed_ = false;
-    progress();
+    round_at_.reset();
+    stall_.started(now_);
     RunOrder order;
     const CommitState& commit = node_.commit_state();
     order.env =
@@ -183,7 +201,8 @@ class ReplyRunner : public Runner {
   }
 
   uint64_t window() const { return single() ? 1 : node_.spec().in_flight; }
-  bool single() const { return failed_ > node_.spec().retries; }
+  // One at a time, so that whatever fails stands alone.
+  bool single() const { return careful_ > 0 || !suspects_.empty(); }
 
   void feed() {
     bool more = true;
@@ -207,7 +226,8 @@ class ReplyRunner : public Runner {
 
   bool feed_from(size_t index) {
     Input& input = inputs_[index];
-    take_marks(input);
+    skip_suspects(index);
+    const RecordId first = input.inbox.front_id();
     std::optional<Portion> portion =
         input.inbox.take_records(window() - in_flight_, kFeedPortionBytes);
     if (!portion) return false;
@@ -217,14 +237,14 @@ class ReplyRunner : public Runner {
       input.reader.set_taken(portion->last);
       return true;
     }
-    if (suspected(index, portion->last) && portion->pieces >= 1) return true;
     const bool joined = portion->pieces > 1 && split_records(*portion).size() == 1;
     const uint32_t records = joined ? 1 : portion->pieces;
     const SharedBytes bytes = encoded(*portion);
     in_flight_ += records;
     fed_bytes_ += bytes.size;
     feeding_.push_back({index, portion->last, bytes.size});
-    asked_.push_back({index, portion->last, records, joined, single() ? *portion : Portion{}});
+    asked_.push_back(
+        {index, first, portion->last, records, joined, single() ? *portion : Portion{}});
     node_.effects().feed(bytes);
     return true;
   }
@@ -235,6 +255,35 @@ class ReplyRunner : public Runner {
       input.consumed = mark->last;
       input.reader.set_taken(mark->last);
       if (mark->end) input.end_taken = true;
+    }
+  }
+
+  Suspect* suspect_at(size_t input, const RecordId& first) {
+    const auto found = std::find_if(suspects_.begin(), suspects_.end(), [&](const Suspect& each) {
+      return each.input == input && each.first == first;
+    });
+    return found == suspects_.end() ? nullptr : &*found;
+  }
+
+  // There are suspects, all of them are here again and put aside, and nothing is behind them.
+  bool only_suspects_left() const {
+    return !suspects_.empty() &&
+           std::all_of(suspects_.begin(), suspects_.end(), [&](const Suspect& suspect) {
+             const Input& input = inputs_[suspect.input];
+             return input.consumed.id() >= suspect.record.last.id() && input.inbox.empty();
+           });
+  }
+
+  // What is put aside is not asked again now.
+  void skip_suspects(size_t index) {
+    Input& input = inputs_[index];
+    take_marks(input);
+    while (input.inbox.has_whole()) {
+      const Suspect* suspect = suspect_at(index, input.inbox.front_id());
+      if (suspect == nullptr || suspect->state == Suspect::State::kDue) return;
+      input.consumed = input.inbox.take_records(1, kFeedPortionBytes)->last;
+      input.reader.set_taken(input.consumed);
+      take_marks(input);
     }
   }
 
@@ -318,6 +367,13 @@ class ReplyRunner : public Runner {
     --asked.left;
     --in_flight_;
     answered_[asked.input] = {asked.last.of, asked.last.seq - (asked.joined ? 0 : asked.left)};
+    if (careful_ > 0) --careful_;
+    if (!suspects_.empty()) {
+      const auto was_it = [&](const Suspect& suspect) {
+        return suspect.input == asked.input && suspect.first == asked.first;
+      };
+      std::erase_if(suspects_, was_it);
+    }
     if (asked.left == 0) asked_.pop_front();
     if (!output.empty()) packer_.add(output);
     any_reply_ = true;
@@ -329,14 +385,25 @@ class ReplyRunner : public Runner {
     node_.effects().terminate_run();
   }
 
-  void commit_replies() {
-    if (!any_reply_) return;
+  // False if they are not committed: what was put aside gets its second chance first, and the run
+  // is over.
+  bool commit_replies() {
+    if (!any_reply_) return true;
+    if (std::any_of(suspects_.begin(), suspects_.end(), [](const Suspect& suspect) {
+          return suspect.state == Suspect::State::kAside;
+        })) {
+      give_second_chance();
+      return false;
+    }
     any_reply_ = false;
-    if (failed_ > 0) node_.batch().erase(key(wal::kAttempts));
-    failed_ = 0;
-    outage_waits_ = 0;
+    outage_waits_ = idle_failures_ = rounds_ = 0;
+    round_at_.reset();
     succeeded_ = true;
     write_dead_letters();
+    if (!single() && failed_ > 0) {
+      failed_ = 0;
+      node_.batch().erase(key(wal::kAttempts));
+    }
     for (Cut& cut : packer_.take()) node_.append(std::move(cut), output_shape(node_.spec()));
     std::vector<Frontier> frontiers;
     for (size_t i = 0; i < inputs_.size(); ++i) {
@@ -344,58 +411,96 @@ class ReplyRunner : public Runner {
       answered_[i] = {};
     }
     node_.publish(frontiers);
+    return true;
   }
 
   // ---- failing
 
   void failed(const std::string& why, const RunEnd& end) {
     if (is_hopeless(end)) return node_.fail(describe(end));
-    const bool broke = broken_.has_value();
-    if (broke || counts_as_attempt(end)) {
-      ++failed_;
-      node_.batch().put(key(wal::kAttempts), encode(Attempts{{}, failed_}));
-      if (failed_ > node_.spec().retries + 1 && !asked_.empty() &&
-          asked_.front().portion.pieces > 0) {
-        suspect(why, end);
-      } else if (failed_ > node_.spec().retries + 2) {
-        return node_.fail(why + ", " + std::to_string(failed_) +
-                          " times; last words: " + last_line(end.stderr_tail));
-      }
-      node_.effects().note(why + "; attempt " + std::to_string(failed_));
-    } else {
-      ++outage_waits_;
+    if (!broken_ && !counts_as_attempt(end)) {
+      if (end.kind != RunEnd::Kind::kLost) node_.effects().note(why + ": tried again later");
+      return start_over(backoff(node_.spec(), ++outage_waits_));
     }
-    drop_run();
-    wait(backoff(node_.spec(), std::max({failed_, outage_waits_, 1u})));
+    ++failed_;
+    node_.batch().put(key(wal::kAttempts), encode(Attempts{{}, failed_}));
+    if (!asked_.empty() && asked_.front().portion.pieces > 0) return accuse(why, end);
+    if (in_flight_ > 0) {
+      if (failed_ > node_.spec().retries) careful_ = in_flight_;
+    } else if (++idle_failures_ > node_.spec().retries) {
+      // It is not about any record.
+      return node_.fail(why + ", " + std::to_string(idle_failures_) +
+                        " times; last words: " + last_line(end.stderr_tail));
+    }
+    node_.effects().note(why + "; attempt " + std::to_string(failed_) + " of " +
+                         std::to_string(node_.spec().retries + 1));
+    start_over(backoff(node_.spec(), failed_));
   }
 
-  void suspect(const std::string& why, const RunEnd& end) {
-    Asked& asked = asked_.front();
+  // It failed while it had one record to answer.
+  void accuse(const std::string& why, const RunEnd& end) {
+    const Asked& asked = asked_.front();
     Failure failure{end, why, failed_};
     // How a program ends that is stopped for breaking its protocol says nothing.
     if (broken_) failure.end.kind = RunEnd::Kind::kLost;
-    suspects_.push_back({asked.input, asked.portion, std::move(failure)});
-    if (suspects_.size() < node_.spec().max_dead) return;
+    if (Suspect* known = suspect_at(asked.input, asked.first)) {
+      known->why = std::move(failure);
+      known->state = works_ ? Suspect::State::kConfirmed : Suspect::State::kAside;
+      return start_over(node_.spec().backoff_first);
+    }
+    node_.effects().note(why + " on a record of " + inputs_[asked.input].name +
+                         " that stands alone; last words: " + last_line(end.stderr_tail));
+    suspects_.push_back({asked.input, asked.first, asked.portion, std::move(failure)});
+    if (careful_ > 0) --careful_;
+    if (suspects_.size() < node_.spec().max_dead) return start_over(node_.spec().backoff_first);
     node_.effects().note(std::to_string(suspects_.size()) +
                          " records in a row fail: degraded; all of them are kept and tried again");
+    careful_ += suspects_.size();
     suspects_.clear();
+    start_over(backoff(node_.spec(), std::max(node_.spec().retries, ++outage_waits_)));
   }
 
-  bool suspected(size_t input, const Position& last) const {
-    return std::any_of(suspects_.begin(), suspects_.end(), [&](const Suspect& suspect) {
-      return suspect.input == input && suspect.record.last == last;
+  // The program works: was it an outage? All that failed once more, then what was answered. Also
+  // what failed twice: with another one aside, it may have been for the same cause.
+  void give_second_chance() {
+    works_ = true;
+    for (Suspect& suspect : suspects_) suspect.state = Suspect::State::kDue;
+    node_.effects().kill_run();
+    start_over(milliseconds(0));
+  }
+
+  // Nothing comes behind the suspects that could tell an outage from poison: they are asked again,
+  // paced like attempts.
+  void ask_suspects_again() {
+    if (!round_at_) {
+      round_at_ = now_ + backoff(node_.spec(), ++rounds_);
+      node_.effects().wake_at(*round_at_);
+    }
+    if (now_ < *round_at_) return;
+    round_at_.reset();
+    works_ = false;
+    for (Suspect& suspect : suspects_) suspect.state = Suspect::State::kDue;
+    if (phase_ == Phase::kRunning) node_.effects().kill_run();
+    start_over(milliseconds(0));
+  }
+
+  // In the commit of an answer: what failed before it is not the program's fault.
+  void write_dead_letters() {
+    std::erase_if(suspects_, [&](const Suspect& suspect) {
+      const Input& input = inputs_[suspect.input];
+      // Of another lane, it may be on its way again: not before it has been passed over.
+      const bool passed = input.consumed.id() >= suspect.record.last.id();
+      if (suspect.state != Suspect::State::kConfirmed || !passed) return false;
+      put_dead_letter(node_, input.name, suspect.record, {}, suspect.why);
+      Position& answered = answered_[suspect.input];
+      if (answered.id() < suspect.record.last.id()) answered = suspect.record.last;
+      return true;
     });
   }
 
-  void write_dead_letters() {
-    for (const Suspect& suspect : suspects_) {
-      put_dead_letter(node_, inputs_[suspect.input].name, suspect.record, {}, suspect.why);
-      answered_[suspect.input] = std::max(answered_[suspect.input].id(),
-                                          suspect.record.last.id()) == suspect.record.last.id()
-                                     ? suspect.record.last
-                                     : answered_[suspect.input];
-    }
-    suspects_.clear();
+  void start_over(milliseconds wait_for) {
+    drop_run();
+    wait(wait_for);
   }
 
   void drop_run() {
@@ -429,24 +534,25 @@ class ReplyRunner : public Runner {
   void progress() { stall_.progress(now_); }
 
   void check_stall() {
-    const bool owes = in_flight_ > 0 && !broken_ && node_.may_write_output();
+    // An answer, or when there is no more input its exit.
+    const bool owes = (in_flight_ > 0 || stdin_closed_) && !broken_ && node_.may_write_output();
     if (stall_.stalled(now_, owes, node_.effects())) break_off(stall_.reason());
   }
 
   // ---- ending
 
   void end_of_input() {
-    if (!suspects_.empty()) {
-      if (!succeeded_) {
-        return node_.fail("every record failed: " + suspects_.back().why.reason);
-      }
-      write_dead_letters();
+    if (suspects_.empty()) return finish();
+    if (!succeeded_) {
+      return node_.fail("every record failed: " + suspects_.back().why.reason);
     }
+    if (rounds_ <= node_.spec().retries || round_at_) return ask_suspects_again();
+    for (Suspect& suspect : suspects_) suspect.state = Suspect::State::kConfirmed;
+    write_dead_letters();
     finish();
   }
 
   void finish() {
-    commit_replies();
     phase_ = Phase::kEnding;
     node_.append_mark(wire::kEnd);
     node_.commit_state().ended = true;
@@ -469,9 +575,13 @@ class ReplyRunner : public Runner {
   SteadyTime now_{};
   SteadyTime start_at_{};
   uint64_t runs_ = 0;
-  uint32_t failed_ = 0;  // In a row, without a reply between.
+  uint32_t failed_ = 0;         // In a row, without a reply between.
+  uint32_t idle_failures_ = 0;  // Of these, with nothing to answer.
   uint32_t outage_waits_ = 0;
-  bool succeeded_ = false;
+  uint32_t rounds_ = 0;     // Of suspects behind which nothing comes.
+  uint64_t careful_ = 0;    // So many go one at a time yet.
+  bool works_ = false;      // An answer came after the last new suspect.
+  bool succeeded_ = false;  // Ever.
   bool enough_ = false;
   std::optional<std::string> broken_;  // How the program broke its protocol; it is being stopped.
 
@@ -484,6 +594,7 @@ class ReplyRunner : public Runner {
   bool stdin_open_ = true;
   bool stdin_closed_ = false;
   std::deque<Suspect> suspects_;
+  std::optional<SteadyTime> round_at_;
 
   // Replies.
   std::string scratch_;
@@ -495,156 +606,10 @@ class ReplyRunner : public Runner {
   StallWatch stall_;
 };
 
-// A source that writes frames: no input, one record a frame.
-class FrameSource : public Runner {
- public:
-  FrameSource(Node& node, const LogState& state) : node_(node), packer_(wire::Shape::kFrames) {
-    if (state.commit.ended) phase_ = Phase::kEnded;
-    if (state.attempts) failed_ = state.attempts->failed;
-  }
-
-  void turn(SteadyTime now) override {
-    now_ = now;
-    if (phase_ == Phase::kWaiting && now >= start_at_) start();
-    if (phase_ == Phase::kRunning) publish();
-  }
-
-  std::span<uint8_t> output_space() override {
-    if (phase_ != Phase::kRunning) return {};
-    scratch_.resize(kScratchBytes);
-    return {reinterpret_cast<uint8_t*>(scratch_.data()), scratch_.size()};
-  }
-
-  void on_output(size_t bytes) override {
-    if (broken_) return;
-    const Status added = parser_.added({reinterpret_cast<const uint8_t*>(scratch_.data()), bytes});
-    if (!added) return break_off(added.error().what);
-    while (!broken_) {
-      Result<std::optional<std::string>> frame = parser_.next();
-      if (!frame) return break_off(frame.error().what);
-      if (!frame->has_value()) return;
-      if (!(*frame)->empty()) packer_.add(**frame);
-    }
-  }
-
-  void on_fed(size_t) override {}
-  void on_stdin_broken() override {}
-
-  void on_run_end(const RunEnd& end) override {
-    if (phase_ != Phase::kRunning) return;
-    publish();
-    if (enough_ || end_wanted_) return finish();
-    std::string why = describe(end);
-    bool well = accepted(node_.spec(), end) && !broken_;
-    if (well && !parser_.empty()) {
-      well = false;
-      why += " in the middle of a frame";
-    }
-    if (broken_) why = *broken_;
-    if (well) return finish();
-    retry(end, why);
-  }
-
-  void on_rewound(size_t, const Position&) override {}
-  void on_meeting(size_t) override {}
-  void on_enough() override {
-    enough_ = true;
-    if (phase_ == Phase::kRunning) node_.effects().close_stdout();
-    if (phase_ == Phase::kWaiting) finish();
-  }
-  // What it had written stays; of a frame that it had only begun nothing was published (R8).
-  void on_end_wanted() override {
-    end_wanted_ = true;
-    if (phase_ == Phase::kRunning) node_.effects().terminate_run();
-    if (phase_ == Phase::kWaiting) finish();
-  }
-  bool ended() const override { return phase_ == Phase::kEnded; }
-  bool holds() const override { return false; }
-  std::string state() const override {
-    return "frames phase " + std::to_string(static_cast<int>(phase_));
-  }
-
- private:
-  enum class Phase { kWaiting, kRunning, kEnding, kEnded };
-
-  void start() {
-    if (enough_) return finish();
-    phase_ = Phase::kRunning;
-    broken_.reset();
-    parser_.clear();
-    position_at_start_ = node_.commit_state().position;
-    RunOrder order;
-    const CommitState& commit = node_.commit_state();
-    order.env = unit_environment(node_.order(), {commit.of.term, 0, commit.units, ""}, failed_ + 1);
-    order.env.emplace_back("WEIR_POSITION", node_.position_of_source());
-    order.wants_stdin = false;
-    node_.effects().start_run(order);
-  }
-
-  void publish() {
-    if (packer_.empty() || !node_.may_write_output()) return;
-    for (Cut& cut : packer_.take()) {
-      node_.commit_state().position += cut.records;
-      node_.append(std::move(cut), wire::Shape::kFrames);
-    }
-    node_.publish({});
-  }
-
-  void break_off(std::string why) {
-    broken_ = std::move(why);
-    node_.effects().terminate_run();
-  }
-
-  void retry(const RunEnd& end, const std::string& why) {
-    if (is_hopeless(end)) return node_.fail(why);
-    if (counts_as_attempt(end) || broken_) {
-      failed_ = node_.commit_state().position > position_at_start_ ? 1 : failed_ + 1;
-      node_.batch().put(key(wal::kAttempts), encode(Attempts{{}, failed_}));
-      if (failed_ > node_.spec().retries) {
-        return node_.fail(why + ", " + std::to_string(failed_) +
-                          " times; last words: " + last_line(end.stderr_tail));
-      }
-      node_.effects().note(why + "; attempt " + std::to_string(failed_) + " of " +
-                           std::to_string(node_.spec().retries + 1));
-    }
-    phase_ = Phase::kWaiting;
-    start_at_ = now_ + backoff(node_.spec(), std::max(failed_, 1u));
-    node_.effects().wake_at(start_at_);
-  }
-
-  void finish() {
-    publish();
-    phase_ = Phase::kEnding;
-    node_.append_mark(wire::kEnd);
-    node_.commit_state().ended = true;
-    node_.batch().erase(key(wal::kAttempts));
-    node_.publish({});
-    node_.sync_this_turn();
-    node_.when_persisted([this] { phase_ = Phase::kEnded; });
-  }
-
-  Node& node_;
-  Phase phase_ = Phase::kWaiting;
-  SteadyTime now_{};
-  SteadyTime start_at_{};
-  uint32_t failed_ = 0;
-  uint64_t position_at_start_ = 0;
-  bool enough_ = false;
-  bool end_wanted_ = false;
-  std::optional<std::string> broken_;
-  std::string scratch_;
-  FrameParser parser_;
-  RecordPacker packer_;
-};
-
 }  // namespace
 
 std::unique_ptr<Runner> make_reply_runner(Node& node, const LogState& state) {
   return std::make_unique<ReplyRunner>(node, state);
-}
-
-std::unique_ptr<Runner> make_frame_source(Node& node, const LogState& state) {
-  return std::make_unique<FrameSource>(node, state);
 }
 
 }  // namespace weir::core

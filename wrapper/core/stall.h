@@ -13,6 +13,11 @@ class StallWatch {
   // No limit: never stalled.
   explicit StallWatch(std::chrono::milliseconds limit) : limit_(limit) {}
 
+  // A new run begins: it has used nothing yet.
+  void started(SteadyTime now) {
+    progress(now);
+    cpu_ticks_ = 0;
+  }
   // Bytes were taken or given.
   void progress(SteadyTime now) { progress_at_ = now; }
 

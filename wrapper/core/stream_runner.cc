@@ -214,6 +214,7 @@ class StreamRunner : public Runner {
     output_at_ = now;
     position_at_start_ = node_.commit_state().position;
     phase_ = Phase::kRunning;
+    stall_.started(now);
     RunOrder order;
     order.env = unit_environment(node_.order(), unit(), failed_attempts_ + 1);
     if (source_) {

@@ -55,7 +55,7 @@ std::vector<std::string> Program::argv() const {
 void Program::start_run(const core::RunOrder& order) {
   if (stopping_) return;
   if (run_) {
-    waiting_ = order;
+    waiting_ = WaitingRun{order, {}, false, false};
     return;
   }
   action::RunRequest request;
@@ -97,13 +97,20 @@ void Program::watch_run() {
 // ---- stdin
 
 void Program::feed(const SharedBytes& bytes) {
-  if (!run_ || run_->killed || bytes.size == 0) return;
-  run_->to_feed.push_back(bytes);
+  if (bytes.size == 0) return;
+  if (waiting_) {
+    waiting_->to_feed.push_back(bytes);
+  } else if (run_ && !run_->killed) {
+    run_->to_feed.push_back(bytes);
+  }
 }
 
 void Program::close_stdin() {
-  if (!run_ || run_->killed) return;
-  run_->close_when_fed = true;
+  if (waiting_) {
+    waiting_->close_when_fed = true;
+  } else if (run_ && !run_->killed) {
+    run_->close_when_fed = true;
+  }
 }
 
 bool Program::flush() {
@@ -206,7 +213,11 @@ void Program::read_stderr() {
 }
 
 void Program::close_stdout() {
-  if (run_ && !run_->killed) end_stdout();
+  if (waiting_) {
+    waiting_->close_stdout = true;
+  } else if (run_ && !run_->killed) {
+    end_stdout();
+  }
 }
 
 void Program::end_stdout() {
@@ -344,10 +355,17 @@ void Program::check_over() {
   loop_.unwatch(run.stderr_watch);
   run_.reset();
   if (report) events_.on_run_end(end);
-  if (waiting_ && !run_) {
-    const core::RunOrder next = *std::exchange(waiting_, std::nullopt);
-    start_run(next);
-  }
+  if (waiting_ && !run_) start_waiting();
+}
+
+void Program::start_waiting() {
+  WaitingRun next = *std::exchange(waiting_, std::nullopt);
+  start_run(next.order);
+  if (!run_) return;
+  run_->to_feed = std::move(next.to_feed);
+  run_->close_when_fed = next.close_when_fed;
+  if (next.close_stdout) end_stdout();
+  loop_.post([] {});  // A turn, which writes what was fed.
 }
 
 }  // namespace weir::shell

@@ -34,6 +34,14 @@ struct ProgramRun {
   std::optional<core::RunEnd> end;
 };
 
+// A run that was ordered while the one before it is being killed, and what was said to it.
+struct WaitingRun {
+  core::RunOrder order;
+  std::deque<SharedBytes> to_feed;
+  bool close_when_fed = false;
+  bool close_stdout = false;
+};
+
 class Program {
  public:
   struct Events {
@@ -76,6 +84,7 @@ class Program {
   void on_guard_event();
   void handle(const action::GuardEvent& event);
   void on_guard_lost();
+  void start_waiting();
   void watch_run();
   void read_output();
   void read_stderr();
@@ -93,7 +102,7 @@ class Program {
   runtime::WatchId guard_watch_ = runtime::WatchId::kNone;
   uint64_t next_run_ = 1;
   std::optional<ProgramRun> run_;
-  std::optional<core::RunOrder> waiting_;  // Starts when run_ is gone.
+  std::optional<WaitingRun> waiting_;  // Starts when run_ is gone.
   StderrFile stderr_;
   bool stopping_ = false;
 };

@@ -9,8 +9,8 @@
 #include <string>
 #include <thread>
 
-#include "counting_new.h"
 #include "schema/base/unique_fd.h"
+#include "test/unit/counting_new.h"
 
 namespace weir::runtime {
 namespace {
