@@ -234,7 +234,7 @@ backoff = "10ms"
   EXPECT_EQ(letters[0]["record"], "13\n");
   EXPECT_EQ(letters[0]["status"], 7);
   EXPECT_EQ(letters[0]["reason"], "exited with status 7");
-  EXPECT_EQ(letters[0]["attempts"], 3);
+  EXPECT_EQ(letters[0]["attempts"], 4);
   EXPECT_EQ(letters[0]["unit"], nullptr);
   EXPECT_EQ(letters[0]["origin"]["id"], "1.1.13");
   EXPECT_EQ(letters[0]["stderr_tail"], "not 13\n");
