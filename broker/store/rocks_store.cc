@@ -32,9 +32,14 @@ Error to_error(const rocksdb::Status& status, std::string_view where) {
   ErrorCode code = ErrorCode::kIo;
   if (status.IsCorruption()) code = ErrorCode::kCorrupt;
   if (status.IsNoSpace()) code = ErrorCode::kLimit;
+  return Error{code, "store: " + std::string(where) + ": " + status.ToString()};
+}
+
+// By another process, or by this one.
+bool is_locked(const rocksdb::Status& status) {
   const std::string text = status.ToString();
-  if (text.find("lock") != std::string::npos && status.IsIOError()) code = ErrorCode::kConflict;
-  return Error{code, "store: " + std::string(where) + ": " + text};
+  return text.find("While lock file: ") != std::string::npos ||
+         text.find("lock hold by current process") != std::string::npos;
 }
 
 rocksdb::Options store_options() {
@@ -92,6 +97,11 @@ Result<std::unique_ptr<Store>> open_rocks_store(const std::string& folder) {
   std::filesystem::create_directory(folder, ignored);
   rocksdb::DB* db = nullptr;
   const rocksdb::Status opened = rocksdb::DB::Open(store_options(), folder, &db);
+  if (is_locked(opened)) {
+    return Error{ErrorCode::kConflict, "store: " + folder +
+                                           " is in use: another broker runs on this data folder; "
+                                           "stop that one, or give this one another --data"};
+  }
   if (!opened.ok()) return to_error(opened, "open " + folder);
   return std::unique_ptr<Store>(std::make_unique<RocksStore>(std::unique_ptr<rocksdb::DB>(db)));
 }

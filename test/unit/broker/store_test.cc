@@ -93,6 +93,7 @@ TEST(RocksStore, IsOpenedByOneProcessOnly) {
   auto second = open_rocks_store(folder.store());
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::kConflict) << second.error().what;
+  EXPECT_NE(second.error().what.find(folder.store() + " is in use"), std::string::npos);
 }
 
 TEST(RocksStore, AFolderThatCannotBeIsAnError) {
