@@ -266,6 +266,7 @@ void BrokerCore::raise_terms() {
       Placement& placed = found->second;
       const bool same_term_elsewhere = status.term == placed.term && placed.agent != name;
       if (status.term <= placed.term && !same_term_elsewhere) continue;
+      if (status.term > kTermMax) continue;
       log::warn(wire::to_string(key) + ": agent " + name + " has term " +
                 std::to_string(status.term) + ", ours is " + std::to_string(placed.term));
       placed.term = status.term + 1;
@@ -288,6 +289,7 @@ void BrokerCore::place_node(Pipeline& pipeline, uint32_t node) {
   for (const auto& [name, agent] : state_.agents) {
     const auto has = agent.instances.find(key);
     if (has == agent.instances.end() || has->second.term < term) continue;
+    if (has->second.term > kTermMax) continue;
     chosen = name;
     term = has->second.term + 1;
   }

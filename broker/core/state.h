@@ -24,6 +24,10 @@ inline constexpr std::chrono::milliseconds kEndGrace{2000};
 inline constexpr size_t kAgentsMax = 1024;
 inline constexpr size_t kPipelinesMax = 1024;
 
+// No broker ever gives a higher one. What reports more than this is not adopted (R10): one more
+// than the highest number would be none at all.
+inline constexpr uint64_t kTermMax = 1ull << 62;
+
 // Every node has one instance until replicas come.
 inline constexpr uint32_t kOnlyInstance = 0;
 

@@ -164,6 +164,20 @@ TEST(Broker, AHigherTermIsAdoptedPlusOne) {
   EXPECT_EQ(world.instance("alpha", "a").term, 42u);
 }
 
+// One more than the highest number would be 0, or an order that nobody takes.
+TEST(Broker, ATermThatNoBrokerGivesIsNotAdopted) {
+  World world;
+  world.hear("alpha");
+  world.agents["liar"].runs = {};
+  world.run(chain({node("a", {"alpha"})}));
+  world.settle();
+  world.agents["liar"].runs = world.agents["alpha"].runs;
+  world.agents["liar"].runs.begin()->second.term = UINT64_MAX - 1;
+  world.settle();
+  EXPECT_EQ(world.instance("alpha", "a").term, 1u);
+  EXPECT_EQ(world.state(), PipelineState::kRunning);
+}
+
 TEST(Broker, WhoeverIsFoundRunningKeepsItsPlace) {
   World world;
   world.hear("alpha");
