@@ -5,6 +5,7 @@
 
 #include "schema/base/log.h"
 #include "schema/base/log_share.h"
+#include "schema/wire/unknown.h"
 
 namespace weir::agent {
 
@@ -39,6 +40,8 @@ std::vector<AgentEffect> AgentCore::from_broker(wire::Envelope envelope, uint64_
     } else {
       log::warn("the broker refuses: " + refusal->what);
     }
+  } else if (const auto* unknown = std::get_if<wire::Unknown>(&envelope.message)) {
+    log::warn("from the broker: " + wire::to_string(*unknown));
   }
   return finish(now);
 }

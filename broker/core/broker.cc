@@ -5,6 +5,7 @@
 
 #include "broker/core/plan.h"
 #include "schema/base/log.h"
+#include "schema/wire/unknown.h"
 
 namespace weir::broker {
 namespace {
@@ -231,10 +232,7 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
   if constexpr (std::is_same_v<T, wire::Ok>) {
     return;  // An answer to an answer would go on for ever.
   } else if constexpr (std::is_same_v<T, wire::Unknown>) {
-    send(peer, request,
-         wire::Refusal{ErrorCode::kInvalid, "this broker does not know messages of type \"" +
-                                                message.type + "\", version " +
-                                                std::to_string(message.version)});
+    send(peer, request, wire::Refusal{ErrorCode::kInvalid, "broker: " + wire::to_string(message)});
   } else {
     send(peer, request,
          wire::Refusal{ErrorCode::kInvalid,

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "schema/base/log.h"
+#include "schema/wire/unknown.h"
 
 namespace weir::ctl {
 
@@ -24,7 +25,7 @@ void Requests::on_message(wire::Envelope envelope) {
     return answer(Error{refusal->code, std::move(refusal->what)});
   }
   if (const auto* unknown = std::get_if<wire::Unknown>(&envelope.message)) {
-    return answer(Error{ErrorCode::kInvalid, "an answer of unknown type " + unknown->type});
+    return answer(Error{ErrorCode::kInvalid, "the broker's answer: " + wire::to_string(*unknown)});
   }
   answer(std::move(envelope.message));
 }

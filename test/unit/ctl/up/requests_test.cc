@@ -46,6 +46,18 @@ TEST(Requests, RefusalsAndTimeAreErrors) {
   EXPECT_EQ(codes, (std::vector<ErrorCode>{ErrorCode::kConflict, ErrorCode::kTimeout}));
 }
 
+TEST(Requests, AnAnswerOfAnotherReleaseSaysSo) {
+  Requests requests("up-1");
+  std::string what;
+  const auto asked = requests.add(
+      wire::PipelineStop{"p"}, seconds(1),
+      [&](const Result<wire::Message>& result) { what = result.error().what; }, kStart);
+  requests.on_message({wire::request_of(*asked), wire::Unknown{2, "error"}});
+  EXPECT_EQ(what,
+            "the broker's answer: messages of version 2 are not known here, only those of version "
+            "1; broker, agents and weirctl have to be of the same release");
+}
+
 TEST(RestartPace, DoublesAndBeginsAgain) {
   RestartPace pace;
   std::vector<int64_t> pauses;

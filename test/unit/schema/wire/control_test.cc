@@ -10,6 +10,7 @@
 #include <set>
 
 #include "schema/wire/control_check.h"
+#include "schema/wire/unknown.h"
 #include "test/unit/schema/wire/control_samples.h"
 
 namespace weir::wire {
@@ -84,6 +85,11 @@ TEST(Control, UnknownTypesAndVersionsAreNamed) {
   auto version = decode(by_hand(2, "ok", "\x80"));
   ASSERT_TRUE(version);
   EXPECT_EQ(std::get<Unknown>(version->message), (Unknown{2, "ok"}));
+  const auto says = [](const Unknown& unknown, const char* text) {
+    return to_string(unknown).find(text) != std::string::npos;
+  };
+  EXPECT_TRUE(says({1, "pipeline.fly"}, "messages of type \"pipeline.fly\" are not known here"));
+  EXPECT_TRUE(says({2, "ok"}, "messages of version 2 are not known here, only those of version 1"));
 }
 
 TEST(Control, UnknownFieldsAreIgnoredAndMissingOnesDefault) {
