@@ -1,11 +1,11 @@
 #include "ctl/client/broker_choice.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <utility>
 
 #include "ctl/up/files.h"
+#include "schema/config/exposure.h"
 #include "schema/config/reporter.h"
 #include "schema/config/toml_document.h"
 #include "schema/config/value_reader.h"
@@ -14,35 +14,8 @@
 namespace weir::ctl {
 namespace {
 
-constexpr size_t kSocketPathBytesMax = 107;
-
-bool is_port(std::string_view text) {
-  uint32_t port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  return error == std::errc() && end == text.data() + text.size() && port >= 1 && port <= 65535;
-}
-
-bool is_endpoint(std::string_view text) {
-  if (text.starts_with("ipc://")) {
-    text.remove_prefix(6);
-    return !text.empty() && text.size() <= kSocketPathBytesMax;
-  }
-  if (!text.starts_with("tcp://")) return false;
-  text.remove_prefix(6);
-  const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return false;
-  const bool plain = text.find_first_of(" \t/;@") == std::string_view::npos;
-  return plain && is_port(text.substr(colon + 1));
-}
-
-std::string not_an_endpoint(const std::string& text) {
-  return "'" + text + "' is not a broker's endpoint; write tcp://HOST:PORT or ipc:///PATH";
-}
-
 Result<BrokerChoice> checked(std::string endpoint, std::string from) {
-  if (!is_endpoint(endpoint)) {
-    return Error{ErrorCode::kInvalid, from + ": " + not_an_endpoint(endpoint)};
-  }
+  if (Status good = config::check_broker(endpoint); !good) return std::move(good).error().in(from);
   return BrokerChoice{std::move(endpoint), std::move(from)};
 }
 
@@ -56,9 +29,10 @@ graph::Checked<std::string> read_config(const graph::Source& source) {
     if (item.key != "broker") {
       reporter.at(item.key_at, "unknown key '" + item.key + "'",
                   graph::did_you_mean(item.key, {"broker"}));
-    } else if (config::ValueReader("broker", reporter).string(item, broker) &&
-               !is_endpoint(broker)) {
-      reporter.at(item.at, not_an_endpoint(broker));
+    } else if (config::ValueReader("broker", reporter).string(item, broker)) {
+      if (const Status good = config::check_broker(broker); !good) {
+        reporter.at(item.at, good.error().what);
+      }
     }
   }
   if (reporter.has_problems()) return {std::nullopt, reporter.take()};

@@ -3,11 +3,16 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <charconv>
 #include <optional>
 #include <string>
 
 namespace weir::config {
 namespace {
+
+constexpr std::string_view kIpc = "ipc://";
+constexpr std::string_view kTcp = "tcp://";
+constexpr size_t kSocketPathBytesMax = 107;
 
 enum class Reach { kNobody, kThisHost, kOthers };
 
@@ -32,6 +37,25 @@ std::optional<Reach> reach_of(std::string_view address) {
     return reach_of_v6(std::string(address.substr(1, address.size() - 2)));
   }
   return reach_of_v4(std::string(address));
+}
+
+bool is_port(std::string_view text) {
+  uint32_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return error == std::errc() && end == text.data() + text.size() && port >= 1 && port <= 65535;
+}
+
+bool is_endpoint(std::string_view text) {
+  if (text.starts_with(kIpc)) {
+    text.remove_prefix(kIpc.size());
+    return !text.empty() && text.size() <= kSocketPathBytesMax;
+  }
+  if (!text.starts_with(kTcp)) return false;
+  text.remove_prefix(kTcp.size());
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return false;
+  const bool plain = text.find_first_of(" \t/;@") == std::string_view::npos;
+  return plain && is_port(text.substr(colon + 1));
 }
 
 Error wrong(std::string_view what, std::string_view why) {
@@ -59,11 +83,19 @@ Status check_address(std::string_view address, bool insecure) {
   return {};
 }
 
+Status check_broker(std::string_view endpoint) {
+  if (is_endpoint(endpoint)) return {};
+  return Error{ErrorCode::kInvalid,
+               "'" + std::string(endpoint) +
+                   "' is not a broker's endpoint; write tcp://HOST:PORT or ipc:///PATH"};
+}
+
 Status check_listen(std::string_view endpoint, bool insecure) {
-  constexpr std::string_view kTcp = "tcp://";
-  if (endpoint.starts_with("ipc://")) return {};
+  if (endpoint.starts_with(kIpc)) return {};
   const size_t colon = endpoint.rfind(':');
-  if (!endpoint.starts_with(kTcp) || colon < kTcp.size()) {
+  const bool has_port = endpoint.starts_with(kTcp) && colon >= kTcp.size() &&
+                        (endpoint.substr(colon + 1) == "*" || is_port(endpoint.substr(colon + 1)));
+  if (!has_port) {
     return wrong(endpoint, "not an endpoint, such as tcp://127.0.0.1:7700");
   }
   const std::string_view address = endpoint.substr(kTcp.size(), colon - kTcp.size());

@@ -30,7 +30,8 @@ TEST(Exposure, ListenersThatOthersReachNeedInsecure) {
         Case{"tcp://*:7700", false, true}, Case{"tcp://eth0:7700", false, true},
         Case{"tcp://10.0.0.5:7700", false, true}, Case{"tcp://[::]:7700", false, true},
         Case{"127.0.0.1:7700", false, false}, Case{"tcp://127.0.0.1", false, false},
-        Case{"", false, false}}) {
+        Case{"tcp://127.0.0.1:", false, false}, Case{"tcp://127.0.0.1:port", false, false},
+        Case{"tcp://127.0.0.1:70000", false, false}, Case{"", false, false}}) {
     EXPECT_EQ(check_listen(one.text, false).has_value(), one.good) << one.text;
     EXPECT_EQ(check_listen(one.text, true).has_value(), one.good_if_insecure) << one.text;
   }
