@@ -142,8 +142,8 @@ void WrapperLife::pause_before_restart(SteadyTime now) {
 // ---- The wrapper ---------------------------------------------------------------------------
 
 void WrapperLife::on(const HelloCame& event, SteadyTime now) {
-  // A last word of the dead.
-  if (event.pid == last_ended_pid_) return;
+  // A last word of the dead; or its pid was given anew, to the one that we follow.
+  if (event.pid == last_ended_pid_ && event.pid != pid_) return;
   switch (state_) {
     case LifeState::kDown:
     case LifeState::kUnknownRuns:

@@ -197,6 +197,14 @@ TEST(WrapperLife, AHelloOfTheDeadIsIgnored) {
   EXPECT_EQ(life.life().state(), LifeState::kDown);
 }
 
+TEST(WrapperLife, APidThatWasGivenAnewIsNotTheDeads) {
+  Life life;
+  life.bring_up();
+  EXPECT_EQ(life.step(Ended{kPid, std::nullopt, "signal 9", ""}), Names{"launch"});
+  life.step(Started{kPid});
+  EXPECT_EQ(life.step(HelloCame{kPid, 1}), Names{"neighbours"});
+}
+
 TEST(WrapperLife, StopsByMessageThenKills) {
   Life life;
   life.bring_up();
