@@ -152,6 +152,15 @@ Status AgentShell::connect_broker() {
   return {};
 }
 
+void AgentShell::reconnect_broker() {
+  if (std::exchange(broker_answers_, false)) told_silence_ = false;
+  if (!std::exchange(told_silence_, true)) {
+    log::warn("no broker answers at " + broker_ + "; tried again until one does");
+  }
+  // Tried again when the broker stays silent.
+  if (auto connected = connect_broker(); !connected) log::warn(connected.error().what);
+}
+
 void AgentShell::receive_from_broker() {
   std::vector<runtime::Message> parts;
   for (int i = 0; i < kMessagesPerTurn && broker_socket_; ++i) {
@@ -168,6 +177,7 @@ void AgentShell::receive_from_broker() {
       continue;
     }
     if (end_ == End::kAtOnce) continue;
+    if (!std::exchange(broker_answers_, true)) log::info("the broker at " + broker_ + " answers");
     const uint64_t free = free_bytes(core_.layout().data_dir);
     carry_out(core_.from_broker(std::move(*envelope), free, loop_.now()));
   }
@@ -250,8 +260,8 @@ void AgentShell::carry_out_one(const AgentEffect& effect) {
                          [this](const std::string& sha256, const ContentAnswer& answer) {
                            on_content(sha256, answer);
                          });
-  } else if (auto connected = connect_broker(); !connected) {
-    log::warn(connected.error().what);  // Tried again when the broker stays silent.
+  } else {
+    reconnect_broker();
   }
 }
 

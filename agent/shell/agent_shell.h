@@ -55,6 +55,7 @@ class AgentShell {
              std::unique_ptr<ContentCache> contents);
 
   Status connect_broker();
+  void reconnect_broker();
   void receive_from_broker();
   void receive_from_wrappers();
   void take_from_wrapper(const std::vector<runtime::Message>& parts);
@@ -85,6 +86,8 @@ class AgentShell {
   runtime::WatchId wrappers_watch_{};
   std::optional<runtime::ZmqSocket> broker_socket_;
   runtime::WatchId broker_watch_{};
+  bool broker_answers_ = false;
+  bool told_silence_ = false;  // That it does not; once for each time that it went away.
   Processes processes_;
   std::unique_ptr<ContentCache> contents_;
   runtime::Worker eraser_;  // Deleting a large log takes its time.
