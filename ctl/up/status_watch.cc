@@ -30,11 +30,15 @@ void StatusWatch::look_at(const wire::NodeStatus& node, const wire::InstanceRepo
   for (const std::string& note : status.notes) {
     if (told.size() < kToldMax && told.insert(note).second) news.notes.push_back({node.name, note});
   }
-  uint64_t& restarts = restarts_[node.name];
-  if (status.restarts > restarts) {
-    restarts = status.restarts;
-    news.notes.push_back({node.name, "its wrapper ended and is started again"});
+  Starts& starts = starts_[node.name];
+  if (status.restarts > starts.restarts) {
+    starts.restarts = status.restarts;
+    // The first start of a run that is gone on with is none that anybody should worry about.
+    if (starts.was_up) {
+      news.notes.push_back({node.name, "its wrapper ended and is started again"});
+    }
   }
+  starts.was_up = starts.was_up || status.pid != 0;
   if (status.dead_letters > 0) dead_letters_[node.name] = status.dead_letters;
   if (status.state != InstanceState::kEnded) news.all_ended = false;
   if (node.caller_stdin) news.stdin_endpoint = status.endpoint;

@@ -44,11 +44,16 @@ class StatusWatch {
  private:
   static constexpr size_t kToldMax = 1000;  // Of one node; what comes after is not told.
 
+  struct Starts {
+    uint64_t restarts = 0;  // Those of earlier runs on the same data are counted too.
+    bool was_up = false;    // A wrapper of it was seen in this run.
+  };
+
   void look_at(const wire::NodeStatus& node, const wire::InstanceReport& report, News& news);
   void look_at_reason(const wire::PipelineStatus& status, Time now, News& news);
 
   std::map<std::string, std::set<std::string>> told_;
-  std::map<std::string, uint64_t> restarts_;
+  std::map<std::string, Starts> starts_;
   std::map<std::string, uint64_t> dead_letters_;
   std::string reason_;
   Time reason_since_{};

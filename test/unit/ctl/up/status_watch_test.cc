@@ -19,6 +19,7 @@ wire::PipelineStatus status(PipelineState state = PipelineState::kRunning) {
     wire::InstanceStatus instance;
     instance.node = name;
     instance.state = InstanceState::kRunning;
+    instance.pid = 7;
     wire::NodeStatus node;
     node.name = name;
     node.caller_stdin = node.name == "-";
@@ -47,6 +48,20 @@ TEST(StatusWatch, NotesAreToldOnce) {
             (Notes{{"wc", "its wrapper ended and is started again"}}));
   instance(now, 1).notes = {"exited with status 1", "new"};
   EXPECT_EQ(watch.on_status(now, kStart).notes, (Notes{{"wc", "new"}}));
+}
+
+// Agents count the starts of earlier runs on the same data too.
+TEST(StatusWatch, TheFirstStartOfARunThatGoesOnIsNoNews) {
+  StatusWatch watch;
+  wire::PipelineStatus now = status(PipelineState::kStarting);
+  instance(now, 1).pid = 0;
+  instance(now, 1).restarts = 1;
+  EXPECT_TRUE(watch.on_status(now, kStart).notes.empty());
+  instance(now, 1).restarts = 2;
+  instance(now, 1).pid = 8;
+  EXPECT_TRUE(watch.on_status(now, kStart).notes.empty());
+  instance(now, 1).restarts = 3;
+  EXPECT_EQ(watch.on_status(now, kStart).notes.size(), 1u);
 }
 
 TEST(StatusWatch, NamesTheNodeThatFailed) {
