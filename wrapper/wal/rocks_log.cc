@@ -259,6 +259,9 @@ bool is_there(const std::string& db) {
 Result<std::unique_ptr<Log>> open_rocks_log(const std::string& dir, const RocksOptions& options) {
   Result<std::unique_ptr<Segments>> segments = Segments::open(dir + "/blocks");
   if (!segments) return std::move(segments).error();
+  // Before RocksDB looks for it and complains of an error; what is wrong with it, opening says.
+  std::error_code ignored;
+  std::filesystem::create_directory(dir + "/db", ignored);
   rocksdb::DB* raw = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(make_options(options), dir + "/db", &raw);
   if (!status.ok()) return to_error("log " + dir, status);
