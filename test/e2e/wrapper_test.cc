@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "schema/edge/frames.h"
 #include "test/e2e/one_wrapper.h"
 
 namespace weir::e2e {
@@ -93,6 +94,46 @@ TEST(Wrapper, R8AnOrderThatSaysEndStartsNoProgram) {
       "the end", [](const auto& s) { return s.state == wire::InstanceState::kEnded; }));
   EXPECT_EQ(wrapper.status().records_out, 0u);
   EXPECT_FALSE(std::filesystem::exists(wrapper.path("started")));
+}
+
+// As a reader that knows this of the writer; each time that it says HELLO, which has its own
+// session.
+void refuse_all(runtime::ZmqSocket& reader, const Incarnation& seen) {
+  std::vector<runtime::Message> parts;
+  while (reader.receive(parts).value()) {
+    const auto frame = edge::decode(parts.at(1).view());
+    const auto* hello = frame ? std::get_if<edge::Hello>(&*frame) : nullptr;
+    if (hello == nullptr) continue;
+    const std::string answer =
+        edge::encode(edge::Refuse{hello->session, edge::RefuseReason::kStale, seen, "old"});
+    EXPECT_TRUE(reader.send({parts.at(0).view(), answer}));
+  }
+}
+
+// A reader that knows a later boot of a writer's log than the writer itself: an old copy of it was
+// put back.
+TEST(Wrapper, R2BeginsAgainAboveALaterBootThatAReaderKnows) {
+  OneWrapper wrapper;
+  wire::StartOrder order = endless_source(wrapper, "echo one; exec sleep 1000");
+  order.readers = {{"next.0", "ipc://" + wrapper.path("next")}};
+  runtime::ZmqContext context(1);
+  auto reader = runtime::ZmqSocket::router(context, {});
+  ASSERT_TRUE(reader);
+  ASSERT_TRUE(reader->bind("ipc://" + wrapper.path("next")));
+  // More than once: it writes down what it was told while it ends its program.
+  uint64_t boot = 1;
+  for (const uint64_t later : {41u, 51u, 61u, 71u}) {
+    wrapper.start(order);
+    ASSERT_TRUE(wrapper.wait_for("a program", [](const auto& s) { return s.action_pid != 0; }));
+    EXPECT_EQ(wrapper.status().boot, boot);
+    ASSERT_TRUE(wrapper.wait_for("its insight", [&](const auto& /*status*/) {
+      refuse_all(*reader, {1, later, 7});
+      const std::string known = "is known (" + std::to_string(later) + ",";
+      return wrapper.content("log").find(known) != std::string::npos;
+    }));
+    EXPECT_EQ(wrapper.wait_for_exit(), 75);
+    boot = later + 1;
+  }
 }
 
 }  // namespace

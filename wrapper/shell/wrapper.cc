@@ -134,6 +134,8 @@ Status Wrapper::open_log() {
   writer_ = std::make_unique<WalWriter>(
       loop_, *log_,
       [this](size_t written) {
+        // The node has not asked for the last of these batches.
+        if (superseded_) return;
         for (size_t i = 0; i < written; ++i) node_->on_persisted();
       },
       [this](const Error& error) {
@@ -316,6 +318,7 @@ void Wrapper::superseded(const Incarnation& by) {
                std::to_string(of_.term));
     return loop_.post([this] { shut_down(kExitFenced); });
   }
+  if (std::exchange(superseded_, true)) return;
   log::warn("a later boot of this log is known (" + std::to_string(by.boot) + ", this one is " +
             std::to_string(of_.boot) + "): an old copy was restored; begins again above it");
   wal::LogBatch batch;

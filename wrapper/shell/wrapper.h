@@ -95,6 +95,7 @@ class Wrapper : private core::Effects {
   std::vector<std::string> notes_;
   std::optional<wire::InstanceStatus> reported_;
   bool stopping_ = false;
+  bool superseded_ = false;  // By a later boot: it goes, and begins again above that.
   int exit_status_ = kExitAgain;
 };
 
