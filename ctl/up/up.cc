@@ -119,6 +119,7 @@ Status Up::start() {
   if (phase_ == Phase::kStopping) return {};  // There is nothing left to do.
   if (Status opened = open_stdin(); !opened) return opened;
   if (Status started = cluster_->start(); !started) return started;
+  has_begun_ = true;
   Result<uint64_t> nonce = random_number();
   if (!nonce) return std::move(nonce).error();
   control_ = std::make_unique<ControlClient>(loop_, context_, "up-" + std::to_string(*nonce));
@@ -356,8 +357,8 @@ int Up::close() {
   if (stderr_) stderr_->finish([this](const auto& node, auto line) { show_stderr(node, line); });
   const bool interrupted = exit_code_ > 128;
   const bool dead_letters = !watch_.dead_letters().empty();
-  const bool keep =
-      !folder_.is_temporary() || (!interrupted && (exit_code_ != kDone || dead_letters));
+  const bool failed = has_begun_ && !interrupted && exit_code_ != kDone;
+  const bool keep = !folder_.is_temporary() || failed || (dead_letters && !interrupted);
   last_words(keep);
   console_.finish(kConsoleWait);
   if (!keep && sinks_) sinks_->forget_positions();

@@ -107,7 +107,8 @@ class Up {
   runtime::SteadyTime wrote_at_{};
   int exit_code_ = 0;
   bool stdout_is_terminal_ = false;
-  bool all_gone_ = true;  // No process is left of what was started.
+  bool all_gone_ = true;    // No process is left of what was started.
+  bool has_begun_ = false;  // Something was started: there may be something to go on with.
 };
 
 }  // namespace weir::ctl
