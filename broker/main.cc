@@ -69,7 +69,8 @@ int main(int argc, char** argv) {
   const auto* const data = app.add_option("--data", arguments.data, "Folder for the state");
   const auto* const log_level =
       app.add_option("--log-level", arguments.log_level, "debug, info, warn or error")
-          ->capture_default_str();
+          ->capture_default_str()
+          ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
   app.add_option("--config", arguments.config, "File with these settings, in TOML; options win");
   app.add_option("--lifeline-fd", arguments.lifeline_fd,
                  "Descriptor whose hang-up ends this process");

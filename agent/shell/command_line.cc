@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "schema/base/log_share.h"
 #include "schema/config/exposure.h"
 #include "schema/config/settings_file.h"
 #include "schema/config/units.h"
@@ -27,7 +28,8 @@ class CommandLine {
     duration("boot-wait", options_.boot_wait,
              "How long to wait for the broker after the host was booted; default: 60s");
     text("log-level", options_.processes.log_level, "debug, info, warn or error")
-        ->capture_default_str();
+        ->capture_default_str()
+        ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
     // Only on the command line.
     app_.add_option("--config", config_, "File with these settings, in TOML; options win");
     app_.add_option("--run-dir", run_dir_, "Folder for sockets; default: DATA/run");
@@ -114,6 +116,15 @@ class CommandLine {
                        : "--name: \"" + options_.name + "\" is not a good name for an agent"};
     }
     if (data_.empty()) return Error{ErrorCode::kInvalid, "--data is needed: a folder of its own"};
+    if (Status good = config::check_broker(options_.broker); !good) {
+      return std::move(good).error().in("--broker");
+    }
+    if (options_.log_limit_bytes != 0 && options_.log_limit_bytes < kLogLimitBytesMin) {
+      return Error{ErrorCode::kInvalid,
+                   "--log-limit: less than the largest block takes; give at "
+                   "least " +
+                       config::format_size(kLogLimitBytesMin)};
+    }
     if (!options_.layout.address.empty()) {
       Status good = config::check_address(options_.layout.address, options_.insecure);
       if (!good) return std::move(good).error().in("--address");

@@ -8,6 +8,7 @@
 #include "ctl/pipeline_input.h"
 #include "ctl/up/actions.h"
 #include "ctl/up/up.h"
+#include "schema/base/log_share.h"
 #include "schema/config/units.h"
 #include "schema/graph/expression.h"
 
@@ -58,6 +59,11 @@ Status read_log_limit(Options& options) {
   const Result<uint64_t> bytes =
       config::parse_size(plain ? options.log_limit + "B" : options.log_limit);
   if (!bytes) return Error(bytes.error()).in("--log-limit");
+  if (*bytes < kLogLimitBytesMin) {
+    return Error{ErrorCode::kInvalid, "--log-limit: " + options.log_limit +
+                                          " is less than the largest block takes; give at least " +
+                                          config::format_size(kLogLimitBytesMin)};
+  }
   options.up.log_limit_bytes = *bytes;
   return {};
 }

@@ -7,6 +7,9 @@
 
 namespace weir {
 
+// No log may be told to take less: it must have room for the largest block.
+constexpr uint64_t kLogLimitBytesMin = 1ull << 20;
+
 // For one of `logs` logs that share a disk with `free_bytes` left.
 constexpr uint64_t log_share_bytes(uint64_t free_bytes, size_t logs) {
   constexpr uint64_t kReserveMax = 1ull << 30;

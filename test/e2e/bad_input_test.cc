@@ -159,6 +159,22 @@ TEST(BadInput, R9APoisonRecordBecomesADeadLetter) {
 // A log that is full of what a stream unit holds (R7).
 constexpr const char* kMuch = "'seq 1 3000000' ; 'sort -n' ; 'tail -n 1'";
 
+TEST(BadInput, ALogThatHasNoRoomForABlockIsRefused) {
+  Scene scene;
+  const Outcome outcome = scene.run(scene.up({"--log-limit", "64KiB", "-e", kMuch}));
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_NE(outcome.err.find("give at least 1MiB"), std::string::npos) << outcome.err;
+}
+
+TEST(BadInput, WhatNeverBeganLeavesNothing) {
+  Scene scene;
+  scene.write("file", "");
+  const Outcome outcome = scene.run(scene.up({"--output", scene.path("file"), "-e", "'echo hi'"}));
+  expect_failure(scene, outcome, scene.path("file") + ": Not a directory");
+  EXPECT_EQ(outcome.err.find("to go on"), std::string::npos) << outcome.err;
+  EXPECT_EQ(scene.leftovers(), "");
+}
+
 TEST(BadInput, R7AFullLogSaysWhatToDo) {
   Scene scene;
   const Outcome outcome =

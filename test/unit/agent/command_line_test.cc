@@ -82,6 +82,12 @@ TEST_F(CommandLine, WhatIsWrongIsSaid) {
   EXPECT_TRUE(said("--insecure")) << said_;
   EXPECT_FALSE(parse({"--name", "alpha", "--data", "/srv/weir", "--log-limit", "many"}));
   EXPECT_TRUE(said("'many' is not a size")) << said_;
+  EXPECT_FALSE(parse({"--name", "alpha", "--data", "/srv/weir", "--log-limit", "64KiB"}));
+  EXPECT_TRUE(said("at least 1MiB")) << said_;
+  EXPECT_FALSE(parse({"--name", "alpha", "--data", "/srv/weir", "--broker", "10.0.0.1:7700"}));
+  EXPECT_TRUE(said("--broker: '10.0.0.1:7700' is not a broker's endpoint")) << said_;
+  EXPECT_FALSE(parse({"--name", "alpha", "--data", "/srv/weir", "--log-level", "loud"}));
+  EXPECT_TRUE(said("loud")) << said_;
   EXPECT_FALSE(parse({"--config", config("nmae = \"alpha\"\n")}));
   EXPECT_TRUE(said("agent.toml:1:1: error: unknown key 'nmae'")) << said_;
   EXPECT_FALSE(parse({"--config", "/nowhere/agent.toml"}));
