@@ -9,7 +9,7 @@ namespace weir::agent {
 namespace {
 
 std::string instance_name(const wire::InstanceKey& key) {
-  return key.node + "." + std::to_string(key.instance);
+  return wire::lane_name(key.node, key.instance, key.drains);
 }
 
 std::string work_dir_in_data(const wire::InstanceKey& key) {
@@ -27,12 +27,11 @@ std::string Layout::starts_file(const wire::InstanceKey& key) const {
   return orders_dir() + "/" + key.pipeline + "." + instance_name(key) + ".starts";
 }
 
-std::string Layout::log_dir(const wire::InstanceKey& key) const {
-  return data_dir + "/wal/" + key.pipeline + "/" + instance_name(key);
-}
-
-std::string Layout::wrapper_lock(const wire::InstanceKey& key) const {
-  return log_dir(key) + "/wrapper.lock";
+std::string Layout::log_dir(const wire::InstanceKey& key, uint64_t log_term) const {
+  std::string path =
+      data_dir + "/wal/" + key.pipeline + "/" + wire::lane_name(key.node, key.instance);
+  if (log_term > 1) path += "-" + std::to_string(log_term);
+  return path;
 }
 
 std::string Layout::logs_dir(const wire::InstanceKey& key) const {
@@ -76,7 +75,7 @@ Status Layout::check() const {
 
 wire::StartOrder Layout::complete(wire::StartOrder order) const {
   const wire::InstanceKey key = wire::key_of(order);
-  order.log_dir = log_dir(key);
+  order.log_dir = log_dir(key, order.log_term);
   order.listen = order.writers.empty() ? "" : "ipc://" + wrapper_socket(key);
   order.listen_remote = order.writers.empty() || address.empty() ? "" : "tcp://" + address + ":*";
   order.agent_endpoint = "ipc://" + agent_socket();

@@ -4,7 +4,8 @@
 //   DATA/boot_id                                  the boot of the host that it last ran in
 //   DATA/orders/PIPELINE.NODE.INSTANCE.order      what each wrapper was told
 //   DATA/orders/PIPELINE.NODE.INSTANCE.starts     how often it was started with that
-//   DATA/wal/PIPELINE/NODE.INSTANCE/              its log; wrapper.lock is held while it lives
+//   DATA/wal/PIPELINE/NODE.INSTANCE/              its log; wrapper.lock is held while it lives.
+//                                                 NODE.INSTANCE-TERM if it was not begun in term 1
 //   DATA/logs/PIPELINE/NODE.INSTANCE.wrapper.log  what the wrapper says
 //   DATA/logs/PIPELINE/NODE.INSTANCE.stderr       what its program says
 //   DATA/logs/PIPELINE/NODE.INSTANCE.stdout       what a sink writes that nobody reads
@@ -34,8 +35,10 @@ struct Layout {
   std::string orders_dir() const { return data_dir + "/orders"; }
   std::string order_file(const wire::InstanceKey& key) const;
   std::string starts_file(const wire::InstanceKey& key) const;
-  std::string log_dir(const wire::InstanceKey& key) const;
-  std::string wrapper_lock(const wire::InstanceKey& key) const;
+  // A log that is drained is where it was (R5): the same folder, whatever key.drains says.
+  std::string log_dir(const wire::InstanceKey& key, uint64_t log_term) const;
+  // All logs of an instance that there may be: this, and this with "-TERM" behind.
+  std::string first_log_dir(const wire::InstanceKey& key) const { return log_dir(key, 1); }
   std::string logs_dir(const wire::InstanceKey& key) const;
   std::string wrapper_log(const wire::InstanceKey& key) const;
   std::string stderr_file(const wire::InstanceKey& key) const;

@@ -10,7 +10,7 @@ namespace {
 bool changes_matter(const wire::InstanceStatus& a, const wire::InstanceStatus& b) {
   return a.state != b.state || a.endpoint != b.endpoint || a.remote_endpoint != b.remote_endpoint ||
          a.ended_and_settled != b.ended_and_settled || a.term != b.term || a.pid != b.pid ||
-         a.last_error != b.last_error || a.notes != b.notes;
+         a.last_error != b.last_error || a.notes != b.notes || a.writers != b.writers;
 }
 
 }  // namespace
@@ -97,6 +97,7 @@ void WrapperLife::follow(int64_t pid, uint64_t term, SteadyTime now) {
   state_ = LifeState::kFollowing;
   pid_ = pid;
   running_term_ = term;
+  running_writers_.reset();
   connected_ = false;
   up_since_ = now;
   stopping_since_.reset();
@@ -109,6 +110,7 @@ void WrapperLife::on(const Started& event, SteadyTime now) {
   if (state_ != LifeState::kLaunching) return;
   ++starts_;
   follow(event.pid, order_.term, now);
+  running_writers_ = order_.writers;
 }
 
 void WrapperLife::on(const LockHeld& /*event*/, SteadyTime now) {
@@ -181,6 +183,7 @@ void WrapperLife::on(const ReportCame& event, SteadyTime now) {
   report_is_current_ = true;
   rates_.on_report(event.status, now);
   running_term_ = event.status.term;
+  running_writers_ = event.status.writers;
   error_.clear();
   if (news) emit(ReportNow{});
 }
@@ -221,7 +224,10 @@ void WrapperLife::on(const ContentCame& event, SteadyTime /*now*/) {
 // ---- Wanted against actual -----------------------------------------------------------------
 
 bool WrapperLife::must_stop() const {
-  return wanted_ != Wanted::kRun || stopping_since_.has_value() || running_term_ < order_.term;
+  if (wanted_ != Wanted::kRun || stopping_since_.has_value()) return true;
+  // A wrapper's lanes are those that it was started with.
+  const bool other_lanes = running_writers_ && *running_writers_ != order_.writers;
+  return running_term_ < order_.term || (other_lanes && stored_);
 }
 
 // Only once that is on disk: a wrapper that is started after a crash must not begin anew.
@@ -333,6 +339,8 @@ wire::InstanceStatus WrapperLife::status() const {
   status.pipeline = order_.pipeline;
   status.node = order_.node.name;
   status.instance = order_.instance;
+  status.drains = order_.drains;
+  status.log_term = order_.log_term;
   status.restarts = starts_ > 0 ? starts_ - 1 : 0;
   rates_.put(status);
   if (report_is_current_) return status;

@@ -181,6 +181,8 @@ class WrapperLife {
   LifeState state_ = LifeState::kDown;
   int64_t pid_ = 0;            // kFollowing.
   uint64_t running_term_ = 0;  // kFollowing.
+  // kFollowing: the lanes that it reads; none: it has not said so yet.
+  std::optional<std::vector<std::string>> running_writers_;
   bool connected_ = false;     // kFollowing: it said hello.
   int64_t last_ended_pid_ = 0;
   SteadyTime up_since_{};

@@ -277,10 +277,12 @@ void AgentShell::do_for_wrapper(const ForWrapper& task) {
   } else if (std::holds_alternative<Launch>(task.what)) {
     launch(key);
   } else if (std::holds_alternative<ProbeLock>(task.what)) {
-    answer(key, processes_.probe(key));
+    answer(key, processes_.probe(core_.lives().at(key).order()));
   } else if (const auto* follow = std::get_if<Follow>(&task.what)) {
     const auto pid = static_cast<pid_t>(follow->pid);
-    if (!processes_.follow(key, pid)) answer(key, Ended{pid, std::nullopt, "it is gone", ""});
+    if (!processes_.follow(core_.lives().at(key).order(), pid)) {
+      answer(key, Ended{pid, std::nullopt, "it is gone", ""});
+    }
   } else if (const auto* signal = std::get_if<SignalProcess>(&task.what)) {
     processes_.signal(key, signal->signal);
   }

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "schema/runtime/process.h"
 
@@ -15,6 +16,8 @@ namespace weir::agent {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::string_view kAside = ".removed";
 
 // Programs leave folders behind that cannot be written, and so cannot be emptied.
 void make_folders_writable(const std::string& path) {
@@ -59,14 +62,40 @@ Status set_log_aside(const std::string& log, const std::string& aside) {
   return errno_error("rename " + log, errno);
 }
 
+// The folders of all logs of an instance, whatever their terms; also what an attempt left that was
+// interrupted.
+std::vector<std::string> logs_of(const Layout& layout, const wire::InstanceKey& key) {
+  std::vector<std::string> logs;
+  // A drained log is that of the node, and goes with it.
+  if (key.drains != 0) return logs;
+  const fs::path first = layout.first_log_dir(key);
+  const std::string name = first.filename();
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(first.parent_path(), ignored)) {
+    std::string other = entry.path().filename();
+    if (other.ends_with(kAside)) other.resize(other.size() - kAside.size());
+    if (other.starts_with(name + "-")) other.resize(other.rfind('-'));
+    if (other == name) logs.push_back(entry.path());
+  }
+  return logs;
+}
+
+Status remove_log(const std::string& log) {
+  if (log.ends_with(kAside)) return remove_tree(log);
+  const std::string aside = log + std::string(kAside);
+  Status done = remove_tree(aside);
+  if (done) done = set_log_aside(log, aside);
+  if (done) done = remove_tree(aside);
+  return done;
+}
+
 }  // namespace
 
 Status erase_instance(const Layout& layout, const wire::InstanceKey& key) {
-  const std::string log = layout.log_dir(key);
-  const std::string aside = log + ".removed";
-  Status done = remove_tree(aside);  // What an attempt that was interrupted left.
-  if (done) done = set_log_aside(log, aside);
-  if (done) done = remove_tree(aside);
+  Status done;
+  for (const std::string& log : logs_of(layout, key)) {
+    if (done) done = remove_log(log);
+  }
   if (done) done = remove_tree(layout.work_dir(key));
   for (const std::string& file :
        {layout.wrapper_log(key), layout.stderr_file(key), layout.stdout_file(key),
@@ -76,7 +105,7 @@ Status erase_instance(const Layout& layout, const wire::InstanceKey& key) {
   }
   if (!done) return done;
   // Folders of the pipeline: the last instance takes them along.
-  for (const std::string& inside : {log, layout.wrapper_log(key), layout.work_dir(key)}) {
+  for (const std::string& inside : {layout.first_log_dir(key), layout.wrapper_log(key), layout.work_dir(key)}) {
     ::rmdir(inside.substr(0, inside.rfind('/')).c_str());
   }
   return {};

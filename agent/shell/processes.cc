@@ -32,12 +32,12 @@ Processes::~Processes() {
   for (auto& [key, process] : processes_) loop_.unwatch(process.watch);
 }
 
-LifeEvent Processes::probe(const wire::InstanceKey& key) {
-  if (auto made = make_folders(layout_.log_dir(key), 0700); !made) {
+LifeEvent Processes::probe(const wire::StartOrder& order) {
+  if (auto made = make_folders(order.log_dir, 0700); !made) {
     return StartFailed{made.error().what};
   }
   // Let go of at once: it is the wrapper's.
-  const auto lock = runtime::FileLock::try_acquire(layout_.wrapper_lock(key));
+  const auto lock = runtime::FileLock::try_acquire(order.log_dir + "/wrapper.lock");
   if (lock) return LockFree{};
   if (lock.error().code == ErrorCode::kConflict) return LockHeld{};
   return StartFailed{lock.error().what};
@@ -45,7 +45,7 @@ LifeEvent Processes::probe(const wire::InstanceKey& key) {
 
 LifeEvent Processes::launch(const wire::StartOrder& order) {
   const wire::InstanceKey key = wire::key_of(order);
-  LifeEvent free = probe(key);
+  LifeEvent free = probe(order);
   if (!std::holds_alternative<LockFree>(free)) return free;
   std::vector<std::string> folders{layout_.logs_dir(key)};
   if (order.working_dir == layout_.work_dir(key)) folders.push_back(order.working_dir);
@@ -90,12 +90,13 @@ Result<runtime::Child> Processes::spawn(const wire::InstanceKey& key) {
   return runtime::spawn(spawn);
 }
 
-bool Processes::follow(const wire::InstanceKey& key, pid_t pid) {
+bool Processes::follow(const wire::StartOrder& order, pid_t pid) {
+  const wire::InstanceKey key = wire::key_of(order);
   auto pidfd = runtime::open_pidfd(pid);
   if (!pidfd) return false;
   // Only now, so that the lock's holder and the pidfd's process are the same: a pid that was given
   // anew would come with a free lock.
-  if (!std::holds_alternative<LockHeld>(probe(key))) return false;
+  if (!std::holds_alternative<LockHeld>(probe(order))) return false;
   log::info(wire::to_string(key) + ": adopted, pid " + std::to_string(pid));
   watch(key, runtime::Child{pid, std::move(*pidfd)}, file_size(layout_.wrapper_log(key)));
   return true;

@@ -34,9 +34,9 @@ class Processes {
   // Makes the folders that it needs. The order is on disk. Started, LockHeld or StartFailed.
   LifeEvent launch(const wire::StartOrder& order);
   // LockFree, LockHeld or StartFailed.
-  LifeEvent probe(const wire::InstanceKey& key);
+  LifeEvent probe(const wire::StartOrder& order);
   // False if the process is over, or not the one that holds the wrapper's lock.
-  bool follow(const wire::InstanceKey& key, pid_t pid);
+  bool follow(const wire::StartOrder& order, pid_t pid);
   void signal(const wire::InstanceKey& key, int signal);
 
   bool empty() const { return processes_.empty(); }

@@ -47,15 +47,16 @@ struct InstanceKey {
   std::string pipeline;
   std::string node;
   uint32_t instance = 0;
+  uint64_t drains = 0;  // StartOrder::drains: such a one lives beside the node's own.
 
   auto operator<=>(const InstanceKey&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 inline InstanceKey key_of(const StartOrder& order) {
-  return {order.pipeline, order.node.name, order.instance};
+  return {order.pipeline, order.node.name, order.instance, order.drains};
 }
 inline InstanceKey key_of(const InstanceStatus& status) {
-  return {status.pipeline, status.node, status.instance};
+  return {status.pipeline, status.node, status.instance, status.drains};
 }
 // Bytes that are no text.
 struct Bytes {
@@ -64,9 +65,9 @@ struct Bytes {
   bool operator==(const Bytes&) const = default;
 };
 
-// "pipeline/node.instance"
+// "pipeline/node.instance", with "@term" of a lane that is drained.
 inline std::string to_string(const InstanceKey& key) {
-  return key.pipeline + "/" + key.node + "." + std::to_string(key.instance);
+  return key.pipeline + "/" + lane_name(key.node, key.instance, key.drains);
 }
 
 // ---- Answers -------------------------------------------------------------------------------
@@ -106,6 +107,9 @@ struct RunOptions {
   bool trim_at_taken = false;    // StartOrder::trim_at_taken
   uint64_t log_limit_bytes = 0;  // StartOrder::log_limit_bytes
   std::string working_dir;       // StartOrder::working_dir
+  // Nodes of a lost agent stay where they are: all agents of `up` are on one machine, and their
+  // logs are there.
+  bool stay_placed = false;
 
   bool operator==(const RunOptions&) const = default;
 };
@@ -138,6 +142,14 @@ struct PipelineRemove {
   bool discard = false;
 
   bool operator==(const PipelineRemove&) const = default;
+};
+
+// Gives up what only lost hosts hold: their sources' logs are waited for no more (R5). Refused with
+// kConflict when nothing is waited for. Answer: Ok, once that is stored.
+struct PipelineAbandon {
+  std::string name;
+
+  bool operator==(const PipelineAbandon&) const = default;
 };
 
 // Answer: PipelineSpecIs, or a Refusal with kNotFound.
@@ -416,6 +428,7 @@ struct WrapperHello {
   uint32_t instance = 0;
   uint64_t term = 0;
   int64_t pid = 0;
+  uint64_t drains = 0;
 
   bool operator==(const WrapperHello&) const = default;
 };
@@ -446,7 +459,7 @@ struct WrapperStop {
 
 using Message =
     std::variant<Ok, Refusal, Unknown, PipelinePut, PipelineRun, PipelineStop, PipelineRemove,
-                 PipelineGet, PipelineSpecIs, PipelineStatusRequest, PipelineStatus,
+                 PipelineAbandon, PipelineGet, PipelineSpecIs, PipelineStatusRequest, PipelineStatus,
                  BrokerStatusRequest, BrokerStatus, ActionPut, ActionChunk, ActionWanted,
                  ActionStored, ActionList, ActionListIs, ActionFind, ActionFetch, ActionData,
                  ActionRemove, LogRead, LogData, EventsRequest, Events, AgentRegister, AgentReport,

@@ -60,13 +60,28 @@ Status first_of(std::initializer_list<Status> all) {
 
 bool is_node(std::string_view name) { return name == "-" || graph::is_node_name(name); }
 
-// "node.instance", or weirctl's own.
+bool is_number(std::string_view digits, size_t digits_max) {
+  return !digits.empty() && digits.size() <= digits_max &&
+         std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// "node.instance", perhaps with "@term", or weirctl's own.
 bool is_lane(std::string_view name) {
+  if (const size_t at = name.rfind('@'); at != std::string_view::npos) {
+    if (!is_number(name.substr(at + 1), 20)) return false;
+    name = name.substr(0, at);
+  }
   const size_t dot = name.rfind('.');
   if (dot == std::string_view::npos || !is_node(name.substr(0, dot))) return false;
-  const std::string_view digits = name.substr(dot + 1);
-  return !digits.empty() && digits.size() <= 6 &&
-         std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return is_number(name.substr(dot + 1), 6);
+}
+
+Status check_lanes(std::string_view field, const std::vector<std::string>& names) {
+  if (auto fits = check_size(field, names.size(), kListMax); !fits) return fits;
+  for (const std::string& name : names) {
+    if (!is_lane(name)) return wrong(std::string(field) + ": a name is not NODE.INSTANCE");
+  }
+  return {};
 }
 
 Status check_instance(std::string_view pipeline, std::string_view node, uint32_t instance) {
@@ -207,6 +222,7 @@ struct MessageCheck {
   Status operator()(const PipelineRun& m) const { return check(m); }
   Status operator()(const PipelineStop& m) const { return check_pipeline_name(m.name); }
   Status operator()(const PipelineRemove& m) const { return check_pipeline_name(m.name); }
+  Status operator()(const PipelineAbandon& m) const { return check_pipeline_name(m.name); }
   Status operator()(const PipelineGet& m) const { return check_pipeline_name(m.name); }
   Status operator()(const PipelineSpecIs& m) const { return check(m.spec); }
   Status operator()(const PipelineStatusRequest& m) const { return check_pipeline_name(m.name); }
@@ -276,15 +292,12 @@ Status check(const graph::PipelineSpec& spec) {
 }
 
 Status check(const StartOrder& order) {
-  for (const std::string& writer : order.writers) {
-    if (!is_lane(writer)) return wrong("writers: a name is not NODE.INSTANCE");
-  }
   if (order.uploaded) {
     if (auto good = check_ref(*order.uploaded); !good) return good;
   }
   return first_of({check_instance(order.pipeline, order.node.name, order.instance),
                    check(order.node), check_range<uint64_t>("term", order.term, 1, UINT64_MAX - 1),
-                   check_size("writers", order.writers.size(), kListMax),
+                   check_lanes("writers", order.writers),
                    check_readers(order.readers),
                    check_text("log_dir", order.log_dir, kPathBytesMax),
                    check_text("listen", order.listen, kPathBytesMax),
@@ -301,6 +314,7 @@ Status check(const InstanceStatus& status) {
   }
   return first_of({check_instance(status.pipeline, status.node, status.instance),
                    check_range<uint64_t>("term", status.term, 1, UINT64_MAX - 1),
+                   check_lanes("writers", status.writers), check_lanes("heard", status.heard),
                    check_range<int64_t>("pid", status.pid, 0, INT32_MAX),
                    check_range<int64_t>("action_pid", status.action_pid, 0, INT32_MAX),
                    check_text("endpoint", status.endpoint, kPathBytesMax),

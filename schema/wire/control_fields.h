@@ -145,6 +145,8 @@ void describe(A& archive, T& v) {
   archive("end", v.end);
   archive("listen_remote", v.listen_remote);
   archive("stdout_file", v.stdout_file);
+  archive("log_term", v.log_term);
+  archive("drains", v.drains);
 }
 
 template <typename A, Is<InstanceStatus> T>
@@ -172,6 +174,10 @@ void describe(A& archive, T& v) {
   archive("log_bytes", v.log_bytes);
   archive("restarts", v.restarts);
   archive("dead_letters", v.dead_letters);
+  archive("log_term", v.log_term);
+  archive("drains", v.drains);
+  archive("writers", v.writers);
+  archive("heard", v.heard);
   archive("last_error", v.last_error);
   archive("notes", v.notes);
 }
@@ -181,6 +187,7 @@ void describe(A& archive, T& v) {
   archive("pipeline", v.pipeline);
   archive("node", v.node);
   archive("instance", v.instance);
+  archive("drains", v.drains);
 }
 
 template <typename A, Is<DeadLetter> T>
@@ -224,6 +231,7 @@ void describe(A& archive, T& v) {
   archive("trim_at_taken", v.trim_at_taken);
   archive("log_limit_bytes", v.log_limit_bytes);
   archive("working_dir", v.working_dir);
+  archive("stay_placed", v.stay_placed);
 }
 
 template <typename A, Is<PipelineRun> T>
@@ -243,6 +251,11 @@ template <typename A, Is<PipelineRemove> T>
 void describe(A& archive, T& v) {
   archive("name", v.name);
   archive("discard", v.discard);
+}
+
+template <typename A, Is<PipelineAbandon> T>
+void describe(A& archive, T& v) {
+  archive("name", v.name);
 }
 
 template <typename A, Is<PipelineGet> T>
@@ -446,6 +459,7 @@ void describe(A& archive, T& v) {
   archive("instance", v.instance);
   archive("term", v.term);
   archive("pid", v.pid);
+  archive("drains", v.drains);
 }
 
 template <typename A, Is<WrapperReport> T>
@@ -479,6 +493,7 @@ WEIR_MESSAGE_TYPE(PipelinePut, "pipeline.put");
 WEIR_MESSAGE_TYPE(PipelineRun, "pipeline.run");
 WEIR_MESSAGE_TYPE(PipelineStop, "pipeline.stop");
 WEIR_MESSAGE_TYPE(PipelineRemove, "pipeline.rm");
+WEIR_MESSAGE_TYPE(PipelineAbandon, "pipeline.abandon");
 WEIR_MESSAGE_TYPE(PipelineGet, "pipeline.get");
 WEIR_MESSAGE_TYPE(PipelineSpecIs, "pipeline.get.is");
 WEIR_MESSAGE_TYPE(PipelineStatusRequest, "pipeline.status");

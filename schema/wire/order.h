@@ -30,6 +30,13 @@ struct ActionRef {
   bool operator==(const ActionRef&) const = default;
 };
 
+// What writers and readers call a lane.
+inline std::string lane_name(const std::string& node, uint32_t instance, uint64_t drains = 0) {
+  std::string name = node + "." + std::to_string(instance);
+  if (drains != 0) name += "@" + std::to_string(drains);
+  return name;
+}
+
 struct StartOrder {
   std::string pipeline;
   graph::NodeSpec node;
@@ -53,8 +60,15 @@ struct StartOrder {
   // Endpoint to bind for lanes that come from other hosts, with any port; empty: none do.
   std::string listen_remote;
   std::string stdout_file;  // Where a sink's output is kept that nobody reads; rotated.
+  // The term in which this log was begun: it is another folder for each. `term` may be higher: a
+  // broker raises it when it finds that it has forgotten some (R10).
+  uint64_t log_term = 0;
+  // 0, or the term of a source that was given up with its host and is back: what its log still
+  // holds is sent as a lane of its own, outside fencing, and no program is started (R5).
+  uint64_t drains = 0;
 
-  std::string name() const { return node.name + "." + std::to_string(instance); }
+  // Of the lane: "node.instance", or "node.instance@term" of one that is drained.
+  std::string name() const { return lane_name(node.name, instance, drains); }
   bool operator==(const StartOrder&) const = default;
 };
 
@@ -86,6 +100,12 @@ struct InstanceStatus {
   uint64_t log_bytes = 0;
   uint64_t restarts = 0;  // Of the wrapper; counted by the agent.
   uint64_t dead_letters = 0;
+  uint64_t log_term = 0;             // StartOrder::log_term
+  uint64_t drains = 0;               // StartOrder::drains
+  std::vector<std::string> writers;  // StartOrder::writers of the running process.
+  // The neighbours, by the names of their lanes, that were heard within the last two seconds: that
+  // is how a broker knows that a wrapper lives whose agent is silent (R10).
+  std::vector<std::string> heard;
   std::string last_error;
   std::vector<std::string>
       notes;  // Told once: "seq exited with status 1", "the log was trimmed", ...

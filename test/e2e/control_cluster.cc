@@ -237,7 +237,7 @@ void Cluster::put_and_run(const std::vector<std::pair<std::string, std::string>>
 
 std::vector<std::string> Cluster::lines(const std::string& agent, const std::string& node,
                                         const std::string& file) const {
-  std::ifstream stream(layout(agent).log_dir({"p", node, 0}) + "/" + file);
+  std::ifstream stream(layout(agent).first_log_dir({"p", node, 0, 0}) + "/" + file);
   std::vector<std::string> all;
   for (std::string line; std::getline(stream, line);) all.push_back(line);
   return all;

@@ -444,7 +444,7 @@ TEST_F(Control, ARemovedPipelineLeavesNothingOnItsAgent) {
   start_one();
   ASSERT_TRUE(wait_until_whole());
   const agent::Layout layout = cluster_.layout("alpha");
-  ASSERT_TRUE(std::filesystem::exists(layout.log_dir({"p", "src", 0})));
+  ASSERT_TRUE(std::filesystem::exists(layout.first_log_dir({"p", "src", 0, 0})));
   EXPECT_TRUE(std::holds_alternative<wire::Refusal>(cluster_.ask(wire::PipelineRemove{"p", true})));
   EXPECT_TRUE(std::holds_alternative<wire::Ok>(cluster_.ask(wire::PipelineStop{"p"})));
   ASSERT_TRUE(cluster_.wait_for_state(PipelineState::kStopped));

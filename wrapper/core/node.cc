@@ -10,6 +10,27 @@ namespace weir::core {
 
 using wal::key;
 
+namespace {
+
+// What is known of a lane. Of one that is drained it was learnt while its writer lived: then the
+// lane's name bore no term (R5).
+edge::ReaderDurable durable_of(const LogState& state, const std::string& lane) {
+  if (const auto known = state.inputs.find(lane); known != state.inputs.end()) return known->second;
+  const size_t at = lane.rfind('@');
+  if (at == std::string::npos) return {};
+  const auto before = state.inputs.find(lane.substr(0, at));
+  if (before == state.inputs.end()) return {};
+  const Position& frontier = before->second.frontier;
+  if (frontier.none() || std::to_string(frontier.of.term) != lane.substr(at + 1)) return {};
+  return {frontier.of, frontier, false, false};
+}
+
+}  // namespace
+
+std::string log_identity(const wire::StartOrder& order) {
+  return order.pipeline + "/" + wire::lane_name(order.node.name, order.instance);
+}
+
 Node::Node(NodeConfig config, const wal::Log& log, const LogState& state, Effects& effects)
     : config_(std::move(config)), log_(log), effects_(effects) {
   open(state);
@@ -23,7 +44,7 @@ Node::~Node() = default;
 void Node::open(const LogState& state) {
   const wire::StartOrder& order = config_.order;
   batch_.put(key(wal::kMeta, "version"), Encoder().u32(wal::kFormatVersion).bytes());
-  batch_.put(key(wal::kMeta, "identity"), order.pipeline + "/" + order.name());
+  batch_.put(key(wal::kMeta, "identity"), log_identity(order));
   lane_ = std::make_unique<Lane>(log_, state, config_.of, batch_);
   commit_ = state.commit;
   commit_.of = config_.of;
@@ -34,9 +55,7 @@ void Node::open(const LogState& state) {
   trimmed_at_taken_ = state.trimmed_at_taken;
   Mark mark{lane_->published_id(), {}};
   for (const std::string& writer : order.writers) {
-    const auto known = state.inputs.find(writer);
-    const edge::ReaderDurable durable =
-        known == state.inputs.end() ? edge::ReaderDurable{} : known->second;
+    const edge::ReaderDurable durable = durable_of(state, writer);
     edge::EdgeName name{order.pipeline, writer, order.name()};
     inputs_.emplace_back(writer, edge::EdgeReader(std::move(name), config_.credit_bytes, durable),
                          durable);
@@ -50,6 +69,7 @@ void Node::open(const LogState& state) {
     readers_.emplace_back(edge::EdgeName{order.pipeline, order.name(), reader.name});
   }
   connected_.assign(readers_.size(), false);
+  reader_heard_at_.resize(readers_.size());
   if (order.sink && readers_.empty()) unread_.emplace();
   batch_sync_ = true;
   batch_then_.push_back([this] { opened_ = true; });
@@ -158,6 +178,18 @@ void Node::on_persisted() {
 
 // ---- inputs
 
+std::vector<std::string> Node::heard(SteadyTime now) const {
+  const auto lately = [&](SteadyTime at) { return at != SteadyTime{} && now - at <= kHeardWithin; };
+  std::vector<std::string> names;
+  for (const Input& input : inputs_) {
+    if (lately(input.heard_at)) names.push_back(input.name);
+  }
+  for (size_t i = 0; i < readers_.size(); ++i) {
+    if (lately(reader_heard_at_[i])) names.push_back(readers_[i].name().to);
+  }
+  return names;
+}
+
 std::optional<size_t> Node::input_named(std::string_view lane) const {
   for (size_t i = 0; i < inputs_.size(); ++i) {
     if (inputs_[i].name == lane) return i;
@@ -169,6 +201,7 @@ std::optional<edge::Refuse> Node::on_hello(size_t index, const edge::Hello& hell
   Input& input = inputs_[index];
   edge::EdgeReader::Meeting meeting = input.reader.on_hello(hello);
   if (meeting.refuse) return std::move(meeting.refuse);
+  input.heard_at = now_;
   input.greeting = true;
   if (meeting.persist_seen) {
     // R2: what is seen of a writer is synced before its first block is taken.
@@ -196,6 +229,7 @@ void Node::answer_hellos() {
 
 void Node::on_writer_frame(size_t index, const edge::Frame& frame) {
   Input& input = inputs_[index];
+  input.heard_at = now_;
   if (const auto* begin = std::get_if<edge::Begin>(&frame)) {
     const auto rewind = input.reader.on_begin(*begin);
     if (!rewind) return;
@@ -213,6 +247,7 @@ void Node::on_writer_frame(size_t index, const edge::Frame& frame) {
 
 void Node::on_block(size_t index, wire::Block block) {
   Input& input = inputs_[index];
+  input.heard_at = now_;
   if (input.durable.ended || input.durable.enough) {
     input.ack_due = true;
     return;
@@ -281,6 +316,7 @@ void Node::reader_disconnected(size_t index) {
 void Node::on_reader_frame(size_t index, const edge::Frame& frame) {
   if (!opened_) return;
   edge::EdgeWriter& reader = readers_[index];
+  reader_heard_at_[index] = now_;
   if (const auto* ack = std::get_if<edge::Ack>(&frame)) {
     reader.on_ack(*ack, lane_->history(), now_);
   } else if (const auto* welcome = std::get_if<edge::Welcome>(&frame)) {
@@ -460,6 +496,17 @@ void Node::discard_staged() {
   lane_->discard_staged(batch_);
 }
 
+// Where it stood in the lane of a writer that was replaced is kept: should that one's log come back,
+// it is drained from there on (R5).
+void Node::move_frontier(Input& input, const Position& to) {
+  const Position& at = input.durable.frontier;
+  if (!at.none() && at.of.term < to.of.term) {
+    const std::string lane = input.name + "@" + std::to_string(at.of.term);
+    batch_.put(key(wal::kInput, lane), encode(edge::ReaderDurable{at.of, at, false, false}));
+  }
+  input.durable.frontier = to;
+}
+
 // R4: outputs and the consumption that they stand for are one atomic write; a crash leaves both or
 // neither.
 void Node::publish(const std::vector<Frontier>& frontiers) {
@@ -468,7 +515,7 @@ void Node::publish(const std::vector<Frontier>& frontiers) {
   batch_mark_->out = {config_.of.term, config_.of.boot, lane_->staged_last()};
   for (const Frontier& frontier : frontiers) {
     Input& input = inputs_[frontier.input];
-    if (!frontier.position.none()) input.durable.frontier = frontier.position;
+    if (!frontier.position.none()) move_frontier(input, frontier.position);
     input.durable.enough = input.durable.enough || frontier.enough;
     input.durable.ended = input.durable.ended || frontier.ended;
     batch_.put(key(wal::kInput, input.name), encode(input.durable));

@@ -43,7 +43,11 @@ struct Input {
   bool ack_due = false;
   edge::Ack acked;         // What was said last.
   bool end_taken = false;  // The runner has taken the lane's end.
+  SteadyTime heard_at{};   // Its present writer said something that is its own.
 };
+
+// Whose log it is, as it stands in it: the node, whatever its term, and drained or not.
+std::string log_identity(const wire::StartOrder& order);
 
 struct NodeConfig {
   wire::StartOrder order;
@@ -70,6 +74,8 @@ class Node {
  public:
   static constexpr uint64_t kPersistingBytesMax = 4u << 20;  // Written but not yet in the log.
   static constexpr std::chrono::milliseconds kTickInterval{250};
+  // Writers say something each second, and readers answer.
+  static constexpr std::chrono::milliseconds kHeardWithin{2000};
 
   // `log` and `effects` must outlive the node. The first persist (synced) opens the boot; start()
   // hands it out.
@@ -119,6 +125,8 @@ class Node {
   const wire::StartOrder& order() const { return config_.order; }
   std::string runner_state() const;
   uint64_t dead_letters() const { return dead_letters_; }
+  // The neighbours that were heard within kHeardWithin.
+  std::vector<std::string> heard(SteadyTime now) const;
 
   // ---- for runners
   Effects& effects() { return effects_; }
@@ -176,6 +184,7 @@ class Node {
   void check_full();
   void send_acks();
   void add_mark(Mark mark);
+  void move_frontier(Input& input, const Position& to);
   RecordId settled_by_all() const;
   RecordId taken_by_all() const;
   bool lane_settled_upto(const RecordId& out) const;
@@ -210,6 +219,7 @@ class Node {
   bool told_end_ = false;
   bool trimmed_at_taken_ = false;
   std::vector<bool> connected_;
+  std::vector<SteadyTime> reader_heard_at_;
 };
 
 }  // namespace weir::core

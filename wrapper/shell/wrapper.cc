@@ -123,7 +123,7 @@ Status Wrapper::open_log() {
   log_ = *std::move(log);
   Result<core::LogState> state = core::load(*log_);
   if (!state) return std::move(state).error().in(order_.log_dir);
-  const std::string identity = order_.pipeline + "/" + order_.name();
+  const std::string identity = core::log_identity(order_);
   if (!state->identity.empty() && state->identity != identity) {
     return Error{ErrorCode::kInvalid, "log " + order_.log_dir + " belongs to " + state->identity +
                                           ", not to " + identity};
@@ -168,7 +168,7 @@ Status Wrapper::connect_agent() {
   if (Status connected = agent_->connect(order_.agent_endpoint); !connected) return connected;
   agent_watch_ = loop_.watch_socket(agent_->get(), [this] { on_agent_message(); });
   const wire::WrapperHello hello{order_.pipeline, order_.node.name, order_.instance, order_.term,
-                                 getpid()};
+                                 getpid(), order_.drains};
   const Result<std::string> bytes = wire::encode({"", hello});
   if (!bytes) return bytes.error();
   (void)agent_->send({std::string_view(*bytes)});
@@ -212,6 +212,10 @@ wire::InstanceStatus Wrapper::status() const {
   status.node = order_.node.name;
   status.instance = order_.instance;
   status.term = of_.term;
+  status.log_term = order_.log_term;
+  status.drains = order_.drains;
+  status.writers = order_.writers;
+  status.heard = node_->heard(loop_.now());
   status.boot = of_.boot;
   status.state = wire::InstanceState::kRunning;
   if (node_->ended()) status.state = wire::InstanceState::kEnded;

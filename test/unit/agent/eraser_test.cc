@@ -22,11 +22,11 @@ class Eraser : public ::testing::Test {
     EXPECT_NE(::mkdtemp(folder_.data()), nullptr);
     layout_ = {folder_, folder_ + "/run"};
     for (const auto& key : {kA, kB}) {
-      fs::create_directories(layout_.log_dir(key) + "/log/segments");
+      fs::create_directories(layout_.first_log_dir(key) + "/log/segments");
       fs::create_directories(layout_.work_dir(key) + "/deep/er");
       fs::create_directories(layout_.logs_dir(key));
       for (const std::string& file :
-           {layout_.wrapper_lock(key), layout_.log_dir(key) + "/log/segments/1",
+           {layout_.first_log_dir(key) + "/wrapper.lock", layout_.first_log_dir(key) + "/log/segments/1",
             layout_.work_dir(key) + "/deep/er/file", layout_.stderr_file(key),
             layout_.stderr_file(key) + ".1", layout_.stdout_file(key), layout_.wrapper_log(key)}) {
         std::ofstream(file) << "something";
@@ -53,7 +53,7 @@ class Eraser : public ::testing::Test {
 TEST_F(Eraser, TakesWhatIsOfOneInstanceAndNoMore) {
   ASSERT_TRUE(erase_instance(layout_, kA));
   for (const std::string& file : files()) EXPECT_EQ(file.find("/a."), std::string::npos) << file;
-  EXPECT_TRUE(fs::exists(layout_.log_dir(kB) + "/log/segments/1"));
+  EXPECT_TRUE(fs::exists(layout_.first_log_dir(kB) + "/log/segments/1"));
   ASSERT_TRUE(erase_instance(layout_, kB));
   EXPECT_EQ(files(), (std::set<std::string>{"logs", "wal", "work"}));
   EXPECT_TRUE(erase_instance(layout_, kB)) << "nothing is there: nothing to do";
@@ -62,7 +62,7 @@ TEST_F(Eraser, TakesWhatIsOfOneInstanceAndNoMore) {
 TEST_F(Eraser, TakesNothingWhileALockIsHeld) {
   const std::set<std::string> before = files();
   for (const char* name : {"/wrapper.lock", "/guard.lock"}) {
-    const std::string path = layout_.log_dir(kA) + name;
+    const std::string path = layout_.first_log_dir(kA) + name;
     auto held = runtime::FileLock::try_acquire(path);
     ASSERT_TRUE(held);
     const Status refused = erase_instance(layout_, kA);
@@ -74,12 +74,12 @@ TEST_F(Eraser, TakesNothingWhileALockIsHeld) {
   after.erase("wal/p/a.0/guard.lock");
   EXPECT_EQ(after, before);
   EXPECT_TRUE(erase_instance(layout_, kA));
-  EXPECT_FALSE(fs::exists(layout_.log_dir(kA)));
+  EXPECT_FALSE(fs::exists(layout_.first_log_dir(kA)));
 }
 
 TEST_F(Eraser, FinishesWhatWasInterrupted) {
-  fs::rename(layout_.log_dir(kA), layout_.log_dir(kA) + ".removed");
-  fs::create_directories(layout_.log_dir(kA));
+  fs::rename(layout_.first_log_dir(kA), layout_.first_log_dir(kA) + ".removed");
+  fs::create_directories(layout_.first_log_dir(kA));
   ASSERT_TRUE(erase_instance(layout_, kA));
   for (const std::string& file : files()) EXPECT_EQ(file.find("/a."), std::string::npos) << file;
 }

@@ -78,6 +78,10 @@ inline InstanceStatus sample_status() {
   status.log_bytes = 10;
   status.restarts = 11;
   status.dead_letters = 12;
+  status.log_term = 2;
+  status.drains = 1;
+  status.writers = {"numgen.0", "numgen.0@1"};
+  status.heard = {"act.0"};
   status.last_error = "exit status 3";
   status.notes = {"seq exited with status 1"};
   return status;
@@ -104,6 +108,8 @@ inline StartOrder sample_order() {
   order.uploaded = sample_action();
   order.end = true;
   order.listen_remote = "tcp://10.1.2.3:*";
+  order.log_term = 2;
+  order.drains = 1;
   order.stdout_file = "/var/lib/weir/logs/even.2.stdout";
   return order;
 }
@@ -125,9 +131,10 @@ inline std::vector<Envelope> sample_messages() {
       Ok{},
       Refusal{ErrorCode::kConflict, "it runs"},
       PipelinePut{sample_spec()},
-      PipelineRun{"simplepipe", weirctl, RunOptions{true, 1 << 30, "/home/me"}},
+      PipelineRun{"simplepipe", weirctl, RunOptions{true, 1 << 30, "/home/me", true}},
       PipelineStop{"simplepipe", true},
       PipelineRemove{"simplepipe", true},
+      PipelineAbandon{"simplepipe"},
       PipelineGet{"simplepipe"},
       PipelineSpecIs{sample_spec()},
       PipelineStatusRequest{"simplepipe"},
@@ -144,14 +151,14 @@ inline std::vector<Envelope> sample_messages() {
       ActionFetch{sha256, 1024},
       ActionData{sha256, 1024, bytes},
       ActionRemove{"num_gen", 2},
-      LogRead{{"simplepipe", "even", 2}, LogKind::kWrapper, 5, 6, 7},
+      LogRead{{"simplepipe", "even", 2, 1}, LogKind::kWrapper, 5, 6, 7},
       LogData{5, 10, bytes, true, true},
       EventsRequest{41},
       Events{{{42, 1'700'000'000'000, "agent.silent", "simplepipe", "even", "alpha", "silent"}}},
       AgentRegister{"alpha", "127.0.0.1", {status}},
       AgentReport{"alpha", 17, {status}, {{"other", "act", 0}}},
       AgentOrders{18, {sample_order()}, {{"simplepipe", "act", 0}}, {{"other", "act", 0}}},
-      WrapperHello{"simplepipe", "even", 2, 3, 4711},
+      WrapperHello{"simplepipe", "even", 2, 3, 4711, 1},
       WrapperReport{status},
       WrapperNeighbours{{weirctl}},
       WrapperStop{true},
