@@ -49,8 +49,8 @@ std::vector<AgentEffect> AgentCore::from_broker(wire::Envelope envelope, uint64_
 std::vector<AgentEffect> AgentCore::from_wrapper(const std::string& peer, wire::Envelope envelope,
                                                  SteadyTime now) {
   if (const auto* hello = std::get_if<wire::WrapperHello>(&envelope.message)) {
-    take_hello(peer, {hello->pipeline, hello->node, hello->instance, hello->drains}, {hello->pid, hello->term},
-               now);
+    take_hello(peer, {hello->pipeline, hello->node, hello->instance, hello->drains},
+               {hello->pid, hello->term}, now);
   } else if (const auto* report = std::get_if<wire::WrapperReport>(&envelope.message)) {
     take_report(peer, report->status, now);
   } else if (!std::holds_alternative<wire::Ok>(envelope.message) &&

@@ -183,7 +183,7 @@ class WrapperLife {
   uint64_t running_term_ = 0;  // kFollowing.
   // kFollowing: the lanes that it reads; none: it has not said so yet.
   std::optional<std::vector<std::string>> running_writers_;
-  bool connected_ = false;     // kFollowing: it said hello.
+  bool connected_ = false;  // kFollowing: it said hello.
   int64_t last_ended_pid_ = 0;
   SteadyTime up_since_{};
   SteadyTime start_at_{};  // kDown: not before.

@@ -105,7 +105,8 @@ Status erase_instance(const Layout& layout, const wire::InstanceKey& key) {
   }
   if (!done) return done;
   // Folders of the pipeline: the last instance takes them along.
-  for (const std::string& inside : {layout.first_log_dir(key), layout.wrapper_log(key), layout.work_dir(key)}) {
+  for (const std::string& inside :
+       {layout.first_log_dir(key), layout.wrapper_log(key), layout.work_dir(key)}) {
     ::rmdir(inside.substr(0, inside.rfind('/')).c_str());
   }
   return {};

@@ -80,7 +80,9 @@ Status BrokerCore::take_record(const StoreRecord& record) {
       auto placed = decode_placement(record.value);
       if (!placed) return placed.error();
       last_placement_id_ = std::max(last_placement_id_, id);
-      state_.placements[placed->key] = Placement{id, placed->agent, placed->term, false};
+      Placement& known = state_.placements[placed->key];
+      static_cast<PlacementRecord&>(known) = std::move(*placed);
+      known.id = id;
       return {};
     }
     case RecordKind::kResult: {
@@ -125,6 +127,13 @@ Effects BrokerCore::tick(SteadyTime now, uint64_t unix_ms) {
   now_ = now;
   unix_ms_ = unix_ms;
   if (!started_) started_ = now;
+  // Who did not look for a while must not take its own absence for that of others.
+  if (ticked_ && now - *ticked_ > kTickGapMax) {
+    const auto gap = now - *ticked_;
+    for (auto& [name, agent] : state_.agents) agent.heard = std::min(agent.heard + gap, now);
+    *started_ += gap;
+  }
+  ticked_ = now;
   for (auto& [name, agent] : state_.agents) {
     const bool connected = now - agent.heard < kAgentSilence;
     if (agent.connected && !connected) {
@@ -133,8 +142,19 @@ Effects BrokerCore::tick(SteadyTime now, uint64_t unix_ms) {
     }
     agent.connected = connected;
   }
+  const std::set<std::string> lost_before = state_.lost;
+  effects_.probes = losses_.tick(state_, *started_, now);
+  for (const std::string& name : state_.lost) {
+    if (lost_before.contains(name)) continue;
+    log::warn("agent " + name + " is lost");
+    tell("agent.lost", "", "", name, "it is silent, and none of its wrappers is heard");
+  }
   reconcile();
   return std::exchange(effects_, {});
+}
+
+void BrokerCore::probed(const std::string& agent, bool answered, SteadyTime now) {
+  losses_.probed(agent, answered, now);
 }
 
 // ---- Agents --------------------------------------------------------------------------------
@@ -155,6 +175,7 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
   agent.peer = peer;
   agent.connected = true;
   agent.obeyed_version = 0;
+  state_.lost.erase(agent.name);
   take_report(agent, std::move(message.instances));
   // A version that nobody has yet: order_agents() answers with the orders, even if they are empty.
   agent.orders.version = 0;
@@ -171,6 +192,7 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
   agent.heard = now_;
   if (!agent.connected) tell("agent.connected", "", "", agent.name, "it is heard again");
   agent.connected = true;
+  state_.lost.erase(agent.name);
   agent.obeyed_version = message.orders_version;
   agent.removing = {message.removing.begin(), message.removing.end()};
   take_report(agent, std::move(message.instances));
@@ -244,6 +266,7 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
 
 void BrokerCore::reconcile() {
   raise_terms();
+  note_drained();
   for (auto& [name, pipeline] : state_.pipelines) {
     if (!is_wanted_up(pipeline)) continue;
     place(pipeline);
@@ -253,55 +276,6 @@ void BrokerCore::reconcile() {
   note_removed();
   for (auto& [name, pipeline] : state_.pipelines) note_state(pipeline);
   order_agents();
-}
-
-// R10: whoever bears a higher term than ours was placed by a broker whose memory we lost.
-void BrokerCore::raise_terms() {
-  for (const auto& [name, agent] : state_.agents) {
-    for (const auto& [key, status] : agent.instances) {
-      const auto found = state_.placements.find(key);
-      if (found == state_.placements.end()) continue;
-      Placement& placed = found->second;
-      const bool same_term_elsewhere = status.term == placed.term && placed.agent != name;
-      if (status.term <= placed.term && !same_term_elsewhere) continue;
-      if (status.term > kTermMax) continue;
-      log::warn(wire::to_string(key) + ": agent " + name + " has term " +
-                std::to_string(status.term) + ", ours is " + std::to_string(placed.term));
-      placed.term = status.term + 1;
-      store(key, placed);
-    }
-  }
-}
-
-void BrokerCore::place(Pipeline& pipeline) {
-  for (uint32_t node = 0; node < pipeline.spec().nodes.size(); ++node) {
-    if (state_.placement(pipeline.key(node)) == nullptr) place_node(pipeline, node);
-  }
-}
-
-void BrokerCore::place_node(Pipeline& pipeline, uint32_t node) {
-  const wire::InstanceKey key = pipeline.key(node);
-  std::optional<std::string> chosen;
-  uint64_t term = 1;
-  // Somebody has it already although we never placed it: its log is there, so it stays there.
-  for (const auto& [name, agent] : state_.agents) {
-    const auto has = agent.instances.find(key);
-    if (has == agent.instances.end() || has->second.term < term) continue;
-    if (has->second.term > kTermMax) continue;
-    chosen = name;
-    term = has->second.term + 1;
-  }
-  if (!chosen) chosen = choose_agent(state_, pipeline.spec().nodes[node]);
-  if (!chosen) return;
-  Placement& placed = state_.placements[key];
-  if (placed.id == 0) placed.id = ++last_placement_id_;
-  placed.agent = *chosen;
-  placed.term = term = std::max(term, placed.term + 1);
-  placed.gone = false;
-  store(key, placed);
-  tell("node.placed", key.pipeline, key.node, *chosen, "term " + std::to_string(term));
-  log::info(wire::to_string(key) + ": placed on agent " + *chosen + ", term " +
-            std::to_string(term));
 }
 
 void BrokerCore::note_progress(Pipeline& pipeline) {
@@ -339,54 +313,6 @@ void BrokerCore::note_state(Pipeline& pipeline) {
   if (known && !kind.empty()) tell(std::string(kind), status.name, "", "", status.reason);
 }
 
-// An agent that obeyed the very orders that say stop, and does not have the instance, will not get
-// it back: orders come in order.
-void BrokerCore::note_gone() {
-  for (const auto& [name, agent] : state_.agents) {
-    if (agent.orders.version == 0 || agent.obeyed_version != agent.orders.version) continue;
-    const auto note = [&](const wire::InstanceKey& key, bool removed) {
-      if (agent.instances.contains(key) || agent.removing.contains(key)) return;
-      const auto found = state_.placements.find(key);
-      if (found == state_.placements.end() || found->second.agent != name) return;
-      const auto pipeline = state_.pipelines.find(key.pipeline);
-      if (pipeline == state_.pipelines.end() || is_wanted_up(pipeline->second)) return;
-      // What was stopped is not removed yet.
-      if ((pipeline->second.record.wish == Wish::kRemove) != removed) return;
-      found->second.gone = true;
-    };
-    for (const wire::InstanceKey& key : agent.orders.stop) note(key, false);
-    for (const wire::InstanceKey& key : agent.orders.remove) note(key, true);
-  }
-}
-
-void BrokerCore::note_removed() {
-  std::vector<std::string> removed;
-  for (const auto& [name, pipeline] : state_.pipelines) {
-    if (pipeline.record.wish != Wish::kRemove) continue;
-    bool all_gone = true;
-    for (uint32_t node = 0; node < pipeline.spec().nodes.size(); ++node) {
-      const Placement* placed = state_.placement(pipeline.key(node));
-      all_gone = all_gone && (placed == nullptr || placed->gone);
-    }
-    if (all_gone) removed.push_back(name);
-  }
-  for (const std::string& name : removed) {
-    const Pipeline& pipeline = state_.pipelines.at(name);
-    for (uint32_t node = 0; node < pipeline.spec().nodes.size(); ++node) {
-      const wire::InstanceKey key = pipeline.key(node);
-      state_.figures.erase(key);
-      const auto placed = state_.placements.find(key);
-      if (placed == state_.placements.end()) continue;
-      placed->second.agent.clear();
-      store(key, placed->second);
-    }
-    effects_.writes.push_back({{RecordKind::kPipeline, pipeline.id}, std::nullopt});
-    tell("pipeline.removed", name, "", "", "");
-    state_.pipelines.erase(name);
-    effects_.contents_changed = true;
-  }
-}
-
 void BrokerCore::order_agents() {
   for (auto& [name, agent] : state_.agents) {
     if (!agent.connected) continue;  // It is told when it is back.
@@ -407,9 +333,8 @@ void BrokerCore::store(const Pipeline& pipeline) {
   effects_.writes.push_back({{RecordKind::kPipeline, pipeline.id}, encode_record(pipeline.record)});
 }
 
-void BrokerCore::store(const wire::InstanceKey& key, const Placement& placed) {
-  effects_.writes.push_back({{RecordKind::kPlacement, placed.id},
-                             encode_record(PlacementRecord{key, placed.agent, placed.term})});
+void BrokerCore::store(const Placement& placed) {
+  effects_.writes.push_back({{RecordKind::kPlacement, placed.id}, encode_record(placed)});
 }
 
 void BrokerCore::send(const std::string& peer, const std::string& request, wire::Message message) {

@@ -17,6 +17,7 @@
 
 #include "broker/core/action_book.h"
 #include "broker/core/event_book.h"
+#include "broker/core/losses.h"
 #include "broker/core/records.h"
 #include "broker/core/state.h"
 #include "schema/base/result.h"
@@ -37,6 +38,7 @@ struct Outgoing {
 struct Effects {
   std::vector<StoreWrite> writes;
   std::vector<Outgoing> sends;
+  std::vector<Probe> probes;  // Answered by probed().
   bool contents_changed = false;
 };
 
@@ -51,8 +53,10 @@ class BrokerCore {
   // there; ActionChunk and ActionFetch do not come here at all.
   Effects receive(const std::string& peer, wire::Envelope envelope, SteadyTime now,
                   uint64_t unix_ms = 0);
-  // Call about twice a second: notices silent agents.
+  // Call about four times a second: notices silent agents, and lost ones.
   Effects tick(SteadyTime now, uint64_t unix_ms = 0);
+  // Whether one of a Probe's endpoints answered. What follows from it comes with the next tick.
+  void probed(const std::string& agent, bool answered, SteadyTime now);
 
   const State& state() const { return state_; }
   // The hashes of all contents that an action or a pipeline needs.
@@ -68,6 +72,8 @@ class BrokerCore {
   void on_message(const std::string& peer, const std::string& request, wire::PipelineStop message);
   void on_message(const std::string& peer, const std::string& request,
                   const wire::PipelineRemove& message);
+  void on_message(const std::string& peer, const std::string& request,
+                  const wire::PipelineAbandon& message);
   void on_message(const std::string& peer, const std::string& request,
                   const wire::PipelineGet& message);
   void on_message(const std::string& peer, const std::string& request,
@@ -101,6 +107,7 @@ class BrokerCore {
   Outcome run(wire::PipelineRun message);
   Outcome stop(const std::string& name, bool end);
   Outcome remove(const std::string& name, bool discard);
+  Outcome abandon(const std::string& name);
   Outcome put_action(const wire::ActionPut& put);
   Outcome remove_action(const std::string& name, uint32_t version);
 
@@ -124,16 +131,25 @@ class BrokerCore {
   void reconcile();
   void place(Pipeline& pipeline);
   void place_node(Pipeline& pipeline, uint32_t node);
+  void move_node(Pipeline& pipeline, uint32_t node);
+  void begin_drain(Pipeline& pipeline, uint32_t node);
+  void give_place(Placement& placed, const std::string& agent, uint64_t term);
+  std::vector<std::string> open_drains(const Pipeline& pipeline, uint32_t node) const;
+  bool may_be_at(const wire::InstanceKey& key, const std::string& agent) const;
   void raise_terms();
+  void note_drained();
   void note_gone();
+  void note_stopped(const std::string& agent, const wire::InstanceKey& key);
+  void note_erased(const std::string& agent, const wire::InstanceKey& key);
   void note_removed();
+  void forget(const Pipeline& pipeline);
   void note_progress(Pipeline& pipeline);
   void note_state(Pipeline& pipeline);
   void order_agents();
   void send_orders(const Agent& agent, const std::string& request);
 
   void store(const Pipeline& pipeline);
-  void store(const wire::InstanceKey& key, const Placement& placed);
+  void store(const Placement& placed);
   void send(const std::string& peer, const std::string& request, wire::Message message);
 
   State state_;
@@ -147,6 +163,8 @@ class BrokerCore {
   EventBook events_;
   // Until agents have had the time to register, nothing is degraded.
   std::optional<SteadyTime> started_;
+  std::optional<SteadyTime> ticked_;
+  Losses losses_;
   SteadyTime now_{};      // Of the step that is under way.
   uint64_t unix_ms_ = 0;  // Likewise.
   Effects effects_;       // Likewise.

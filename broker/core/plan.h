@@ -14,10 +14,10 @@ namespace weir::broker {
 // fewest placements (by name where they are equal). None: no such agent is connected.
 std::optional<std::string> choose_agent(const State& state, const graph::NodeSpec& node);
 
-// The order for a placed node. None while a reader's endpoint is not known: a node starts after its
-// readers. Log folder, sockets and files are the agent's to fill in.
+// The order for a placed node, or for what is drained of it. None while a reader's endpoint is not
+// known: a node starts after its readers. Log folder, sockets and files are the agent's to fill in.
 std::optional<wire::StartOrder> make_order(const State& state, const Pipeline& pipeline,
-                                           uint32_t node);
+                                           uint32_t node, const Placement& placed);
 
 // All that this agent should be told; `version` is left 0. A node of a pipeline that is to stop
 // comes into the stop list when all that write to it are gone, so sources stop first.

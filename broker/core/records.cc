@@ -31,6 +31,18 @@ wire::ActionRef get_action(Decoder& decoder) {
   return action;
 }
 
+void put_texts(Encoder& encoder, const std::vector<std::string>& texts) {
+  encoder.u32(static_cast<uint32_t>(texts.size()));
+  for (const std::string& text : texts) encoder.text(text);
+}
+
+std::vector<std::string> get_texts(Decoder& decoder) {
+  std::vector<std::string> texts;
+  const uint32_t count = decoder.u32();
+  for (uint32_t i = 0; i < count && decoder.ok(); ++i) texts.push_back(decoder.text(kTextLimit));
+  return texts;
+}
+
 }  // namespace
 
 std::string encode_key(const StoreKey& key) {
@@ -108,13 +120,19 @@ Result<PipelineRecord> decode_pipeline(std::string_view bytes) {
 }
 
 std::string encode_record(const PlacementRecord& record) {
-  return begin()
-      .text(record.key.pipeline)
+  Encoder encoder = begin();
+  encoder.text(record.key.pipeline)
       .text(record.key.node)
       .u32(record.key.instance)
       .text(record.agent)
       .u64(record.term)
-      .bytes();
+      .u64(record.key.drains)
+      .u64(record.log_term)
+      .u64(record.last_term)
+      .u8(record.finished ? 1 : 0);
+  put_texts(encoder, record.drained_lanes);
+  put_texts(encoder, record.former);
+  return std::move(encoder).bytes();
 }
 
 Result<PlacementRecord> decode_placement(std::string_view bytes) {
@@ -126,6 +144,12 @@ Result<PlacementRecord> decode_placement(std::string_view bytes) {
   record.key.instance = decoder.u32();
   record.agent = decoder.text(kTextLimit);
   record.term = decoder.u64();
+  record.key.drains = decoder.u64();
+  record.log_term = decoder.u64();
+  record.last_term = decoder.u64();
+  record.finished = decoder.u8() != 0;
+  record.drained_lanes = get_texts(decoder);
+  record.former = get_texts(decoder);
   if (!decoder.done() || record.term == 0) return corrupt("a placement");
   return record;
 }

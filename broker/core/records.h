@@ -27,7 +27,7 @@
 
 namespace weir::broker {
 
-inline constexpr uint64_t kStoreFormat = 2;
+inline constexpr uint64_t kStoreFormat = 3;
 inline constexpr size_t kResultsKept = 1024;
 inline constexpr size_t kEventsKept = 1000;
 
@@ -84,10 +84,20 @@ struct PipelineRecord {
   bool operator==(const PipelineRecord&) const = default;
 };
 
+// Where an instance is, or, with `key.drains`, where the log of a lost source is drained (R5).
 struct PlacementRecord {
   wire::InstanceKey key;
   std::string agent;  // Empty: none; its pipeline was removed.
   uint64_t term = 0;
+  uint64_t log_term = 0;   // StartOrder::log_term
+  uint64_t last_term = 0;  // The highest that was ever given, to it or to what drains it.
+  // The drained lanes that it reads beside those of its writers. One that began when a lane was
+  // empty already does not read it.
+  std::vector<std::string> drained_lanes;
+  std::vector<std::string> former;  // Other agents that keep something of it.
+  // Of a source: all that it had is settled, so its program is not started elsewhere. Of what is
+  // drained: likewise, so it is done.
+  bool finished = false;
 
   bool operator==(const PlacementRecord&) const = default;
 };

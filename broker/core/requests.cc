@@ -130,6 +130,11 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
   change(peer, request, [&] { return remove(message.name, message.discard); });
 }
 
+void BrokerCore::on_message(const std::string& peer, const std::string& request,
+                            const wire::PipelineAbandon& message) {
+  change(peer, request, [&] { return abandon(message.name); });
+}
+
 BrokerCore::Outcome BrokerCore::put(graph::PipelineSpec spec) {
   const std::string name = spec.name;
   if (const Pipeline* const known = find(name); known != nullptr) {
@@ -192,9 +197,8 @@ BrokerCore::Outcome BrokerCore::run(wire::PipelineRun message) {
     record.was_running = false;
     record.ending = false;
     record.actions = std::move(*actions);
-    for (uint32_t node = 0; node < pipeline->spec().nodes.size(); ++node) {
-      const auto placed = state_.placements.find(pipeline->key(node));
-      if (placed != state_.placements.end()) placed->second.gone = false;
+    for (auto& [key, placed] : state_.placements) {
+      if (key.pipeline == message.name) placed.gone = false;
     }
     tell("pipeline.run", message.name, "", "", "");
     effects_.contents_changed = true;
@@ -250,9 +254,8 @@ BrokerCore::Outcome BrokerCore::remove(const std::string& name, bool discard) {
                     " dead letters; discard them with --discard");
   }
   record.wish = Wish::kRemove;
-  for (uint32_t node = 0; node < pipeline->spec().nodes.size(); ++node) {
-    const auto placed = state_.placements.find(pipeline->key(node));
-    if (placed != state_.placements.end()) placed->second.gone = false;
+  for (auto& [key, placed] : state_.placements) {
+    if (key.pipeline == name) placed.removed_from.clear();
   }
   store(*pipeline);
   tell("pipeline.rm", name, "", "", discard ? "with all that its logs hold" : "");

@@ -19,6 +19,8 @@ namespace weir::broker {
 using SteadyTime = std::chrono::steady_clock::time_point;
 
 inline constexpr std::chrono::milliseconds kAgentSilence{3000};
+// The broker was stopped or starved if its clock's ticks are so far apart.
+inline constexpr std::chrono::milliseconds kTickGapMax{1000};
 // How long nodes may take to end when all sinks have ended and settled.
 inline constexpr std::chrono::milliseconds kEndGrace{2000};
 inline constexpr size_t kAgentsMax = 1024;
@@ -43,13 +45,19 @@ struct Pipeline {
   }
 };
 
-struct Placement {
-  uint64_t id = 0;    // Of its record.
-  std::string agent;  // Empty: none, what is left of it is its term.
-  uint64_t term = 0;
+struct Placement : PlacementRecord {
+  uint64_t id = 0;  // Of its record.
   // Of a pipeline that is to stop, is completed, or is to be removed: the agent said, after it was
   // told, that it does not have it.
   bool gone = false;
+  std::set<std::string> removed_from;  // Agents that said that they keep nothing of it any more.
+
+  // All agents that keep something of it.
+  std::set<std::string> kept_by() const {
+    std::set<std::string> agents(former.begin(), former.end());
+    if (!agent.empty()) agents.insert(agent);
+    return agents;
+  }
 };
 
 struct Agent {
@@ -68,6 +76,7 @@ struct State {
   std::map<std::string, Pipeline> pipelines;
   std::map<wire::InstanceKey, Placement> placements;
   std::map<std::string, Agent> agents;  // Those that registered since this broker started.
+  std::set<std::string> lost;           // Agents that are silent and whose wrappers are not heard.
   // The last that was reported of each, wherever it was; also of those that are gone since.
   std::map<wire::InstanceKey, wire::InstanceStatus> figures;
 
@@ -75,6 +84,18 @@ struct State {
     const auto found = placements.find(key);
     const bool placed = found != placements.end() && !found->second.agent.empty();
     return placed ? &found->second : nullptr;
+  }
+  // What is drained, or was, of this node.
+  std::vector<const Placement*> drains_of(const wire::InstanceKey& node) const {
+    std::vector<const Placement*> drains;
+    for (auto at = placements.upper_bound(node); at != placements.end(); ++at) {
+      const wire::InstanceKey& key = at->first;
+      if (key.pipeline != node.pipeline || key.node != node.node || key.instance != node.instance) {
+        break;
+      }
+      drains.push_back(&at->second);
+    }
+    return drains;
   }
   const Agent* agent(const std::string& name) const {
     const auto found = agents.find(name);

@@ -8,7 +8,7 @@
 namespace weir::broker {
 namespace {
 
-constexpr auto kTick = std::chrono::milliseconds(500);
+constexpr auto kTick = std::chrono::milliseconds(250);
 constexpr int kMessagesPerTurn = 64;  // Then the timers and signals have their turn.
 constexpr int64_t kSocketSlackBytes = 1 << 16;
 
@@ -56,7 +56,8 @@ BrokerShell::BrokerShell(runtime::Loop& loop, std::unique_ptr<Store> store, cont
       store_(std::move(store)),
       contents_(std::move(contents)),
       core_(std::move(core)),
-      socket_(std::move(socket)) {
+      socket_(std::move(socket)),
+      prober_(loop) {
   watch_ = loop_.watch_socket(socket_.get(), [this] { receive_some(); });
   timer_ = loop_.every(kTick, [this] { tick(); });
 }
@@ -156,6 +157,11 @@ void BrokerShell::carry_out(const Effects& effects) {
   }
   for (const Outgoing& one : effects.sends) send(one.peer, one.envelope);
   failpoint("broker.sent");
+  for (const Probe& probe : effects.probes) {
+    prober_.ask(probe.endpoints, [this, agent = probe.agent](bool answered) {
+      core_.probed(agent, answered, loop_.now());
+    });
+  }
   if (effects.contents_changed) remove_unused_contents();
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "broker/core/broker.h"
+#include "broker/shell/prober.h"
 #include "broker/store/store.h"
 #include "schema/content/store.h"
 #include "schema/runtime/loop.h"
@@ -54,6 +55,7 @@ class BrokerShell {
   content::Store contents_;
   BrokerCore core_;
   runtime::ZmqSocket socket_;
+  Prober prober_;
   std::string endpoint_;
   bool failed_ = false;
   runtime::WatchId watch_{};

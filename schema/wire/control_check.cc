@@ -297,8 +297,7 @@ Status check(const StartOrder& order) {
   }
   return first_of({check_instance(order.pipeline, order.node.name, order.instance),
                    check(order.node), check_range<uint64_t>("term", order.term, 1, UINT64_MAX - 1),
-                   check_lanes("writers", order.writers),
-                   check_readers(order.readers),
+                   check_lanes("writers", order.writers), check_readers(order.readers),
                    check_text("log_dir", order.log_dir, kPathBytesMax),
                    check_text("listen", order.listen, kPathBytesMax),
                    check_text("agent_endpoint", order.agent_endpoint, kPathBytesMax),

@@ -496,8 +496,8 @@ void Node::discard_staged() {
   lane_->discard_staged(batch_);
 }
 
-// Where it stood in the lane of a writer that was replaced is kept: should that one's log come back,
-// it is drained from there on (R5).
+// Where it stood in the lane of a writer that was replaced is kept: should that one's log come
+// back, it is drained from there on (R5).
 void Node::move_frontier(Input& input, const Position& to) {
   const Position& at = input.durable.frontier;
   if (!at.none() && at.of.term < to.of.term) {

@@ -167,8 +167,8 @@ Status Wrapper::connect_agent() {
   agent_.emplace(*std::move(socket));
   if (Status connected = agent_->connect(order_.agent_endpoint); !connected) return connected;
   agent_watch_ = loop_.watch_socket(agent_->get(), [this] { on_agent_message(); });
-  const wire::WrapperHello hello{order_.pipeline, order_.node.name, order_.instance, order_.term,
-                                 getpid(), order_.drains};
+  const wire::WrapperHello hello{order_.pipeline, order_.node.name, order_.instance,
+                                 order_.term,     getpid(),         order_.drains};
   const Result<std::string> bytes = wire::encode({"", hello});
   if (!bytes) return bytes.error();
   (void)agent_->send({std::string_view(*bytes)});

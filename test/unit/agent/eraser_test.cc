@@ -26,9 +26,10 @@ class Eraser : public ::testing::Test {
       fs::create_directories(layout_.work_dir(key) + "/deep/er");
       fs::create_directories(layout_.logs_dir(key));
       for (const std::string& file :
-           {layout_.first_log_dir(key) + "/wrapper.lock", layout_.first_log_dir(key) + "/log/segments/1",
-            layout_.work_dir(key) + "/deep/er/file", layout_.stderr_file(key),
-            layout_.stderr_file(key) + ".1", layout_.stdout_file(key), layout_.wrapper_log(key)}) {
+           {layout_.first_log_dir(key) + "/wrapper.lock",
+            layout_.first_log_dir(key) + "/log/segments/1", layout_.work_dir(key) + "/deep/er/file",
+            layout_.stderr_file(key), layout_.stderr_file(key) + ".1", layout_.stdout_file(key),
+            layout_.wrapper_log(key)}) {
         std::ofstream(file) << "something";
       }
     }

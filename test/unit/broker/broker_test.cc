@@ -302,8 +302,8 @@ TEST(Broker, ASilentAgentDegrades) {
   world.tick(milliseconds(1));
   EXPECT_EQ(world.state(), PipelineState::kDegraded);
   const auto status = world.status();
-  EXPECT_EQ(status.reason, "a: waits for agent alpha");
-  EXPECT_EQ(status.nodes.at(0).instances.at(0).status.state, InstanceState::kUnmanaged);
+  EXPECT_EQ(status.reason, "a: its agent alpha is lost; waits for an agent");
+  EXPECT_EQ(status.nodes.at(0).instances.at(0).status.state, InstanceState::kLost);
   const auto broker = std::get<wire::BrokerStatus>(world.ask(wire::BrokerStatusRequest{}));
   EXPECT_FALSE(broker.agents.at(0).connected);
   world.hear("alpha");
@@ -417,7 +417,7 @@ TEST(Broker, ComesToRestWhateverHappened) {
     World world;
     const auto spec = chain({node("a"), node("b", {"beta", "alpha"}), node("c"), node("d")});
     world.run(spec);
-    std::map<std::string, uint64_t> highest;
+    std::map<wire::InstanceKey, uint64_t> highest;
     for (int step = 0; step < 60; ++step) {
       switch (random() % 6) {
         case 0:
@@ -436,8 +436,8 @@ TEST(Broker, ComesToRestWhateverHappened) {
           world.hear(random() % 2 == 0 ? "alpha" : "beta");
       }
       for (const auto& [key, placed] : world.core_state().placements) {
-        EXPECT_GE(placed.term, highest[key.node]) << "seed " << seed;
-        highest[key.node] = placed.term;
+        EXPECT_GE(placed.term, highest[key]) << "seed " << seed;
+        highest[key] = placed.term;
       }
     }
     EXPECT_TRUE(world.ok(wire::PipelineRun{"p", {}, {}}));

@@ -42,7 +42,8 @@ TEST(Records, RoundTrip) {
   pipeline.actions = {wire::sample_action()};
   pipeline.figures = {wire::sample_status()};
   EXPECT_EQ(*decode_pipeline(encode_record(pipeline)), pipeline);
-  const PlacementRecord placement{{"p", "n", 3}, "alpha", 17};
+  const PlacementRecord placement{{"p", "n", 3, 9}, "alpha",           17,  16, 18,
+                                  {"a.0@3"},        {"beta", "gamma"}, true};
   EXPECT_EQ(*decode_placement(encode_record(placement)), placement);
   for (const ResultRecord& result :
        {ResultRecord{"r", std::nullopt, std::nullopt},
@@ -69,7 +70,8 @@ TEST(Records, DamagedOnesAreRefused) {
   std::string other_version = good;
   other_version[0] = 9;
   EXPECT_FALSE(decode_pipeline(other_version));
-  EXPECT_FALSE(decode_placement(encode_record(PlacementRecord{{"p", "n", 0}, "alpha", 0})));
+  EXPECT_FALSE(decode_placement(
+      encode_record(PlacementRecord{{"p", "n", 0}, "alpha", 0, 0, 0, {}, {}, false})));
   EXPECT_FALSE(decode_result("\1"));
   EXPECT_FALSE(decode_number("\1"));
 }

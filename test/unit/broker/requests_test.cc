@@ -258,10 +258,7 @@ TEST(Events, ToldOnceAndKept) {
   world.hear("alpha");
   world.run(chain({node("a")}));
   world.settle();
-  for (int i = 0; i < 2; ++i) {
-    world.tick(kAgentSilence - std::chrono::milliseconds(1));
-    world.settle();
-  }
+  world.pass(2 * kAgentSilence, {"alpha"});
   auto& a = world.instance("alpha", "a");
   a.restarts = 1;
   a.last_error = "signal 9 (Killed)";

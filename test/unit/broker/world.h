@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -112,7 +113,19 @@ class World {
   wire::PipelineState state() { return status().state; }
   void tick(std::chrono::milliseconds later) {
     now += later;
-    do_all(core_->tick(now));
+    const Effects effects = core_->tick(now);
+    do_all(effects);
+    for (const Probe& probe : effects.probes) {
+      probed.push_back(probe.agent);
+      core_->probed(probe.agent, answers_probes.contains(probe.agent), now);
+    }
+  }
+  // Time passes; these agents speak, the others are silent.
+  void pass(std::chrono::milliseconds time, const std::vector<std::string>& speakers) {
+    for (const SteadyTime end = now + time; now < end;) {
+      tick(std::chrono::milliseconds(250));
+      for (const std::string& name : speakers) hear(name);
+    }
   }
   void run(graph::PipelineSpec spec) {
     EXPECT_TRUE(ok(wire::PipelinePut{std::move(spec)}));
@@ -138,10 +151,13 @@ class World {
   const BrokerCore& core() const { return *core_; }
   const State& core_state() const { return core_->state(); }
   wire::InstanceStatus& instance(const std::string& agent, const std::string& name) {
-    return agents.at(agent).runs.at({"p", name, 0});
+    return agents.at(agent).runs.at({"p", name, 0, 0});
   }
 
   std::map<std::string, FakeAgent> agents;
+  bool drains_end = true;                // What is drained is so at once.
+  std::set<std::string> answers_probes;  // Agents whose wrappers do.
+  std::vector<std::string> probed;
   std::vector<std::string> started;  // Names, in the order in which they were started.
   std::vector<std::string> stopped;
   SteadyTime now{std::chrono::hours(1)};
@@ -187,6 +203,10 @@ class World {
       status.pipeline = order.pipeline;
       status.node = order.node.name;
       status.term = order.term;
+      status.log_term = order.log_term;
+      status.drains = order.drains;
+      status.writers = order.writers;
+      status.ended_and_settled = order.drains != 0 && drains_end;
       status.state = wire::InstanceState::kRunning;
       status.pid = 100;
       if (order.writers.empty()) continue;

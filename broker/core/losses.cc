@@ -1,0 +1,94 @@
+#include "broker/core/losses.h"
+
+#include <algorithm>
+
+namespace weir::broker {
+namespace {
+
+// Agents that pipelines need, whether they were heard since the broker's start or not.
+std::set<std::string> agents_in_use(const State& state) {
+  std::set<std::string> names;
+  for (const auto& [key, placed] : state.placements) {
+    if (!placed.agent.empty() && state.pipelines.contains(key.pipeline)) names.insert(placed.agent);
+  }
+  return names;
+}
+
+// Where its wrappers take in lanes; sources do not.
+std::vector<std::string> endpoints_of(const Agent& agent) {
+  std::vector<std::string> endpoints;
+  for (const auto& [key, status] : agent.instances) {
+    if (endpoints.size() == kProbesPerAgent) break;
+    const std::string& one =
+        status.remote_endpoint.empty() ? status.endpoint : status.remote_endpoint;
+    if (!one.empty()) endpoints.push_back(one);
+  }
+  return endpoints;
+}
+
+}  // namespace
+
+std::vector<Probe> Losses::tick(State& state, SteadyTime started, SteadyTime now) {
+  std::vector<Probe> probes;
+  const std::set<std::string> in_use = agents_in_use(state);
+  std::erase_if(suspicions_, [&](const auto& entry) { return !in_use.contains(entry.first); });
+  std::erase_if(state.lost, [&](const std::string& name) { return !in_use.contains(name); });
+  std::vector<std::pair<std::string, bool>> silent;  // And whether long enough.
+  for (const std::string& name : in_use) {
+    const Agent* agent = state.agent(name);
+    const auto silence = now - (agent == nullptr ? started : agent->heard);
+    if (silence < kProbeAfter) {
+      suspicions_.erase(name);
+      state.lost.erase(name);
+      continue;
+    }
+    Suspicion& suspicion = suspicions_[name];
+    std::vector<std::string> endpoints =
+        agent == nullptr ? std::vector<std::string>() : endpoints_of(*agent);
+    if (endpoints.empty()) {
+      suspicion.probe_due = false;
+    } else if (!state.lost.contains(name) &&
+               (!suspicion.probe_sent || now - *suspicion.probe_sent >= kProbeInterval)) {
+      suspicion.probe_sent = now;
+      probes.push_back({name, std::move(endpoints)});
+    }
+    silent.emplace_back(name, silence >= (agent == nullptr ? kSilenceAtStart : kAgentSilence));
+  }
+  if (silent.empty()) return probes;
+  look_for_signs(state, now);
+  for (const auto& [name, long_enough] : silent) {
+    const Suspicion& suspicion = suspicions_.at(name);
+    const bool lives = suspicion.sign && now - *suspicion.sign < kEvidenceLasts;
+    if (long_enough && !lives && !suspicion.probe_due) state.lost.insert(name);
+  }
+  return probes;
+}
+
+void Losses::probed(const std::string& agent, bool answered, SteadyTime now) {
+  const auto found = suspicions_.find(agent);
+  if (found == suspicions_.end()) return;
+  found->second.probe_due = false;
+  if (answered) found->second.sign = now;
+}
+
+// What neighbours hear, as their agents reported it just now.
+void Losses::look_for_signs(const State& state, SteadyTime now) {
+  std::map<std::pair<std::string, std::string>, std::string> agent_of;  // By pipeline and lane.
+  for (const auto& [key, placed] : state.placements) {
+    if (!suspicions_.contains(placed.agent)) continue;
+    agent_of[{key.pipeline, wire::lane_name(key.node, key.instance, key.drains)}] = placed.agent;
+  }
+  for (const auto& [name, agent] : state.agents) {
+    if (suspicions_.contains(name) || now - agent.heard >= kProbeAfter) continue;
+    for (const auto& [key, status] : agent.instances) {
+      for (const std::string& lane : status.heard) {
+        const auto found = agent_of.find({key.pipeline, lane});
+        if (found == agent_of.end()) continue;
+        std::optional<SteadyTime>& sign = suspicions_.at(found->second).sign;
+        sign = std::max(sign.value_or(agent.heard), agent.heard);
+      }
+    }
+  }
+}
+
+}  // namespace weir::broker

@@ -1,0 +1,56 @@
+// Which agents are lost: silent, and none of their wrappers is heard either (R10).
+//
+// An agent that is silent for kAgentSilence is suspected. Its wrappers may live all the same: then
+// neighbours on other hosts report that they hear them, or they answer on their own ports, which
+// the broker's shell probes. Only when nothing of that is so is the agent lost, and its nodes go
+// elsewhere. It stays lost until it speaks itself.
+//
+// Pure. Loop thread.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "broker/core/state.h"
+
+namespace weir::broker {
+
+// Silence after which the wrappers of an agent are looked at, so that all is known when it is
+// suspected.
+inline constexpr std::chrono::milliseconds kProbeAfter{1500};
+inline constexpr std::chrono::milliseconds kProbeInterval{1000};
+// How old a sign of life may be. A neighbour's report is up to a second old, and what it says two.
+inline constexpr std::chrono::milliseconds kEvidenceLasts{2500};
+// An agent that a broker has not heard of since its own start has longer.
+inline constexpr std::chrono::milliseconds kSilenceAtStart{10'000};
+inline constexpr size_t kProbesPerAgent = 8;
+
+// Whether anybody answers at one of these endpoints.
+struct Probe {
+  std::string agent;
+  std::vector<std::string> endpoints;  // Never empty.
+};
+
+class Losses {
+ public:
+  // About four times a second. Sets state.lost, and returns what is to be probed; each is answered
+  // by probed(). `started`: when this broker began.
+  std::vector<Probe> tick(State& state, SteadyTime started, SteadyTime now);
+  void probed(const std::string& agent, bool answered, SteadyTime now);
+
+ private:
+  struct Suspicion {
+    std::optional<SteadyTime> sign;  // The last one.
+    std::optional<SteadyTime> probe_sent;
+    bool probe_due = true;  // Not one was answered or given up yet.
+  };
+
+  void look_for_signs(const State& state, SteadyTime now);
+
+  std::map<std::string, Suspicion> suspicions_;
+};
+
+}  // namespace weir::broker

@@ -1,0 +1,298 @@
+// Where nodes are and in which term: placing, moving what a lost agent had, draining the logs of
+// lost sources, and what agents confirm of stops and removals.
+#include <algorithm>
+#include <utility>
+
+#include "broker/core/broker.h"
+#include "broker/core/plan.h"
+#include "schema/base/log.h"
+
+namespace weir::broker {
+namespace {
+
+void add_once(std::vector<std::string>& list, const std::string& text) {
+  if (std::find(list.begin(), list.end(), text) == list.end()) list.push_back(text);
+}
+
+bool is_source(const Pipeline& pipeline, uint32_t node) {
+  return graph::inputs_of(pipeline.spec(), node).empty() &&
+         !pipeline.spec().nodes[node].caller_stdin;
+}
+
+}  // namespace
+
+// R10: whoever bears a higher term than ours was placed by a broker whose memory we lost, and where
+// that one placed it is its log.
+void BrokerCore::raise_terms() {
+  for (const auto& [name, agent] : state_.agents) {
+    for (const auto& [key, status] : agent.instances) {
+      const auto found = state_.placements.find(key);
+      if (found == state_.placements.end()) continue;
+      Placement& placed = found->second;
+      const bool same_term_elsewhere = status.term == placed.term && placed.agent != name;
+      if (status.term <= placed.term && !same_term_elsewhere) continue;
+      if (status.term > kTermMax) continue;
+      log::warn(wire::to_string(key) + ": agent " + name + " has term " +
+                std::to_string(status.term) + ", ours is " + std::to_string(placed.term));
+      const bool newer = status.term > placed.term && placed.agent != name;
+      if (newer && agent.connected && !placed.agent.empty() && may_be_at(key, name)) {
+        add_once(placed.former, placed.agent);
+        placed.agent = name;
+        placed.log_term = status.log_term;
+      }
+      placed.last_term = std::max({placed.last_term, placed.term, status.term}) + 1;
+      placed.term = placed.last_term;
+      store(placed);
+    }
+  }
+}
+
+// ---- Placing -------------------------------------------------------------------------------
+
+bool BrokerCore::may_be_at(const wire::InstanceKey& key, const std::string& agent) const {
+  const auto pipeline = state_.pipelines.find(key.pipeline);
+  if (pipeline == state_.pipelines.end()) return false;
+  const auto node = graph::find_node(pipeline->second.spec(), key.node);
+  if (!node) return false;
+  const auto& hosts = pipeline->second.spec().nodes[*node].hosts;
+  return hosts.empty() || std::find(hosts.begin(), hosts.end(), agent) != hosts.end();
+}
+
+void BrokerCore::place(Pipeline& pipeline) {
+  const bool may_move = !pipeline.record.run.options.stay_placed;
+  for (uint32_t node = 0; node < pipeline.spec().nodes.size(); ++node) {
+    const Placement* placed = state_.placement(pipeline.key(node));
+    if (placed == nullptr) {
+      place_node(pipeline, node);
+    } else if (may_move && state_.lost.contains(placed->agent)) {
+      move_node(pipeline, node);
+    }
+  }
+}
+
+void BrokerCore::place_node(Pipeline& pipeline, uint32_t node) {
+  const wire::InstanceKey key = pipeline.key(node);
+  std::optional<std::string> chosen;
+  uint64_t term = 1;
+  std::optional<uint64_t> log_term;
+  // Somebody has it already although we never placed it: its log is there, so it stays there.
+  for (const auto& [name, agent] : state_.agents) {
+    const auto has = agent.instances.find(key);
+    if (has == agent.instances.end() || has->second.term < term) continue;
+    if (has->second.term > kTermMax) continue;
+    chosen = name;
+    term = has->second.term + 1;
+    log_term = has->second.log_term;
+  }
+  if (!chosen) chosen = choose_agent(state_, pipeline.spec().nodes[node]);
+  if (!chosen) return;
+  Placement& placed = state_.placements[key];
+  placed.key = key;
+  give_place(placed, *chosen, std::max({term, placed.term + 1, placed.last_term + 1}));
+  if (log_term) placed.log_term = *log_term;
+  placed.drained_lanes = open_drains(pipeline, node);
+  placed.finished = false;
+  store(placed);
+}
+
+void BrokerCore::give_place(Placement& placed, const std::string& agent, uint64_t term) {
+  if (placed.id == 0) placed.id = ++last_placement_id_;
+  std::string text = "term " + std::to_string(term);
+  if (!placed.agent.empty() && placed.agent != agent) {
+    add_once(placed.former, placed.agent);
+    text += ", was on agent " + placed.agent;
+  }
+  std::erase(placed.former, agent);
+  placed.agent = agent;
+  placed.term = placed.last_term = placed.log_term = term;
+  placed.gone = false;
+  placed.removed_from.clear();
+  log::info(wire::to_string(placed.key) + ": placed on agent " + agent + ", " + text);
+  tell("node.placed", placed.key.pipeline, placed.key.node, agent, std::move(text));
+}
+
+// R4: elsewhere it begins with an empty log and a higher term; upstream replays what is not
+// settled. What only a source's own log holds is drained when its host is back (R5).
+void BrokerCore::move_node(Pipeline& pipeline, uint32_t node) {
+  const std::optional<std::string> chosen = choose_agent(state_, pipeline.spec().nodes[node]);
+  if (!chosen) return;  // The pipeline says what it waits for.
+  Placement& placed = state_.placements.at(pipeline.key(node));
+  if (is_source(pipeline, node) && !placed.finished) {
+    const auto last = state_.figures.find(placed.key);
+    placed.finished = last != state_.figures.end() && last->second.ended_and_settled;
+    if (!placed.finished) begin_drain(pipeline, node);
+  }
+  give_place(placed, *chosen, placed.last_term + 1);
+  placed.drained_lanes = open_drains(pipeline, node);
+  store(placed);
+}
+
+// ---- Draining (R5) -------------------------------------------------------------------------
+
+// Its readers learn of the lane at once: until it has ended they do not end.
+void BrokerCore::begin_drain(Pipeline& pipeline, uint32_t node) {
+  const Placement& lost = state_.placements.at(pipeline.key(node));
+  wire::InstanceKey key = lost.key;
+  key.drains = lost.term;
+  Placement& drain = state_.placements[key];
+  if (drain.id != 0) return;
+  drain.id = ++last_placement_id_;
+  drain.key = key;
+  drain.agent = lost.agent;
+  drain.term = drain.last_term = lost.term;
+  drain.log_term = lost.log_term;
+  store(drain);
+  const std::string lane = wire::lane_name(key.node, key.instance, key.drains);
+  for (const uint32_t output : graph::outputs_of(pipeline.spec(), node)) {
+    const auto reader = state_.placements.find(pipeline.key(output));
+    if (reader == state_.placements.end()) continue;  // It is told when it is placed.
+    add_once(reader->second.drained_lanes, lane);
+    store(reader->second);
+  }
+  tell("node.drain", key.pipeline, key.node, drain.agent,
+       "what its log holds is sent when the agent is back");
+}
+
+std::vector<std::string> BrokerCore::open_drains(const Pipeline& pipeline, uint32_t node) const {
+  std::vector<std::string> lanes;
+  for (const uint32_t input : graph::inputs_of(pipeline.spec(), node)) {
+    for (const Placement* drain : state_.drains_of(pipeline.key(input))) {
+      const wire::InstanceKey& key = drain->key;
+      if (!drain->finished) lanes.push_back(wire::lane_name(key.node, key.instance, key.drains));
+    }
+  }
+  return lanes;
+}
+
+void BrokerCore::note_drained() {
+  for (auto& [key, placed] : state_.placements) {
+    if (key.drains == 0 || placed.finished) continue;
+    const wire::InstanceStatus* report = state_.report(key);
+    if (report == nullptr || !report->ended_and_settled) continue;
+    placed.finished = true;
+    store(placed);
+    tell("node.drained", key.pipeline, key.node, placed.agent, "all that its log held is settled");
+  }
+}
+
+// The lane is ended by a writer of a higher term, with an empty log, on another agent.
+BrokerCore::Outcome BrokerCore::abandon(const std::string& name) {
+  Pipeline* const pipeline = find(name);
+  if (pipeline == nullptr) return not_found(name);
+  bool any = false;
+  for (uint32_t node = 0; node < pipeline->spec().nodes.size(); ++node) {
+    const auto own = state_.placements.find(pipeline->key(node));
+    for (const Placement* waits : state_.drains_of(pipeline->key(node))) {
+      const Agent* agent = state_.agent(waits->agent);
+      if (waits->finished || (agent != nullptr && agent->connected)) continue;
+      // Any agent can say that there is nothing.
+      const std::optional<std::string> chosen = choose_agent(state_, graph::NodeSpec{});
+      if (!chosen) {
+        return Error{ErrorCode::kUnavailable, "no agent is connected; start one, and say it again"};
+      }
+      Placement& drain = state_.placements.at(waits->key);
+      Placement& regular = own->second;
+      add_once(regular.former, drain.agent);
+      tell("pipeline.abandoned", name, drain.key.node, drain.agent,
+           "what only its log held is given up");
+      drain.agent.clear();
+      give_place(drain, *chosen, ++regular.last_term);
+      store(drain);
+      store(regular);
+      any = true;
+    }
+  }
+  if (any) return Done{};
+  return Error{ErrorCode::kConflict,
+               "pipeline \"" + name + "\" waits for no lost host: there is nothing to abandon"};
+}
+
+// ---- What agents confirm -------------------------------------------------------------------
+
+// An agent that obeyed the very orders that say stop, and does not have the instance, will not get
+// it back: orders come in order.
+void BrokerCore::note_gone() {
+  for (const auto& [name, agent] : state_.agents) {
+    if (agent.orders.version == 0 || agent.obeyed_version != agent.orders.version) continue;
+    const auto has = [&agent = agent](const wire::InstanceKey& key) {
+      return agent.instances.contains(key) || agent.removing.contains(key);
+    };
+    for (const wire::InstanceKey& key : agent.orders.stop) {
+      if (!has(key)) note_stopped(name, key);
+    }
+    for (const wire::InstanceKey& key : agent.orders.remove) {
+      if (!has(key)) note_erased(name, key);
+    }
+  }
+}
+
+void BrokerCore::note_stopped(const std::string& agent, const wire::InstanceKey& key) {
+  const auto found = state_.placements.find(key);
+  if (found == state_.placements.end() || found->second.agent != agent) return;
+  Placement& placed = found->second;
+  const auto pipeline = state_.pipelines.find(key.pipeline);
+  if (pipeline == state_.pipelines.end()) return;
+  const bool done = key.drains != 0 && placed.finished;
+  // What was stopped is not removed yet.
+  if (pipeline->second.record.wish == Wish::kRemove) return;
+  if (done || !is_wanted_up(pipeline->second)) placed.gone = true;
+}
+
+void BrokerCore::note_erased(const std::string& agent, const wire::InstanceKey& key) {
+  const auto found = state_.placements.find(key);
+  if (found == state_.placements.end()) return;
+  Placement& placed = found->second;
+  const auto pipeline = state_.pipelines.find(key.pipeline);
+  if (pipeline != state_.pipelines.end()) {
+    if (pipeline->second.record.wish == Wish::kRemove) placed.removed_from.insert(agent);
+    return;
+  }
+  // Its pipeline was removed while this agent was lost.
+  std::erase(placed.former, agent);
+  store(placed);
+}
+
+// Agents that are lost are not waited for: they are told when they are back.
+void BrokerCore::note_removed() {
+  std::vector<std::string> removed;
+  for (const auto& [name, pipeline] : state_.pipelines) {
+    if (pipeline.record.wish != Wish::kRemove) continue;
+    bool all_gone = true;
+    for (const auto& [key, placed] : state_.placements) {
+      if (key.pipeline != name) continue;
+      for (const std::string& agent : placed.kept_by()) {
+        all_gone = all_gone && (placed.removed_from.contains(agent) || state_.lost.contains(agent));
+      }
+    }
+    if (all_gone) removed.push_back(name);
+  }
+  for (const std::string& name : removed) {
+    const Pipeline& pipeline = state_.pipelines.at(name);
+    forget(pipeline);
+    effects_.writes.push_back({{RecordKind::kPipeline, pipeline.id}, std::nullopt});
+    tell("pipeline.removed", name, "", "", "");
+    state_.pipelines.erase(name);
+    effects_.contents_changed = true;
+  }
+}
+
+// What stays of its placements: the terms, and who is still to delete what.
+void BrokerCore::forget(const Pipeline& pipeline) {
+  std::erase_if(state_.figures,
+                [&](const auto& entry) { return entry.first.pipeline == pipeline.spec().name; });
+  for (auto& [key, placed] : state_.placements) {
+    if (key.pipeline != pipeline.spec().name) continue;
+    std::vector<std::string> rest;
+    for (const std::string& agent : placed.kept_by()) {
+      if (!placed.removed_from.contains(agent)) rest.push_back(agent);
+    }
+    placed.former = std::move(rest);
+    placed.agent.clear();
+    placed.drained_lanes.clear();
+    placed.finished = placed.gone = false;
+    placed.removed_from.clear();
+    store(placed);
+  }
+}
+
+}  // namespace weir::broker

@@ -1,0 +1,271 @@
+// Lost agents: when one is taken for lost, where its nodes go, and what becomes of the logs of its
+// sources (R5, R10).
+#include <gmock/gmock.h>
+
+#include "test/unit/broker/world.h"
+
+namespace weir::broker {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using wire::InstanceState;
+using wire::PipelineState;
+
+const wire::InstanceKey kSource{"p", "a", 0, 0};
+const wire::InstanceKey kDrained{"p", "a", 0, 1};
+
+// a ; b, with a on alpha and b on beta; gamma stands by for both.
+class LossesTest : public ::testing::Test {
+ protected:
+  LossesTest() {
+    for (const char* name : {"alpha", "beta", "gamma"}) {
+      world_.agents[name].address = std::string("host-") + name;
+      world_.hear(name);
+    }
+    world_.run(chain({node("a", {"alpha", "gamma"}), node("b", {"beta", "gamma"})}));
+    world_.settle();
+    EXPECT_EQ(world_.state(), PipelineState::kRunning);
+  }
+
+  std::string place_of(const wire::InstanceKey& key) {
+    const Placement* placed = world_.core_state().placement(key);
+    return placed == nullptr ? "" : placed->agent + " in term " + std::to_string(placed->term);
+  }
+  const wire::StartOrder* order(const std::string& agent, const wire::InstanceKey& key) {
+    for (const wire::StartOrder& one : world_.agents[agent].last_start) {
+      if (wire::key_of(one) == key) return &one;
+    }
+    return nullptr;
+  }
+  std::vector<std::string> lanes_of_b(const std::string& agent) {
+    const wire::StartOrder* one = order(agent, {"p", "b", 0, 0});
+    return one == nullptr ? std::vector<std::string>() : one->writers;
+  }
+
+  World world_;
+};
+
+TEST_F(LossesTest, R10ASilentAndUnheardAgentIsLostAndItsNodesMove) {
+  world_.pass(kAgentSilence - milliseconds(500), {"beta", "gamma"});
+  EXPECT_EQ(place_of(kSource), "alpha in term 1");
+  world_.pass(seconds(1), {"beta", "gamma"});
+  EXPECT_EQ(place_of(kSource), "gamma in term 2");
+  ASSERT_NE(order("gamma", kSource), nullptr);
+  EXPECT_EQ(order("gamma", kSource)->log_term, 2u) << "with an empty log";
+  EXPECT_FALSE(order("gamma", kSource)->end);
+}
+
+TEST_F(LossesTest, R10WritersArePointedToAMovedReader) {
+  world_.pass(seconds(4), {"alpha", "gamma"});
+  EXPECT_EQ(place_of({"p", "b", 0, 0}), "gamma in term 2");
+  ASSERT_NE(order("alpha", kSource), nullptr);
+  EXPECT_EQ(order("alpha", kSource)->readers.at(0).endpoint, "tcp://host-gamma/b");
+  EXPECT_EQ(order("alpha", kSource)->term, 1u);
+  EXPECT_EQ(world_.state(), PipelineState::kRunning);
+}
+
+TEST_F(LossesTest, R10WhatNeighboursHearStaysWhereItIs) {
+  world_.instance("beta", "b").heard = {"a.0"};
+  world_.pass(seconds(60), {"beta", "gamma"});
+  EXPECT_EQ(place_of(kSource), "alpha in term 1");
+  EXPECT_EQ(world_.status().nodes.at(0).instances.at(0).status.state, InstanceState::kUnmanaged);
+  EXPECT_EQ(world_.state(), PipelineState::kDegraded);
+  world_.instance("beta", "b").heard = {"a.1", "x.0"};  // Others.
+  world_.pass(kEvidenceLasts + seconds(1), {"beta", "gamma"});
+  EXPECT_EQ(place_of(kSource), "gamma in term 2");
+}
+
+TEST_F(LossesTest, R10WhatASilentAgentSaidOfItsNeighboursCountsNoMore) {
+  world_.instance("alpha", "a").heard = {"b.0"};
+  world_.settle();
+  world_.pass(seconds(4), {"gamma"});
+  EXPECT_EQ(place_of(kSource), "gamma in term 2");
+  EXPECT_EQ(place_of({"p", "b", 0, 0}), "gamma in term 2");
+}
+
+TEST_F(LossesTest, R10WhatAnswersTheBrokersProbeStaysWhereItIs) {
+  world_.answers_probes = {"beta"};
+  world_.pass(seconds(60), {"alpha", "gamma"});
+  EXPECT_EQ(place_of({"p", "b", 0, 0}), "beta in term 1");
+  EXPECT_FALSE(world_.probed.empty());
+  world_.answers_probes.clear();
+  world_.pass(kEvidenceLasts + seconds(1), {"alpha", "gamma"});
+  EXPECT_EQ(place_of({"p", "b", 0, 0}), "gamma in term 2");
+}
+
+TEST_F(LossesTest, WithoutAnotherHostItWaitsAndSaysForWhom) {
+  world_.pass(seconds(4), {"alpha"});  // b may be on beta and gamma.
+  EXPECT_EQ(place_of({"p", "b", 0, 0}), "beta in term 1");
+  const auto status = world_.status();
+  EXPECT_EQ(status.state, PipelineState::kDegraded);
+  EXPECT_EQ(status.reason, "b: its agent beta is lost; waits for agent beta or gamma");
+  EXPECT_EQ(status.nodes.at(1).instances.at(0).status.state, InstanceState::kLost);
+  world_.hear("gamma");
+  world_.settle();
+  EXPECT_EQ(place_of({"p", "b", 0, 0}), "gamma in term 2") << "by itself, once there is one";
+}
+
+TEST_F(LossesTest, AnAgentThatComesBackBeforeAnybodyTookOverGoesOn) {
+  world_.pass(seconds(10), {"alpha"});
+  world_.hear("beta");
+  world_.settle();
+  EXPECT_EQ(place_of({"p", "b", 0, 0}), "beta in term 1");
+  EXPECT_EQ(world_.state(), PipelineState::kRunning);
+}
+
+TEST_F(LossesTest, PinnedNodesStay) {
+  EXPECT_TRUE(world_.ok(wire::PipelineRun{"p", {}, {false, 0, "", true}}));
+  world_.pass(seconds(60), {"beta", "gamma"});
+  EXPECT_EQ(place_of(kSource), "alpha in term 1");
+}
+
+TEST_F(LossesTest, ABrokerThatWasStoppedItselfLosesNobody) {
+  world_.tick(milliseconds(250));
+  world_.tick(seconds(100));
+  EXPECT_THAT(world_.core_state().lost, IsEmpty());
+  world_.pass(seconds(2), {"alpha", "beta", "gamma"});
+  EXPECT_EQ(place_of(kSource), "alpha in term 1");
+}
+
+TEST_F(LossesTest, ANewBrokerGivesAgentsTimeToRegister) {
+  world_.restart_broker();
+  world_.pass(kSilenceAtStart - seconds(1), {"beta", "gamma"});
+  EXPECT_EQ(place_of(kSource), "alpha in term 1");
+  world_.pass(seconds(2), {"beta", "gamma"});
+  EXPECT_EQ(place_of(kSource), "gamma in term 2");
+}
+
+// ---- Logs of lost sources
+
+TEST_F(LossesTest, R5TheLogOfALostSourceIsDrainedWhenItsHostIsBack) {
+  world_.drains_end = false;
+  world_.pass(seconds(4), {"beta", "gamma"});
+  EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0", "a.0@1"));
+  EXPECT_EQ(world_.state(), PipelineState::kDegraded);
+  EXPECT_THAT(world_.status().reason, HasSubstr("waits for alpha: its log of a"));
+
+  world_.hear("alpha");
+  world_.settle();
+  EXPECT_FALSE(world_.agents["alpha"].runs.contains(kSource)) << "its wrapper is stopped";
+  const wire::StartOrder* drain = order("alpha", kDrained);
+  ASSERT_NE(drain, nullptr);
+  EXPECT_TRUE(drain->end) << "no program";
+  EXPECT_EQ(drain->name(), "a.0@1");
+  EXPECT_EQ(drain->term, 1u);
+  EXPECT_EQ(drain->log_term, 1u) << "the same log";
+  EXPECT_EQ(drain->readers.at(0).endpoint, "tcp://host-beta/b");
+  EXPECT_EQ(world_.state(), PipelineState::kRunning);
+
+  world_.agents["alpha"].runs.at(kDrained).ended_and_settled = true;
+  world_.settle();
+  EXPECT_THAT(world_.agents["alpha"].runs, IsEmpty());
+  EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0", "a.0@1")) << "it has ended for b";
+}
+
+// A reader that is placed when a drained lane has ended would wait for its end for ever.
+TEST_F(LossesTest, R5WhoIsPlacedLaterDoesNotReadADrainedLane) {
+  world_.pass(seconds(4), {"beta", "gamma"});
+  world_.pass(seconds(1), {"alpha", "beta", "gamma"});
+  world_.pass(seconds(4), {"alpha", "gamma"});
+  EXPECT_EQ(place_of({"p", "b", 0, 0}), "gamma in term 2");
+  EXPECT_THAT(lanes_of_b("gamma"), ElementsAre("a.0"));
+}
+
+TEST_F(LossesTest, R5AReaderThatMovesReadsWhatIsNotDrainedYet) {
+  world_.pass(seconds(4), {"gamma"});  // Both are lost.
+  EXPECT_THAT(lanes_of_b("gamma"), ElementsAre("a.0", "a.0@1"));
+}
+
+TEST_F(LossesTest, R5ASecondLossIsDrainedToo) {
+  world_.drains_end = false;
+  world_.pass(seconds(4), {"beta", "gamma"});
+  world_.pass(seconds(1), {"alpha", "beta", "gamma"});
+  world_.pass(seconds(4), {"alpha", "beta"});  // Back to alpha, whose old log is being drained.
+  EXPECT_EQ(place_of(kSource), "alpha in term 3");
+  EXPECT_EQ(order("alpha", kSource)->log_term, 3u);
+  EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0", "a.0@1", "a.0@2"));
+  EXPECT_NE(order("alpha", kDrained), nullptr);
+}
+
+TEST_F(LossesTest, R5ASourceThatHadAllSettledIsNeitherDrainedNorStartedAgain) {
+  world_.instance("alpha", "a").ended_and_settled = true;
+  world_.hear("alpha");
+  world_.pass(seconds(4), {"beta", "gamma"});
+  ASSERT_NE(order("gamma", kSource), nullptr);
+  EXPECT_TRUE(order("gamma", kSource)->end);
+  EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0"));
+}
+
+TEST_F(LossesTest, R5WhatIsAbandonedIsWaitedForNoMore) {
+  world_.drains_end = false;
+  world_.pass(seconds(4), {"beta", "gamma"});
+  EXPECT_TRUE(world_.ok(wire::PipelineAbandon{"p"}));
+  world_.settle();
+  // An empty lane of a higher term ends it.
+  std::string at;
+  for (const char* agent : {"beta", "gamma"}) {
+    if (const wire::StartOrder* one = order(agent, kDrained); one != nullptr) {
+      at = agent;
+      EXPECT_GT(one->term, 2u);
+      EXPECT_EQ(one->log_term, one->term);
+      EXPECT_TRUE(one->end);
+    }
+  }
+  ASSERT_NE(at, "");
+  world_.agents[at].runs.at(kDrained).ended_and_settled = true;
+  world_.settle();
+  EXPECT_EQ(world_.state(), PipelineState::kRunning);
+  EXPECT_EQ(world_.refused(wire::PipelineAbandon{"p"}), ErrorCode::kConflict);
+
+  world_.pass(seconds(1), {"alpha", "beta", "gamma"});
+  EXPECT_THAT(world_.agents["alpha"].runs, IsEmpty()) << "what comes back is stopped";
+}
+
+TEST_F(LossesTest, R5DrainsSurviveARestartOfTheBroker) {
+  world_.drains_end = false;
+  world_.pass(seconds(4), {"beta", "gamma"});
+  world_.restart_broker();
+  world_.pass(seconds(1), {"beta", "gamma"});
+  EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0", "a.0@1"));
+  world_.pass(seconds(1), {"alpha", "beta", "gamma"});
+  EXPECT_NE(order("alpha", kDrained), nullptr);
+}
+
+// ---- Stopping and removing
+
+TEST_F(LossesTest, AStopDoesNotWaitForALostAgent) {
+  world_.pass(seconds(4), {"alpha"});
+  EXPECT_TRUE(world_.ok(wire::PipelineStop{"p"}));
+  world_.pass(seconds(1), {"alpha"});
+  EXPECT_EQ(world_.state(), PipelineState::kStopped);
+  world_.hear("beta");
+  world_.settle();
+  EXPECT_THAT(world_.agents["beta"].runs, IsEmpty()) << "it is told when it is back";
+}
+
+TEST_F(LossesTest, WhatALostAgentKeepsIsRemovedWhenItIsBack) {
+  world_.pass(seconds(4), {"beta", "gamma"});  // a moves to gamma.
+  EXPECT_TRUE(world_.ok(wire::PipelineStop{"p"}));
+  world_.pass(seconds(1), {"beta", "gamma"});
+  EXPECT_TRUE(world_.ok(wire::PipelineRemove{"p", true}));
+  world_.pass(seconds(1), {"beta", "gamma"});
+  EXPECT_EQ(world_.refused(wire::PipelineStatusRequest{"p"}), ErrorCode::kNotFound);
+
+  world_.restart_broker();
+  world_.hear("alpha");
+  EXPECT_THAT(world_.agents["alpha"].last_remove, ElementsAre(kSource, kDrained));
+  world_.settle();
+  EXPECT_THAT(world_.agents["alpha"].runs, IsEmpty());
+  EXPECT_THAT(world_.agents["alpha"].last_remove, IsEmpty()) << "once is enough";
+
+  world_.run(chain({node("a", {"alpha"})}));
+  world_.settle();
+  EXPECT_GT(world_.core_state().placement(kSource)->term, 2u) << "no term comes twice";
+}
+
+}  // namespace
+}  // namespace weir::broker
