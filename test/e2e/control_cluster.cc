@@ -133,7 +133,7 @@ void Cluster::terminate(const std::string& process) {
 int Cluster::wait_for_exit(const std::string& process) {
   runtime::Child child = std::move(processes_.at(process));
   processes_.erase(process);
-  auto status = runtime::reap_within(child, std::chrono::milliseconds(30'000));
+  auto status = runtime::reap_within(child, kLimit);
   EXPECT_TRUE(status) << process << " does not end";
   return status && WIFEXITED(*status) ? WEXITSTATUS(*status) : -1;
 }

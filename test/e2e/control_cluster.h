@@ -18,11 +18,12 @@
 #include "schema/runtime/process.h"
 #include "schema/runtime/zmq_socket.h"
 #include "schema/wire/control.h"
+#include "test/e2e/slowdown.h"
 
 namespace weir::e2e {
 
 // Generous: only a hang should meet it.
-inline constexpr std::chrono::milliseconds kLimit{60'000};
+inline constexpr std::chrono::milliseconds kLimit{kSlowdown * 60'000};
 
 struct ClusterOptions {
   bool real_wrappers = false;
