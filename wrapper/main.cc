@@ -45,6 +45,7 @@ int main(int argc, char** argv) {
   app.add_option("--log-file", options.log_file, "where stdout and stderr go: rotated");
   app.add_option("--lifeline-fd", options.lifeline_fd,
                  "ends when the other end of this pipe closes");
+  app.add_option("--lock-fd", options.lock_fd, "inherited descriptor that holds the log's lock");
   app.add_option("--keep-fd", options.keep_fds, "inherited descriptor to hold while this runs");
   std::pair<std::string, std::string> inspected;
   weir::inspect::DeadLetterQuery query;

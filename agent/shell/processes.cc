@@ -22,6 +22,11 @@ Ended make_ended(pid_t pid, std::optional<int> wait_status) {
   return ended;
 }
 
+LifeEvent without_lock(const Error& error) {
+  if (error.code == ErrorCode::kConflict) return LockHeld{};
+  return StartFailed{error.what};
+}
+
 }  // namespace
 
 Processes::Processes(runtime::Loop& loop, const Layout& layout, ProcessOptions options,
@@ -32,21 +37,20 @@ Processes::~Processes() {
   for (auto& [key, process] : processes_) loop_.unwatch(process.watch);
 }
 
+Result<runtime::FileLock> Processes::take_lock(const wire::StartOrder& order) {
+  if (auto made = make_folders(order.log_dir, 0700); !made) return Error(made.error());
+  return runtime::FileLock::try_acquire(order.log_dir + "/wrapper.lock");
+}
+
 LifeEvent Processes::probe(const wire::StartOrder& order) {
-  if (auto made = make_folders(order.log_dir, 0700); !made) {
-    return StartFailed{made.error().what};
-  }
-  // Let go of at once: it is the wrapper's.
-  const auto lock = runtime::FileLock::try_acquire(order.log_dir + "/wrapper.lock");
-  if (lock) return LockFree{};
-  if (lock.error().code == ErrorCode::kConflict) return LockHeld{};
-  return StartFailed{lock.error().what};
+  const auto lock = take_lock(order);  // Let go of at once: it is the wrapper's.
+  return lock ? LifeEvent(LockFree{}) : without_lock(lock.error());
 }
 
 LifeEvent Processes::launch(const wire::StartOrder& order) {
   const wire::InstanceKey key = wire::key_of(order);
-  LifeEvent free = probe(order);
-  if (!std::holds_alternative<LockFree>(free)) return free;
+  const auto lock = take_lock(order);
+  if (!lock) return without_lock(lock.error());
   std::vector<std::string> folders{layout_.logs_dir(key)};
   if (order.working_dir == layout_.work_dir(key)) folders.push_back(order.working_dir);
   for (const std::string& folder : folders) {
@@ -54,7 +58,7 @@ LifeEvent Processes::launch(const wire::StartOrder& order) {
   }
   rotate_log(layout_.wrapper_log(key), kWrapperLogBytesMax);
   const off_t log_from = file_size(layout_.wrapper_log(key));
-  auto child = spawn(key);
+  auto child = spawn(key, *lock);
   if (!child) return StartFailed{child.error().what};
   const pid_t pid = child->pid;
   log::info(wire::to_string(key) + ": started, pid " + std::to_string(pid));
@@ -62,7 +66,8 @@ LifeEvent Processes::launch(const wire::StartOrder& order) {
   return Started{pid};
 }
 
-Result<runtime::Child> Processes::spawn(const wire::InstanceKey& key) {
+Result<runtime::Child> Processes::spawn(const wire::InstanceKey& key,
+                                        const runtime::FileLock& lock) {
   std::string program = options_.wrapper_program;
   if (program.empty()) {
     auto found = runtime::find_program("weir-wrapper");
@@ -78,7 +83,10 @@ Result<runtime::Child> Processes::spawn(const wire::InstanceKey& key) {
   spawn.program = program;
   spawn.argv = {program,      "--order", layout_.order_file(key), "--log-level", options_.log_level,
                 "--log-file", log_path};
-  spawn.fds = {{nothing.get(), 0}, {output.get(), 1}, {output.get(), 2}};
+  // From its first moment on: an agent that took our place before the wrapper had come so far
+  // would start another one.
+  spawn.argv.insert(spawn.argv.end(), {"--lock-fd", std::to_string(lock.fd())});
+  spawn.fds = {{nothing.get(), 0}, {output.get(), 1}, {output.get(), 2}, {lock.fd(), lock.fd()}};
   if (options_.lifeline_fd >= 0) {
     spawn.argv.insert(spawn.argv.end(), {"--lifeline-fd", std::to_string(options_.lifeline_fd)});
     spawn.fds.push_back({options_.lifeline_fd, options_.lifeline_fd});

@@ -49,7 +49,8 @@ class Processes {
     off_t log_from = 0;  // Where this run's lines begin.
   };
 
-  Result<runtime::Child> spawn(const wire::InstanceKey& key);
+  Result<runtime::FileLock> take_lock(const wire::StartOrder& order);
+  Result<runtime::Child> spawn(const wire::InstanceKey& key, const runtime::FileLock& lock);
   void watch(const wire::InstanceKey& key, runtime::Child child, off_t log_from);
   void ended(const wire::InstanceKey& key);
 

@@ -22,8 +22,8 @@ namespace weir::broker {
 // suspected.
 inline constexpr std::chrono::milliseconds kProbeAfter{1500};
 inline constexpr std::chrono::milliseconds kProbeInterval{1000};
-// How old a sign of life may be. A neighbour's report is up to a second old, and what it says two.
-inline constexpr std::chrono::milliseconds kEvidenceLasts{2500};
+// How old a sign of life may be. A neighbour's report is up to a second old.
+inline constexpr std::chrono::milliseconds kEvidenceLasts{2000};
 // An agent that a broker has not heard of since its own start has longer.
 inline constexpr std::chrono::milliseconds kSilenceAtStart{10'000};
 inline constexpr size_t kProbesPerAgent = 8;

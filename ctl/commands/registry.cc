@@ -9,6 +9,7 @@
 #include "ctl/commands/dead_show.h"
 #include "ctl/commands/events.h"
 #include "ctl/commands/logs.h"
+#include "ctl/commands/pipeline_abandon.h"
 #include "ctl/commands/pipeline_check.h"
 #include "ctl/commands/pipeline_get.h"
 #include "ctl/commands/pipeline_list.h"
@@ -39,6 +40,7 @@ void add_all_commands(Program& program) {
   add_pipeline_run(program);
   add_pipeline_status(program);
   add_pipeline_stop(program);
+  add_pipeline_abandon(program);
   add_pipeline_rm(program);
   add_action_put(program);
   add_action_list(program);

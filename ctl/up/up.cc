@@ -204,6 +204,7 @@ void Up::run_pipeline() {
   run.sink_reader =
       wire::ReaderOrder{std::string(wire::kWeirctlName), "ipc://" + folder_.sockets() + "/weirctl"};
   run.options.trim_at_taken = folder_.is_temporary();
+  run.options.stay_placed = true;
   run.options.log_limit_bytes = log_limit(options_, folder_.path());
   std::error_code failure;
   run.options.working_dir = std::filesystem::current_path(failure);

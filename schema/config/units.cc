@@ -20,8 +20,10 @@ constexpr std::array<Scale, 5> kDurations{
 constexpr std::array<Scale, 5> kSizes{
     {{"B", 1}, {"KiB", 1ull << 10}, {"MiB", 1ull << 20}, {"GiB", 1ull << 30}, {"TiB", 1ull << 40}}};
 
+// A hundred years: added to any clock's time, in nanoseconds, it stays in the range of its counts.
+constexpr uint64_t kDurationMax = 36'500ull * 86'400'000;
 // Keeps a product in the range of the signed counts it ends in.
-constexpr uint64_t kMax = std::numeric_limits<int64_t>::max();
+constexpr uint64_t kSizeMax = std::numeric_limits<int64_t>::max();
 
 Error not_a(std::string_view what, std::string_view text, std::string_view example) {
   return Error{ErrorCode::kInvalid, "'" + std::string(text) + "' is not " + std::string(what) +
@@ -30,14 +32,15 @@ Error not_a(std::string_view what, std::string_view text, std::string_view examp
 }
 
 template <size_t N>
-std::optional<uint64_t> parse_scaled(std::string_view text, const std::array<Scale, N>& scales) {
+std::optional<uint64_t> parse_scaled(std::string_view text, const std::array<Scale, N>& scales,
+                                     uint64_t max) {
   uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc()) return std::nullopt;
   text.remove_prefix(static_cast<size_t>(end - text.data()));
   const auto scale =
       std::find_if(scales.begin(), scales.end(), [text](const Scale& s) { return s.name == text; });
-  if (scale == scales.end() || number > kMax / scale->factor) return std::nullopt;
+  if (scale == scales.end() || number > max / scale->factor) return std::nullopt;
   return number * scale->factor;
 }
 
@@ -53,7 +56,7 @@ std::string format_scaled(uint64_t number, const std::array<Scale, N>& scales) {
 }  // namespace
 
 Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
-  const auto number = parse_scaled(text, kDurations);
+  const auto number = parse_scaled(text, kDurations, kDurationMax);
   if (!number) return not_a("a duration", text, "100ms, 30s, 5m, 1h or 1d");
   return std::chrono::milliseconds(static_cast<int64_t>(*number));
 }
@@ -64,7 +67,7 @@ std::string format_duration(std::chrono::milliseconds duration) {
 }
 
 Result<uint64_t> parse_size(std::string_view text) {
-  const auto number = parse_scaled(text, kSizes);
+  const auto number = parse_scaled(text, kSizes, kSizeMax);
   if (!number) return not_a("a size", text, "512B, 64KiB, 8MiB, 1GiB or 1TiB");
   return *number;
 }

@@ -10,7 +10,7 @@
 
 namespace weir::config {
 
-// A whole number and a unit: ms, s, m, h or d. "100ms", "30s", "1m".
+// A whole number and a unit: ms, s, m, h or d. "100ms", "30s", "1m". At most 36500 days.
 Result<std::chrono::milliseconds> parse_duration(std::string_view text);
 
 // In the largest unit that needs no fraction; parse_duration reads it back.

@@ -305,6 +305,22 @@ Result<FileLock> FileLock::acquire_within(const std::string& path,
   }
 }
 
+Result<FileLock> FileLock::inherited(int fd, const std::string& path) {
+  struct stat opened {};
+  struct stat named {};
+  if (::fstat(fd, &opened) != 0 || ::stat(path.c_str(), &named) != 0 ||
+      opened.st_dev != named.st_dev || opened.st_ino != named.st_ino) {
+    return Error{ErrorCode::kInvalid,
+                 "lock " + path + ": descriptor " + std::to_string(fd) + " is not of that file"};
+  }
+  UniqueFd own(fd);
+  if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) return errno_error("lock " + path, errno);
+  Result<bool> locked = lock_now(own, path);
+  if (!locked) return std::move(locked).error();
+  if (!*locked) return Error{ErrorCode::kConflict, "lock " + path + ": held by another process"};
+  return FileLock(std::move(own));
+}
+
 Result<std::string> find_program(std::string_view name) {
   const std::string folder = own_folder();
   if (!folder.empty()) {

@@ -79,6 +79,9 @@ class FileLock {
   static Result<FileLock> try_acquire(const std::string& path);
   // Tries again until `limit`; kTimeout. Blocks.
   static Result<FileLock> acquire_within(const std::string& path, std::chrono::milliseconds limit);
+  // A lock on `path` that whoever started this process took for it, as this descriptor. kInvalid
+  // when it is not one of that file; kConflict when somebody else holds the lock.
+  static Result<FileLock> inherited(int fd, const std::string& path);
 
   int fd() const { return fd_.get(); }
 

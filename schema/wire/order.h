@@ -103,7 +103,7 @@ struct InstanceStatus {
   uint64_t log_term = 0;             // StartOrder::log_term
   uint64_t drains = 0;               // StartOrder::drains
   std::vector<std::string> writers;  // StartOrder::writers of the running process.
-  // The neighbours, by the names of their lanes, that were heard within the last two seconds: that
+  // The neighbours, by the names of their lanes, that were heard within the last seconds: that
   // is how a broker knows that a wrapper lives whose agent is silent (R10).
   std::vector<std::string> heard;
   std::string last_error;

@@ -126,6 +126,30 @@ void Cluster::kill(const std::string& process) {
   EXPECT_TRUE(runtime::reap_within(child, kLimit));
 }
 
+std::vector<pid_t> Cluster::wrappers_of(const std::string& agent) const {
+  const std::string mark = layout(agent).orders_dir() + "/";
+  std::vector<pid_t> found;
+  std::error_code failure;
+  for (std::filesystem::directory_iterator it("/proc", failure), end; it != end;
+       it.increment(failure)) {
+    const std::string name = it->path().filename();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    std::ifstream stream("/proc/" + name + "/cmdline");
+    const std::string words((std::istreambuf_iterator<char>(stream)), {});
+    if (words.find(mark) != std::string::npos) found.push_back(std::stoi(name));
+  }
+  return found;
+}
+
+void Cluster::signal_host(const std::string& agent, int signal) {
+  if (signal == SIGKILL) {
+    kill(agent);
+  } else {
+    ASSERT_EQ(::kill(processes_.at(agent).pid, signal), 0);
+  }
+  for (const pid_t pid : wrappers_of(agent)) ::kill(pid, signal);
+}
+
 void Cluster::terminate(const std::string& process) {
   EXPECT_TRUE(runtime::signal_pidfd(processes_.at(process).pidfd, SIGTERM));
 }
@@ -133,7 +157,7 @@ void Cluster::terminate(const std::string& process) {
 int Cluster::wait_for_exit(const std::string& process) {
   runtime::Child child = std::move(processes_.at(process));
   processes_.erase(process);
-  auto status = runtime::reap_within(child, std::chrono::milliseconds(30'000));
+  auto status = runtime::reap_within(child, kLimit);
   EXPECT_TRUE(status) << process << " does not end";
   return status && WIFEXITED(*status) ? WEXITSTATUS(*status) : -1;
 }

@@ -18,11 +18,12 @@
 #include "schema/runtime/process.h"
 #include "schema/runtime/zmq_socket.h"
 #include "schema/wire/control.h"
+#include "test/e2e/slowdown.h"
 
 namespace weir::e2e {
 
 // Generous: only a hang should meet it.
-inline constexpr std::chrono::milliseconds kLimit{60'000};
+inline constexpr std::chrono::milliseconds kLimit{kSlowdown * 60'000};
 
 struct ClusterOptions {
   bool real_wrappers = false;
@@ -48,6 +49,11 @@ class Cluster {
   // kill -9, and reaps. By the names "broker" and the agents'.
   void kill(const std::string& process);
   void terminate(const std::string& process);
+  // All that an agent's host runs of weir: the agent and its wrappers. With SIGKILL the programs go
+  // too; the agent is reaped.
+  void signal_host(const std::string& agent, int signal);
+  // The wrappers that run with this agent's folders.
+  std::vector<pid_t> wrappers_of(const std::string& agent) const;
   // Asks nicely and waits; the exit status.
   int wait_for_exit(const std::string& process);
   void close_lifeline() { lifeline_write_.reset(); }

@@ -104,6 +104,28 @@ TEST_F(Control, KilledAgentAdoptsItsWrappers) {
   expect_no_conflicts();
 }
 
+// What it started last has not come so far as to open its own lock.
+TEST_F(Control, AnAgentThatDiesAfterAStartFindsTheSlowWrapper) {
+  cluster_.arm("alpha", "agent.launched");
+  start_one({{"src", "slow"}});
+  ASSERT_TRUE(cluster_.wait("the agent dies and comes back", [&] {
+    cluster_.revive();
+    return cluster_.revived() == 1;
+  }));
+  // A new broker knows of no agent but from the one that is there now, which has looked around.
+  cluster_.kill("broker");
+  cluster_.start_broker();
+  ASSERT_TRUE(cluster_.wait("the agent is connected", [&] {
+    const auto answer = cluster_.ask(wire::BrokerStatusRequest{});
+    const auto* status = std::get_if<wire::BrokerStatus>(&answer);
+    return status != nullptr && status->agents.size() == 1 && status->agents[0].connected;
+  }));
+  std::ofstream(cluster_.layout("alpha").first_log_dir({"p", "src", 0}) + "/go");
+  ASSERT_TRUE(cluster_.wait_for_state(PipelineState::kRunning));
+  EXPECT_EQ(cluster_.lines("alpha", "src", "starts").size(), 1u);
+  EXPECT_TRUE(cluster_.lines("alpha", "src", "conflicts").empty());
+}
+
 TEST_F(Control, KilledWrapperIsStartedAgainAndNoOther) {
   start_one();
   ASSERT_TRUE(wait_until_whole());

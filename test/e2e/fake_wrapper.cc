@@ -8,7 +8,10 @@
 //   action      the node's action, as it stands in the order
 // The node's `run` steers it: "exit N" ends at once with that status, "end" reports ended and
 // settled, "fail" reports failed, "deaf" ignores stops, "child" starts a program of its own (its
-// pid is left in `child`).
+// pid is left in `child`), "slow" does nothing at all until there is a file `go`.
+#include <poll.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <fstream>
@@ -28,11 +31,16 @@ using namespace weir;
 
 class FakeWrapper {
  public:
-  FakeWrapper(wire::StartOrder order, int lifeline_fd)
-      : order_(std::move(order)), lifeline_fd_(lifeline_fd), context_(1) {}
+  FakeWrapper(wire::StartOrder order, int lifeline_fd, int lock_fd)
+      : order_(std::move(order)), lifeline_fd_(lifeline_fd), lock_fd_(lock_fd), context_(1) {}
 
   int run() {
-    auto lock = runtime::FileLock::try_acquire(order_.log_dir + "/wrapper.lock");
+    while (order_.node.run == "slow" && ::access((order_.log_dir + "/go").c_str(), F_OK) != 0) {
+      ::poll(nullptr, 0, 5);
+    }
+    const std::string path = order_.log_dir + "/wrapper.lock";
+    auto lock = lock_fd_ >= 0 ? runtime::FileLock::inherited(lock_fd_, path)
+                              : runtime::FileLock::try_acquire(path);
     add_line(lock ? "starts" : "conflicts", std::to_string(::getpid()));
     if (!lock) return 75;
     if (!order_.node.action.empty()) add_line("action", order_.node.action);
@@ -119,6 +127,7 @@ class FakeWrapper {
 
   wire::StartOrder order_;
   int lifeline_fd_;
+  int lock_fd_;
   runtime::Loop loop_;
   runtime::ZmqContext context_;
   std::optional<runtime::ZmqSocket> agent_;
@@ -132,11 +141,13 @@ int main(int argc, char** argv) {
   std::string log_level;
   std::string log_file;
   int lifeline_fd = -1;
+  int lock_fd = -1;
   std::vector<int> keep_fds;
   app.add_option("--order", order_path);
   app.add_option("--log-level", log_level);
   app.add_option("--log-file", log_file);
   app.add_option("--lifeline-fd", lifeline_fd);
+  app.add_option("--lock-fd", lock_fd);
   app.add_option("--keep-fd", keep_fds);
   CLI11_PARSE(app, argc, argv);
   log::init("weir-wrapper[fake]", log::Level::kInfo);
@@ -149,5 +160,5 @@ int main(int argc, char** argv) {
     log::error(order.error().what);
     return 64;
   }
-  return FakeWrapper(std::move(*order), lifeline_fd).run();
+  return FakeWrapper(std::move(*order), lifeline_fd, lock_fd).run();
 }

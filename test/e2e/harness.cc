@@ -240,7 +240,7 @@ std::optional<pid_t> Scene::program(const std::string& node) const {
 
 std::string Scene::leftovers(bool data_may_stay) const {
   std::string wrong;
-  if (!wait_until([this] { return processes().empty(); }, Limit(10'000))) {
+  if (!wait_until([this] { return processes().empty(); }, kSlowdown * Limit(10'000))) {
     for (const Process& process : processes()) {
       wrong += "process " + std::to_string(process.pid) + ": " + process.command + "\n";
     }
@@ -261,7 +261,7 @@ void Scene::kill_all() const {
     for (const Process& process : left) ::kill(process.pid, SIGKILL);
     return left.empty();
   };
-  wait_until(kill_those, Limit(10'000));
+  wait_until(kill_those, kSlowdown * Limit(10'000));
 }
 
 // ---- small things

@@ -15,13 +15,14 @@
 #include <vector>
 
 #include "schema/base/unique_fd.h"
+#include "test/e2e/slowdown.h"
 
 namespace weir::e2e {
 
 using Limit = std::chrono::milliseconds;
 // Generous: a machine may be busy with other things. Only a hang should meet it.
-inline constexpr Limit kRunLimit{90'000};
-inline constexpr Limit kWaitLimit{30'000};
+inline constexpr Limit kRunLimit{kSlowdown * 90'000};
+inline constexpr Limit kWaitLimit{kSlowdown * 30'000};
 
 struct Outcome {
   bool in_time = false;  // False: it was killed, because its limit had come.

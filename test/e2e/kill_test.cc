@@ -80,7 +80,7 @@ class Run {
         kill_one(up);
       }
     }
-    const Outcome outcome = up.wait(Limit(120'000));
+    const Outcome outcome = up.wait(kSlowdown * Limit(120'000));
     EXPECT_TRUE(outcome.in_time) << report() << outcome.err;
     EXPECT_EQ(outcome.code, 0) << report() << outcome.err;
     check_files();

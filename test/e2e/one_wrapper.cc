@@ -12,12 +12,14 @@
 #include <fstream>
 
 #include "schema/runtime/process_tree.h"
+#include "test/e2e/sanitizer.h"
+#include "test/e2e/slowdown.h"
 
 namespace weir::e2e {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::milliseconds kLimit{20'000};
+constexpr std::chrono::milliseconds kLimit{kSlowdown * 20'000};
 constexpr int kPollMs = 5;
 
 }  // namespace
@@ -34,6 +36,7 @@ OneWrapper::~OneWrapper() {
   const auto deadline = Clock::now() + kLimit;
   while (runtime::reap_inherited() > 0 && Clock::now() < deadline) ::poll(nullptr, 0, kPollMs);
   EXPECT_EQ(runtime::reap_inherited(), 0) << "something is left";
+  EXPECT_EQ(sanitizer_reports(folder_), "");
   if (!::testing::Test::HasFailure()) std::filesystem::remove_all(folder_);
 }
 
@@ -58,6 +61,7 @@ void OneWrapper::start(const wire::StartOrder& order) {
   runtime::SpawnOptions options;
   options.program = WEIR_WRAPPER;
   options.argv = {WEIR_WRAPPER, "--order", path("order")};
+  options.environment = sanitizer_environment(folder_);
   const UniqueFd log(::open(path("log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   options.fds = {{log.get(), 1}, {log.get(), 2}};
   auto child = runtime::spawn(options);

@@ -5,16 +5,12 @@
 #include <fstream>
 #include <sstream>
 
+#include "test/e2e/slowdown.h"
+
 namespace weir::e2e {
 namespace {
 
 namespace fs = std::filesystem;
-
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
 
 constexpr const char* kFile = "sanitizer-report";
 constexpr const char* kOptions[] = {"TSAN_OPTIONS", "ASAN_OPTIONS", "UBSAN_OPTIONS",

@@ -10,8 +10,9 @@ function(weir_suite name)
   target_link_libraries(${name} PRIVATE e2e_harness GTest::gtest_main GTest::gmock)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/test)
   add_dependencies(${name} weirctl weir-broker weir-agent weir-wrapper weir-guard)
+  math(EXPR timeout "300 * ${weir_test_slowdown}")
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 TEST_FILTER "-*Long.*"
-    PROPERTIES LABELS e2e TIMEOUT 300)
+    PROPERTIES LABELS e2e TIMEOUT ${timeout})
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 TEST_FILTER "*Long.*"
     PROPERTIES LABELS long TIMEOUT 3600)
 endfunction()

@@ -11,10 +11,11 @@
 
 #include "schema/base/unique_fd.h"
 #include "schema/runtime/process.h"
+#include "test/e2e/slowdown.h"
 
 namespace weir::e2e {
 
-inline constexpr std::chrono::seconds kUpLimit{60};
+inline constexpr std::chrono::seconds kUpLimit{kSlowdown * 60};
 
 // Waits for the condition; a failure of the test if it does not come in time.
 bool wait_until(const std::string& what, const std::function<bool()>& condition,

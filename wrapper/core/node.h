@@ -74,8 +74,8 @@ class Node {
  public:
   static constexpr uint64_t kPersistingBytesMax = 4u << 20;  // Written but not yet in the log.
   static constexpr std::chrono::milliseconds kTickInterval{250};
-  // Writers say something each second, and readers answer.
-  static constexpr std::chrono::milliseconds kHeardWithin{2000};
+  // Writers say something each second and a bit, and readers answer.
+  static constexpr std::chrono::milliseconds kHeardWithin{1750};
 
   // `log` and `effects` must outlive the node. The first persist (synced) opens the boot; start()
   // hands it out.

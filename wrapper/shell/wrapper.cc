@@ -104,7 +104,9 @@ Status Wrapper::open_log() {
   if (failure) {
     return Error{ErrorCode::kInvalid, "log " + order_.log_dir + ": " + failure.message()};
   }
-  auto lock = runtime::FileLock::acquire_within(order_.log_dir + "/wrapper.lock", kLockWait);
+  const std::string lock_path = order_.log_dir + "/wrapper.lock";
+  auto lock = options_.lock_fd >= 0 ? runtime::FileLock::inherited(options_.lock_fd, lock_path)
+                                    : runtime::FileLock::acquire_within(lock_path, kLockWait);
   if (!lock) return std::move(lock).error().in("another wrapper has this log");
   lock_.emplace(*std::move(lock));
   Result<std::unique_ptr<wal::Log>> log = wal::open_rocks_log(order_.log_dir + "/log", {});

@@ -32,6 +32,7 @@ inline constexpr int kExitAgain = 75;   // Start it again.
 struct WrapperOptions {
   int lifeline_fd = -1;       // Everything ends when its other end closes; -1: none.
   std::vector<int> keep_fds;  // Inherited, kept open, and handed to the guard.
+  int lock_fd = -1;           // The lock of the log, which the agent took for us; -1: we take it.
   std::string log_file;       // Where our stdout and stderr go; empty: not to a file.
 };
 

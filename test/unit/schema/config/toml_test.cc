@@ -86,14 +86,16 @@ TEST(Units, Durations) {
   const struct {
     std::string_view text;
     int64_t milliseconds;
-  } kGood[] = {{"0s", 0},      {"0ms", 0},        {"100ms", 100},    {"30s", 30'000},
-               {"1m", 60'000}, {"2h", 7'200'000}, {"1d", 86'400'000}};
+  } kGood[] = {
+      {"0s", 0},      {"0ms", 0},        {"100ms", 100},     {"30s", 30'000},
+      {"1m", 60'000}, {"2h", 7'200'000}, {"1d", 86'400'000}, {"36500d", 3'153'600'000'000}};
   for (const auto& c : kGood) {
     ASSERT_TRUE(parse_duration(c.text)) << c.text;
     EXPECT_EQ(parse_duration(c.text)->count(), c.milliseconds);
   }
-  for (const std::string_view text : {"", "s", "1", "-1s", "1.5s", "1 s", " 1s", "1S", "1sec",
-                                      "99999999999999999999s", "9223372036854775807d"}) {
+  for (const std::string_view text :
+       {"", "s", "1", "-1s", "1.5s", "1 s", " 1s", "1S", "1sec", "99999999999999999999s",
+        "9223372036854775807d", "9223372036854775807ms", "36501d"}) {
     EXPECT_FALSE(parse_duration(text)) << text;
   }
   for (const int64_t count : {0, 1, 999, 1000, 1500, 60'000, 90'000, 3'600'000, 86'400'000}) {

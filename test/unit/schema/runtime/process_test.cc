@@ -223,6 +223,23 @@ TEST(FileLock, IsHeldByOne) {
   EXPECT_FALSE(FileLock::try_acquire(dir / "no/such/folder/lock"));
 }
 
+TEST(FileLock, IsHandedDown) {
+  const TempDir dir;
+  const std::string path = dir / "lock";
+  Result<FileLock> given = FileLock::try_acquire(path);
+  ASSERT_TRUE(given);
+  Result<FileLock> taken = FileLock::inherited(::dup(given->fd()), path);
+  ASSERT_TRUE(taken) << taken.error().what;
+  given = Error{ErrorCode::kUnavailable, "its giver is gone"};
+  EXPECT_FALSE(FileLock::try_acquire(path));
+  EXPECT_EQ(::fcntl(taken->fd(), F_GETFD), FD_CLOEXEC);
+  const Result<FileLock> other = FileLock::inherited(taken->fd(), dir / "another");
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, ErrorCode::kInvalid);
+  taken = Error{ErrorCode::kUnavailable, "gone too"};
+  EXPECT_TRUE(FileLock::try_acquire(path));
+}
+
 TEST(FindProgram, BesideTheRunningOneThenInPath) {
   const std::string self = std::filesystem::read_symlink("/proc/self/exe");
   Result<std::string> beside = find_program(std::filesystem::path(self).filename().string());

@@ -1,0 +1,260 @@
+// Hosts that are lost, and come back: what is placed elsewhere, drained, fenced out or left alone
+// (R4, R5, R10). A ledger counts what arrives: nothing may be lost, and repeats are told apart.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+#include "test/e2e/control_cluster.h"
+
+namespace weir::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+using wire::InstanceState;
+using wire::PipelineState;
+
+constexpr long kRecords = 60'000;
+
+graph::NodeSpec node(const std::string& name, const std::string& run,
+                     std::vector<std::string> hosts, graph::Unit unit = graph::Unit::kBatch) {
+  graph::NodeSpec node;
+  node.name = name;
+  node.run = run;
+  node.unit = unit;
+  node.hosts = std::move(hosts);
+  node.retries = 1000;
+  node.backoff_first = node.backoff_max = milliseconds(20);
+  return node;
+}
+
+// Numbers in order, slow enough for a loss in the middle.
+graph::NodeSpec source(std::vector<std::string> hosts, const std::string& pause) {
+  graph::NodeSpec result =
+      node("source",
+           "i=$((${WEIR_POSITION:-0} + 1)); while [ $i -le " + std::to_string(kRecords) +
+               " ]; do seq $i $((i + 499)); i=$((i + 500)); sleep " + pause + "; done",
+           std::move(hosts), graph::Unit::kStream);
+  result.durability = graph::Durability::kDisk;
+  return result;
+}
+
+// Keeps each unit as a file in `folder`, exactly once.
+graph::NodeSpec archive(const std::string& folder, std::vector<std::string> hosts) {
+  graph::NodeSpec result =
+      node("sink",
+           "mkdir -p " + folder + " && cat > " + folder + "/.$WEIR_UNIT && mv " + folder +
+               "/.$WEIR_UNIT " + folder + "/$WEIR_UNIT",
+           std::move(hosts));
+  result.durability = graph::Durability::kDisk;
+  result.max_records = 500;
+  return result;
+}
+
+struct Ledger {
+  long lost = 0;
+  long repeated = 0;
+  long foreign = 0;  // What nobody wrote.
+};
+
+Ledger ledger_of(const std::string& folder) {
+  std::map<std::string, long> seen;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder, none)) {
+    if (entry.path().filename().string()[0] == '.') continue;
+    std::ifstream stream(entry.path());
+    for (std::string line; std::getline(stream, line);) ++seen[line];
+  }
+  Ledger ledger;
+  for (long i = 1; i <= kRecords; ++i) {
+    const auto found = seen.find(std::to_string(i));
+    if (found == seen.end()) {
+      ++ledger.lost;
+      continue;
+    }
+    ledger.repeated += found->second - 1;
+    seen.erase(found);
+  }
+  ledger.foreign = static_cast<long>(seen.size());
+  return ledger;
+}
+
+class Recovery : public ::testing::Test {
+ protected:
+  void start(const std::vector<std::string>& agents) {
+    cluster_.start_broker();
+    for (const std::string& agent : agents) cluster_.start_agent(agent);
+    ASSERT_TRUE(cluster_.wait("the agents are connected", [&] {
+      const auto answer = cluster_.ask(wire::BrokerStatusRequest{});
+      const auto* status = std::get_if<wire::BrokerStatus>(&answer);
+      return status != nullptr && status->agents.size() == agents.size();
+    }));
+  }
+
+  // source ; middle ; sink
+  void run(std::vector<std::string> source_hosts, std::vector<std::string> middle_hosts,
+           std::vector<std::string> sink_hosts) {
+    graph::PipelineSpec spec;
+    spec.name = "p";
+    spec.nodes = {source(std::move(source_hosts), pause_),
+                  node("middle", "cat", std::move(middle_hosts)),
+                  archive(folder(), std::move(sink_hosts))};
+    spec.edges = {{0, 1}, {1, 2}};
+    ASSERT_TRUE(cluster_.ok(wire::PipelinePut{spec}));
+    ASSERT_TRUE(cluster_.ok(wire::PipelineRun{"p", {}, {}}));
+    ASSERT_TRUE(cluster_.wait("records flow", [&] { return units() > 5; }));
+  }
+
+  std::string folder() const { return cluster_.folder() + "/out"; }
+  long units() const {
+    std::error_code none;
+    return std::distance(fs::directory_iterator(folder(), none), {});
+  }
+  wire::InstanceReport instance(size_t index) {
+    return cluster_.status().nodes.at(index).instances.at(0);
+  }
+
+  // Until something new arrives; prints how long it took from the loss on.
+  bool wait_for_records(const std::string& what) {
+    const auto begin = std::chrono::steady_clock::now();
+    const long before = units();
+    const bool came = cluster_.wait("records flow again", [&] { return units() > before + 2; });
+    const auto took = std::chrono::steady_clock::now() - begin;
+    std::printf("%s: records flow again after %.1f s\n", what.c_str(),
+                std::chrono::duration<double>(took).count());
+    return came;
+  }
+
+  void expect_all(bool exactly_once) {
+    ASSERT_TRUE(cluster_.wait_for_state(PipelineState::kCompleted));
+    const Ledger ledger = ledger_of(folder());
+    std::printf("lost %ld, repeated %ld\n", ledger.lost, ledger.repeated);
+    EXPECT_EQ(ledger.lost, 0);
+    EXPECT_EQ(ledger.foreign, 0);
+    if (exactly_once) {
+      EXPECT_EQ(ledger.repeated, 0);
+    }
+  }
+
+  std::string pause_ = "0.03";  // Of the source, in seconds, for each 500 records.
+  Cluster cluster_{{.real_wrappers = true, .addresses = true}};
+};
+
+TEST_F(Recovery, R4TheHostOfAnInnerNodeIsLostWithItsLog) {
+  start({"alpha", "beta", "gamma"});
+  run({"alpha"}, {"beta", "gamma"}, {"alpha"});
+  cluster_.signal_host("beta", SIGKILL);
+  fs::remove_all(cluster_.layout("beta").data_dir);
+  ASSERT_TRUE(wait_for_records("an inner node"));
+  EXPECT_EQ(instance(1).agent, "gamma");
+  EXPECT_GT(instance(1).status.term, 1u);
+  expect_all(false);
+}
+
+TEST_F(Recovery, R4TheHostOfASinkIsLostWithItsLog) {
+  start({"alpha", "beta", "gamma"});
+  run({"alpha"}, {"alpha"}, {"beta", "gamma"});
+  cluster_.signal_host("beta", SIGKILL);
+  fs::remove_all(cluster_.layout("beta").data_dir);
+  ASSERT_TRUE(wait_for_records("a sink"));
+  EXPECT_EQ(instance(2).agent, "gamma");
+  expect_all(false);
+}
+
+TEST_F(Recovery, R5ALostSourceIsDrainedWhenItsHostIsBack) {
+  start({"alpha", "beta", "gamma"});
+  run({"alpha", "gamma"}, {"beta"}, {"beta"});
+  cluster_.signal_host("alpha", SIGKILL);
+  ASSERT_TRUE(wait_for_records("a source"));
+  EXPECT_EQ(instance(0).agent, "gamma");
+  ASSERT_TRUE(cluster_.wait("the new source has ended",
+                            [&] { return instance(0).status.state == InstanceState::kEnded; }));
+  const auto status = cluster_.status();
+  EXPECT_EQ(status.state, PipelineState::kDegraded) << status.reason;
+  EXPECT_THAT(status.reason, HasSubstr("waits for alpha"));
+  cluster_.start_agent("alpha");
+  // The source on gamma began anew (it cannot know where the other one was), so there are repeats.
+  expect_all(false);
+}
+
+TEST_F(Recovery, R5WhatIsAbandonedIsWaitedForNoMore) {
+  start({"alpha", "beta", "gamma"});
+  run({"alpha", "gamma"}, {"beta"}, {"beta"});
+  cluster_.signal_host("alpha", SIGKILL);
+  ASSERT_TRUE(cluster_.wait("the pipeline waits for alpha", [&] {
+    return cluster_.status().reason.find("waits for alpha") != std::string::npos;
+  }));
+  EXPECT_TRUE(cluster_.ok(wire::PipelineAbandon{"p"}));
+  expect_all(false);
+  cluster_.start_agent("alpha");
+  EXPECT_TRUE(cluster_.wait("what comes back is stopped",
+                            [&] { return cluster_.wrappers_of("alpha").empty(); }));
+}
+
+TEST_F(Recovery, R10ARestartedAgentMovesNothing) {
+  start({"alpha", "beta", "gamma"});
+  pause_ = "0.2";
+  run({"alpha", "gamma"}, {"beta", "gamma"}, {"beta", "gamma"});
+  for (const char* agent : {"alpha", "beta"}) {
+    cluster_.kill(agent);
+    ASSERT_TRUE(cluster_.wait("it is missed", [&] {
+      const InstanceState state = instance(agent == std::string("alpha") ? 0 : 1).status.state;
+      return state == InstanceState::kUnmanaged;
+    }));
+    // Twice as long as it takes to lose one.
+    const auto end = std::chrono::steady_clock::now() + milliseconds(3000);
+    ASSERT_TRUE(cluster_.wait("some time passes", [&] {
+      return std::chrono::steady_clock::now() >= end ||
+             cluster_.status().state == PipelineState::kCompleted;
+    }));
+    cluster_.start_agent(agent);
+  }
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(instance(i).status.term, 1u) << i;
+  expect_all(true);
+}
+
+// Stopped for longer than the timeouts, and then goes on, as if nothing had happened: a zombie.
+TEST_F(Recovery, R2AZombieIsFencedOut) {
+  start({"alpha", "beta", "gamma"});
+  run({"alpha"}, {"beta", "gamma"}, {"alpha"});
+  cluster_.signal_host("beta", SIGSTOP);
+  ASSERT_TRUE(wait_for_records("a stopped host"));
+  EXPECT_EQ(instance(1).agent, "gamma");
+  cluster_.signal_host("beta", SIGCONT);
+  EXPECT_TRUE(
+      cluster_.wait("the old wrapper goes", [&] { return cluster_.wrappers_of("beta").empty(); }));
+  expect_all(false);
+  EXPECT_EQ(instance(1).agent, "gamma");
+}
+
+TEST_F(Recovery, WithoutAnotherHostItWaitsAndGoesOnWhereItWas) {
+  start({"alpha", "beta"});
+  run({"alpha"}, {"beta"}, {"alpha"});
+  cluster_.signal_host("beta", SIGKILL);
+  ASSERT_TRUE(cluster_.wait("it is lost",
+                            [&] { return instance(1).status.state == InstanceState::kLost; }));
+  EXPECT_EQ(cluster_.status().state, PipelineState::kDegraded);
+  EXPECT_THAT(cluster_.status().reason, HasSubstr("middle: its agent beta is lost"));
+  cluster_.start_agent("beta");
+  expect_all(true);  // Its log is still there.
+  EXPECT_EQ(instance(1).status.term, 1u);
+}
+
+TEST_F(Recovery, R4EverythingAtOnceAndTheBrokerToo) {
+  start({"alpha", "beta", "gamma"});
+  run({"alpha"}, {"beta"}, {"gamma"});
+  for (const char* agent : {"alpha", "beta", "gamma"}) cluster_.signal_host(agent, SIGKILL);
+  cluster_.kill("broker");
+  cluster_.start_broker();
+  for (const char* agent : {"alpha", "beta", "gamma"}) cluster_.start_agent(agent);
+  expect_all(true);
+}
+
+}  // namespace
+}  // namespace weir::e2e
