@@ -51,7 +51,7 @@ std::string evens(int upto) {
 // Numbers behind "#!": `bytes` of them at least.
 std::string large_script(size_t bytes) {
   std::string text = "#!/bin/sh\n";
-  for (int i = 0; text.size() < bytes; ++i) text += "# " + std::to_string(i * 7919) + "\n";
+  for (int64_t i = 0; text.size() < bytes; ++i) text += "# " + std::to_string(i * 7919) + "\n";
   return text;
 }
 
