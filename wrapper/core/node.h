@@ -174,6 +174,7 @@ class Node {
   void settle();
   void trim();
   void check_full();
+  void fail_without_room();
   void send_acks();
   void add_mark(Mark mark);
   RecordId settled_by_all() const;
