@@ -12,7 +12,7 @@ namespace weir::agent {
 AgentCore::AgentCore(std::string name, Layout layout, uint64_t log_limit_bytes)
     : name_(std::move(name)), layout_(std::move(layout)), log_limit_bytes_(log_limit_bytes) {}
 
-void AgentCore::recover(wire::StartOrder order, uint64_t starts) {
+void AgentCore::recover(wire::StartOrder order, Starts starts) {
   const wire::InstanceKey key = wire::key_of(order);
   // Completed anew: the agent's folders may have moved.
   lives_.try_emplace(key, layout_.complete(std::move(order)), true, starts);

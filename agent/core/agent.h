@@ -71,7 +71,7 @@ class AgentCore {
 
   // An order that was found on disk, and how often its wrapper was started with it; before the
   // first event.
-  void recover(wire::StartOrder order, uint64_t starts = 0);
+  void recover(wire::StartOrder order, Starts starts = {});
 
   // The host was booted: until the broker has said what should run here, or until this time, no
   // wrapper is started (R10). Also before the first event.

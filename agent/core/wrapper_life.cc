@@ -33,7 +33,7 @@ std::string_view to_string(LifeState state) {
   return "?";
 }
 
-WrapperLife::WrapperLife(wire::StartOrder order, bool stored, uint64_t starts)
+WrapperLife::WrapperLife(wire::StartOrder order, bool stored, Starts starts)
     : order_(std::move(order)), stored_(stored), starts_(starts) {}
 
 std::vector<LifeEffect> WrapperLife::step(const LifeEvent& event, SteadyTime now) {
@@ -108,7 +108,8 @@ void WrapperLife::follow(int64_t pid, uint64_t term, SteadyTime now) {
 
 void WrapperLife::on(const Started& event, SteadyTime now) {
   if (state_ != LifeState::kLaunching) return;
-  ++starts_;
+  if (!std::exchange(starts_.as_told, false)) ++starts_.count;
+  emit(NoteStarts{});
   follow(event.pid, order_.term, now);
   running_writers_ = order_.writers;
 }
@@ -149,7 +150,7 @@ void WrapperLife::on(const HelloCame& event, SteadyTime now) {
   switch (state_) {
     case LifeState::kDown:
     case LifeState::kUnknownRuns:
-      starts_ = std::max<uint64_t>(starts_, 1);  // Whoever started it, it was started.
+      starts_.count = std::max<uint64_t>(starts_.count, 1);  // Whoever started it, it was started.
       follow(event.pid, event.term, now);
       emit(Follow{event.pid});
       break;
@@ -202,6 +203,8 @@ void WrapperLife::on(const Ended& event, SteadyTime now) {
   error_ = "the wrapper ended: " + event.how;
   if (!event.last_line.empty()) error_ += ": " + event.last_line;
   if (as_told) {
+    starts_.as_told = true;
+    emit(NoteStarts{});
     start_at_ = now;
   } else if (fenced || bad_order) {
     state_ = LifeState::kGivenUp;
@@ -341,7 +344,7 @@ wire::InstanceStatus WrapperLife::status() const {
   status.instance = order_.instance;
   status.drains = order_.drains;
   status.log_term = order_.log_term;
-  status.restarts = starts_ > 0 ? starts_ - 1 : 0;
+  status.restarts = starts_.count > 0 ? starts_.count - 1 : 0;
   rates_.put(status);
   if (report_is_current_) return status;
   // The figures are of the process before; what depends on a live one is not.

@@ -115,16 +115,23 @@ struct SignalProcess {
 struct SendStop {};
 struct SendEnd {};  // It ends its lane, and stays (R8).
 struct SendNeighbours {};
-struct ReportNow {};  // Something changed that the broker should know at once.
+struct NoteStarts {};  // starts() to disk.
+struct ReportNow {};   // Something changed that the broker should know at once.
 
 using LifeEffect = std::variant<StoreOrder, RemoveOrder, Launch, ProbeLock, Follow, SignalProcess,
-                                SendStop, SendEnd, SendNeighbours, ReportNow>;
+                                SendStop, SendEnd, SendNeighbours, NoteStarts, ReportNow>;
+
+// How often a process of this instance was started since its order came.
+struct Starts {
+  uint64_t count = 0;
+  bool as_told = false;  // The last one ended because it was told to: the next start is no restart.
+};
 
 class WrapperLife {
  public:
-  // `stored`: the order was read from disk, so a process may be there from before. `starts`: how
-  // often one was started with it so far.
-  WrapperLife(wire::StartOrder order, bool stored, uint64_t starts = 0);
+  // `stored`: the order was read from disk, so a process may be there from before. `starts`: as
+  // this life's predecessor noted them.
+  WrapperLife(wire::StartOrder order, bool stored, Starts starts = {});
 
   std::vector<LifeEffect> step(const LifeEvent& event, SteadyTime now);
   // When the next TimePassed is due, at the latest; none: nothing waits.
@@ -137,8 +144,8 @@ class WrapperLife {
     return state_ == LifeState::kFollowing || state_ == LifeState::kUnknownRuns;
   }
   int64_t pid() const { return pid_; }
-  // Of all processes of this instance since its order came; kept by the owner over its own restart.
-  uint64_t starts() const { return starts_; }
+  // Kept by the owner over its own restart.
+  const Starts& starts() const { return starts_; }
   // It would be started if the content of its action were here.
   bool awaits_content() const;
   bool content_is_here() const { return content_here_; }
@@ -197,7 +204,7 @@ class WrapperLife {
   std::optional<wire::InstanceStatus> report_;  // The last one, of any process of this instance.
   bool report_is_current_ = false;              // It is of the process that runs now.
   Rates rates_;                                 // Of the same.
-  uint64_t starts_;
+  Starts starts_;
   std::string error_;  // Why it is not up.
 
   std::vector<LifeEffect> effects_;  // Of the step that is under way.

@@ -84,7 +84,7 @@ Result<std::unique_ptr<AgentShell>> AgentShell::create(runtime::Loop& loop,
                                                    std::move(*wrappers), std::move(*contents)));
   const bool any = !orders->empty();
   for (wire::StartOrder& order : *orders) {
-    const uint64_t starts = read_number(options.layout.starts_file(wire::key_of(order)));
+    const Starts starts = read_starts(options.layout.starts_file(wire::key_of(order)));
     shell->core_.recover(std::move(order), starts);
   }
   if (!is_noted_boot(options.layout.data_dir)) {
@@ -283,6 +283,11 @@ void AgentShell::do_for_wrapper(const ForWrapper& task) {
     if (!processes_.follow(core_.lives().at(key).order(), pid)) {
       answer(key, Ended{pid, std::nullopt, "it is gone", ""});
     }
+  } else if (std::holds_alternative<NoteStarts>(task.what)) {
+    const auto life = core_.lives().find(key);
+    if (life != core_.lives().end()) {
+      write_starts(core_.layout().starts_file(key), life->second.starts());
+    }
   } else if (const auto* signal = std::get_if<SignalProcess>(&task.what)) {
     processes_.signal(key, signal->signal);
   }
@@ -292,10 +297,7 @@ void AgentShell::launch(const wire::InstanceKey& key) {
   const auto life = core_.lives().find(key);
   if (life == core_.lives().end()) return;
   const LifeEvent launched = processes_.launch(life->second.order());
-  if (std::holds_alternative<Started>(launched)) {
-    failpoint("agent.launched");
-    write_number(core_.layout().starts_file(key), life->second.starts() + 1);
-  }
+  if (std::holds_alternative<Started>(launched)) failpoint("agent.launched");
   answer(key, launched);
 }
 

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <system_error>
 
+#include "schema/base/files.h"
 #include "schema/base/log.h"
 #include "schema/base/unique_fd.h"
 
@@ -21,25 +22,7 @@ namespace {
 constexpr off_t kTailBytes = 4096;
 constexpr size_t kLineBytesMax = 500;
 constexpr off_t kOrderBytesMax = 64 << 20;
-
-std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
-
-Status write_all(int fd, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return errno_error("write " + path, errno);
-    bytes.remove_prefix(static_cast<size_t>(count));
-  }
-  return {};
-}
-
-Status sync_folder(const std::string& folder) {
-  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid()) return errno_error("open folder " + folder, errno);
-  if (::fsync(fd.get()) != 0) return errno_error("sync folder " + folder, errno);
-  return {};
-}
+constexpr std::string_view kStoppedWord = "stopped";
 
 // `count` bytes from `from`, or fewer at the end.
 Result<std::string> read_part(const std::string& path, off_t from, off_t count) {
@@ -127,15 +110,18 @@ Result<std::vector<wire::StartOrder>> read_orders(const std::string& folder) {
   return orders;
 }
 
-uint64_t read_number(const std::string& path) {
+Starts read_starts(const std::string& path) {
   std::ifstream file(path);
-  uint64_t number = 0;
-  return file >> number ? number : 0;
+  Starts starts;
+  if (!(file >> starts.count)) return {};
+  std::string word;
+  starts.as_told = file >> word && word == kStoppedWord;
+  return starts;
 }
 
-void write_number(const std::string& path, uint64_t number) {
+void write_starts(const std::string& path, const Starts& starts) {
   std::ofstream file(path + ".tmp", std::ios::trunc);
-  file << number << '\n';
+  file << starts.count << (starts.as_told ? ' ' + std::string(kStoppedWord) : "") << '\n';
   file.close();
   if (!file || std::rename((path + ".tmp").c_str(), path.c_str()) != 0) {
     log::warn("write " + path + ": " + std::generic_category().message(errno));

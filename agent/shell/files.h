@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/core/wrapper_life.h"
 #include "schema/base/result.h"
 #include "schema/wire/control.h"
 
@@ -23,9 +24,9 @@ Status remove_order(const std::string& path);
 // All orders in the folder. Files that cannot be read as orders are renamed to *.bad and logged.
 Result<std::vector<wire::StartOrder>> read_orders(const std::string& folder);
 
-// A number in a file of its own; 0 if there is none. Not synced: what a power cut takes is no loss.
-uint64_t read_number(const std::string& path);
-void write_number(const std::string& path, uint64_t number);
+// None if there is no such file. Not synced: what a power cut takes is no loss.
+Starts read_starts(const std::string& path);
+void write_starts(const std::string& path, const Starts& starts);
 
 // What is left of the disk that a folder is on; 0 if that cannot be told.
 uint64_t free_bytes(const std::string& folder);

@@ -76,7 +76,7 @@ struct PipelineRecord {
   Wish wish = Wish::kStored;
   wire::PipelineRun run;                 // The last one; only its name is set while there was none.
   bool was_running = false;              // All instances were up at one time since the last run.
-  bool completed = false;                // All sinks had ended and settled since the last run.
+  bool completed = false;                // All sinks have ended and settled: it never runs again.
   bool ending = false;                   // Its sources are to end their lanes (`stop --end`).
   std::vector<wire::ActionRef> actions;  // What its nodes' actions stood for when it was run.
   std::vector<wire::InstanceStatus> figures;  // Of a completed one: the last that was reported.

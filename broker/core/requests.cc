@@ -219,7 +219,7 @@ BrokerCore::Outcome BrokerCore::stop(const std::string& name, bool end) {
                       "pipeline run " +
                       name + "' first");
     }
-    if (record.ending) return Done{};
+    if (record.ending || record.completed) return Done{};
     record.ending = true;
   } else {
     if (record.wish != Wish::kRun) return Done{};

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "ctl/client/signals_held.h"
-#include "ctl/up/files.h"
+#include "schema/base/files.h"
 
 namespace weir::ctl {
 namespace {

@@ -23,6 +23,15 @@ int stop(Program& program, Session& session, const Options& options) {
   if (!done) return session.fail(done.error());
   std::ostream& out = program.streams().out;
   if (!options.wait) {
+    if (options.end) {
+      const wire::PipelineStatusRequest question{options.name};
+      const auto status = session.ask<wire::PipelineStatus>(question);
+      if (!status) return session.fail(status.error());
+      if (status->state == wire::PipelineState::kCompleted) {
+        out << "pipeline '" << options.name << "' is completed\n";
+        return kDone;
+      }
+    }
     out << "pipeline '" << options.name << "' is "
         << (options.end ? "to work off what it has, and to end" : "to stop") << "\n";
     return kDone;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ctl/up/files.h"
+#include "schema/base/files.h"
 #include "schema/config/pipeline_file.h"
 #include "schema/wire/control.h"
 

@@ -1,7 +1,6 @@
 #include "ctl/up/files.h"
 
 #include <fcntl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,31 +8,10 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "schema/base/files.h"
 #include "schema/base/unique_fd.h"
 
 namespace weir::ctl {
-namespace {
-
-Status write_all(int fd, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return errno_error("write " + path, errno);
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-  return {};
-}
-
-Status sync_folder_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid() || ::fsync(fd.get()) != 0) return errno_error("sync " + folder, errno);
-  return {};
-}
-
-}  // namespace
-
 Status replace_file(const std::string& path, std::string_view bytes, Sync sync) {
   const std::string fresh = path + ".new";
   {
@@ -43,7 +21,7 @@ Status replace_file(const std::string& path, std::string_view bytes, Sync sync) 
     if (sync == Sync::kYes && ::fsync(fd.get()) != 0) return errno_error("sync " + fresh, errno);
   }
   if (::rename(fresh.c_str(), path.c_str()) != 0) return errno_error("rename " + fresh, errno);
-  if (sync == Sync::kYes) return sync_folder_of(path);
+  if (sync == Sync::kYes) return sync_folder(folder_of(path));
   return {};
 }
 
@@ -84,14 +62,6 @@ Result<std::string> make_fresh_folder(const std::string& prefix) {
   std::string path = prefix + "XXXXXX";
   if (::mkdtemp(path.data()) == nullptr) return errno_error("make folder " + path, errno);
   return path;
-}
-
-Result<uint64_t> random_number() {
-  uint64_t number = 0;
-  if (::getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number)) {
-    return errno_error("getrandom", errno);
-  }
-  return number;
 }
 
 }  // namespace weir::ctl

@@ -28,6 +28,4 @@ Status make_folder(const std::string& path, mode_t mode);
 // A fresh folder, 0700, whose path begins with `prefix`.
 Result<std::string> make_fresh_folder(const std::string& prefix);
 
-Result<uint64_t> random_number();
-
 }  // namespace weir::ctl

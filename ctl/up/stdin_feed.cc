@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "ctl/up/files.h"
+#include "schema/base/files.h"
 #include "schema/base/log.h"
 #include "schema/wire/control.h"
 

@@ -13,6 +13,7 @@
 #include "ctl/output/units.h"
 #include "ctl/up/actions.h"
 #include "ctl/up/files.h"
+#include "schema/base/files.h"
 #include "schema/base/log_share.h"
 #include "schema/graph/topology.h"
 

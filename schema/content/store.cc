@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "schema/base/files.h"
+
 namespace weir::content {
 namespace {
 
@@ -22,22 +24,6 @@ bool is_sha256(std::string_view name) {
   return name.size() == kHexBytes && std::all_of(name.begin(), name.end(), [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
          });
-}
-
-Status write_all(int fd, std::string_view data) {
-  while (!data.empty()) {
-    const ssize_t put = ::write(fd, data.data(), data.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return errno_error("write", errno);
-    data.remove_prefix(static_cast<size_t>(put));
-  }
-  return {};
-}
-
-Status sync_folder(const std::string& folder) {
-  const UniqueFd dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!dir.valid() || ::fsync(dir.get()) != 0) return errno_error("sync " + folder, errno);
-  return {};
 }
 
 }  // namespace
@@ -123,9 +109,9 @@ Result<uint64_t> Store::add(const std::string& sha256, uint64_t offset, std::str
     drop(sha256);
     return Error{ErrorCode::kCorrupt, "content " + sha256 + " is longer than was said"};
   }
-  if (Status written = write_all(part.file.get(), data); !written) {
+  if (Status written = write_all(part.file.get(), data, "content " + sha256); !written) {
     drop(sha256);
-    return std::move(written).error().in("content " + sha256);
+    return std::move(written).error();
   }
   part.hash.add(data);
   part.offset += data.size();

@@ -219,7 +219,8 @@ TEST_F(Commands, WaitingForAHostThatIsAway) {
 
 TEST_F(Commands, AProgramThatIsNotThere) {
   cluster_.put("name = \"p\"\ndataflow = \"a\"\nnode.a = { run = \"no-such-program\" }\n");
-  const Outcome failed = cluster_.run({"pipeline", "run", "p", "--wait"});
+  // Its shell runs for a moment.
+  const Outcome failed = cluster_.run({"pipeline", "run", "p", "--wait=completed"});
   EXPECT_EQ(failed.code, 1);
   EXPECT_NE(failed.err.find("weirctl: pipeline 'p' has failed: a: "), std::string::npos)
       << failed.err;

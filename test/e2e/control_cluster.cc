@@ -261,7 +261,16 @@ void Cluster::put_and_run(const std::vector<std::pair<std::string, std::string>>
 
 std::vector<std::string> Cluster::lines(const std::string& agent, const std::string& node,
                                         const std::string& file) const {
-  std::ifstream stream(layout(agent).first_log_dir({"p", node, 0, 0}) + "/" + file);
+  // Of the newest log: their folders' names end with their terms.
+  const std::filesystem::path first = layout(agent).first_log_dir({"p", node, 0, 0});
+  std::filesystem::path newest = first;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(first.parent_path(), none)) {
+    const std::string name = entry.path().filename();
+    const bool same = name.starts_with(first.filename().string() + "-");
+    if (same && entry.path() > newest) newest = entry.path();
+  }
+  std::ifstream stream(newest.string() + "/" + file);
   std::vector<std::string> all;
   for (std::string line; std::getline(stream, line);) all.push_back(line);
   return all;

@@ -90,6 +90,9 @@ class FakeWrapper {
     status.instance = order_.instance;
     status.term = order_.term;
     status.boot = 1;
+    status.log_term = order_.log_term;
+    status.drains = order_.drains;
+    status.writers = order_.writers;
     status.state = wire::InstanceState::kRunning;
     status.endpoint = order_.listen;
     status.remote_endpoint = order_.listen_remote;

@@ -165,6 +165,7 @@ class BatchRunner : public Runner {
         const size_t index = (next_input_ + i) % inputs_.size();
         const uint64_t bytes = spec.max_bytes - std::min(spec.max_bytes, unit_.bytes);
         if (unit_.records > 0 && bytes == 0) break;
+        if (inputs_[index].inbox.front_pieces_bytes() > kRecordBytesMax) continue;
         more =
             take(index, inputs_[index].inbox.take_records(records - unit_.records, bytes)) || more;
       }
@@ -195,10 +196,10 @@ class BatchRunner : public Runner {
     return true;
   }
 
-  // A record over the limit can never become whole in here.
+  // A record over the limit is never taken, whole or not.
   bool check_oversized() {
     for (const Input& input : inputs_) {
-      if (!input.inbox.only_unfinished() || input.inbox.bytes() <= kRecordBytesMax) continue;
+      if (input.inbox.front_pieces_bytes() <= kRecordBytesMax) continue;
       node_.fail("a record from " + input.name + " is over 100 MiB: unit = \"" +
                  (node_.spec().unit == graph::Unit::kRecord ? "record" : "batch") +
                  "\" needs records whole; use unit = \"stream\" for longer ones");

@@ -118,6 +118,25 @@ size_t Inbox::piece_bytes(const Held& held, size_t offset) const {
   return static_cast<size_t>(static_cast<const uint8_t*>(found) - payload.data) + 1 - offset;
 }
 
+size_t Inbox::front_pieces_bytes() const {
+  if (!front_is_continued()) return 0;
+  size_t bytes = 0;
+  for (const Held& held : blocks_) {
+    const wire::BlockHeader& header = held.block.header;
+    if (is_mark(header)) break;
+    const size_t piece = piece_bytes(held, held.offset);
+    if (header.shape == wire::Shape::kFrames) {
+      bytes += piece - std::min(piece, size_t{4});
+    } else {
+      const bool ended = piece > 0 && held.block.payload().data[held.offset + piece - 1] ==
+                                          static_cast<uint8_t>(delimiter_of(header.shape));
+      bytes += piece - (ended ? 1 : 0);
+    }
+    if (!header.continued()) break;
+  }
+  return bytes;
+}
+
 // Takes `pieces` pieces that are `raw_bytes` of payload; drops the block when it is used up.
 Portion Inbox::cut(Held& held, uint32_t pieces, size_t raw_bytes) {
   const wire::BlockHeader& header = held.block.header;

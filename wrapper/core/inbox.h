@@ -56,6 +56,9 @@ class Inbox {
     return !blocks_.empty() &&
            (blocks_.front().block.header.end() || blocks_.front().block.header.abandoned());
   }
+  // How long the first record is as far as it is here, without delimiter and frame lengths; 0
+  // unless it comes in several pieces.
+  size_t front_pieces_bytes() const;
   // True if the next thing is the lane's end.
   bool at_end() const { return !blocks_.empty() && blocks_.front().block.header.end(); }
 

@@ -453,6 +453,10 @@ void Node::trim() { lane_->trim(settled_by_all(), batch_); }
 void Node::check_full() {
   const uint64_t limit = config_.order.log_limit_bytes;
   if (failed_ || limit == 0 || lane_->log_bytes() < limit || readers_.empty()) return;
+  const bool all_published = lane_->staged_bytes() == 0 && !batch_publishes_ && !persisting();
+  if (all_published && !all_readers_satisfied() && lane_settled_upto(lane_->published_id())) {
+    return fail_without_room();
+  }
   const bool held = std::any_of(readers_.begin(), readers_.end(), [](const auto& reader) {
     return !reader.satisfied() && reader.holds();
   });
@@ -470,7 +474,14 @@ void Node::check_full() {
                   " bytes): what has been taken is dropped, so the run can no longer be repeated "
                   "after a crash; use --data on a larger disk to keep it");
   }
-  lane_->trim(taken_by_all(), batch_);
+  if (!lane_->trim(taken_by_all(), batch_) && all_published) fail_without_room();
+}
+
+// What can be dropped is dropped, and it is still full.
+void Node::fail_without_room() {
+  fail("its log is full (" + std::to_string(config_.order.log_limit_bytes) +
+       " bytes) although nothing in it is needed any more: the limit has no room for a block; give "
+       "it more (log_limit)");
 }
 
 // ---- for runners

@@ -182,6 +182,7 @@ class Node {
   void settle();
   void trim();
   void check_full();
+  void fail_without_room();
   void send_acks();
   void add_mark(Mark mark);
   void move_frontier(Input& input, const Position& to);

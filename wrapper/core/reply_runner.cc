@@ -227,6 +227,7 @@ class ReplyRunner : public Runner {
   bool feed_from(size_t index) {
     Input& input = inputs_[index];
     skip_suspects(index);
+    if (input.inbox.front_pieces_bytes() > kRecordBytesMax) return false;
     const RecordId first = input.inbox.front_id();
     std::optional<Portion> portion =
         input.inbox.take_records(window() - in_flight_, kFeedPortionBytes);
@@ -318,7 +319,7 @@ class ReplyRunner : public Runner {
 
   bool check_oversized() {
     for (const Input& input : inputs_) {
-      if (!input.inbox.only_unfinished() || input.inbox.bytes() <= kRecordBytesMax) continue;
+      if (input.inbox.front_pieces_bytes() <= kRecordBytesMax) continue;
       node_.fail("a record from " + input.name + " is over 100 MiB: protocol = \"" +
                  (frames_ ? "frames" : "lines") + "\" needs records whole; use unit = \"stream\"");
       return true;
@@ -343,6 +344,7 @@ class ReplyRunner : public Runner {
         reply(part.size() > 1 ? part : std::string_view());
       } else {
         line_.append(part);
+        if (line_.size() - 1 > kRecordBytesMax) return break_off("a reply is over 100 MiB");
         reply(line_);
         line_.clear();
       }

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "schema/base/codec.h"
+#include "schema/base/files.h"
 #include "schema/base/unique_fd.h"
 #include "wrapper/wal/rocks_log.h"
 
@@ -42,20 +43,10 @@ Result<UniqueFd> keep_wrappers_away(const std::string& log_dir) {
                                          "its node is stopped"};
 }
 
-Status write_all(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(STDOUT_FILENO, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return errno_error("write", errno);
-    bytes.remove_prefix(static_cast<size_t>(count));
-  }
-  return {};
-}
-
 Status write_letter(const wire::DeadLetter& letter, std::string_view record) {
   const std::string text = Encoder().text(wire::encode_dead_letter(letter)).bytes();
-  if (Status written = write_all(text); !written) return written;
-  return write_all(record);
+  if (Status written = write_all(STDOUT_FILENO, text, "to stdout"); !written) return written;
+  return write_all(STDOUT_FILENO, record, "to stdout");
 }
 
 Status inspect_dead(const InspectOptions& options) {

@@ -1,12 +1,12 @@
 #include "wrapper/shell/wrapper.h"
 
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
 #include <csignal>
 #include <filesystem>
 
+#include "schema/base/files.h"
 #include "schema/base/log.h"
 #include "schema/wire/control.h"
 #include "wrapper/shell/own_log.h"
@@ -23,12 +23,6 @@ using std::chrono::seconds;
 constexpr auto kLockWait = seconds(20);
 constexpr auto kStopWait = seconds(15);
 constexpr size_t kNotesKept = 32;
-
-Result<uint64_t> random_nonce() {
-  uint64_t nonce = 0;
-  if (getrandom(&nonce, sizeof nonce, 0) != sizeof nonce) return errno_error("getrandom", errno);
-  return nonce;
-}
 
 uint64_t next_boot(const core::LogState& state) {
   uint64_t boot = std::max(state.boot_floor, state.commit.of.boot);
@@ -130,7 +124,7 @@ Status Wrapper::open_log() {
     return Error{ErrorCode::kInvalid, "log " + order_.log_dir + " belongs to " + state->identity +
                                           ", not to " + identity};
   }
-  Result<uint64_t> nonce = random_nonce();
+  Result<uint64_t> nonce = random_number();
   if (!nonce) return std::move(nonce).error();
   of_ = {order_.term, next_boot(*state), *nonce};
   writer_ = std::make_unique<WalWriter>(

@@ -84,6 +84,7 @@ class World {
       AgentEffect effect = std::move(waiting_.front());
       waiting_.pop_front();
       if (auto* task = std::get_if<ForWrapper>(&effect)) {
+        if (std::holds_alternative<NoteStarts>(task->what)) continue;
         done.push_back(task->key.node + " " + std::to_string(task->what.index()));
         answer(*task);
       } else if (auto* to_broker = std::get_if<ToBroker>(&effect)) {

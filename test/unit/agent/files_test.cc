@@ -50,13 +50,15 @@ TEST_F(Files, WhatCannotBeDoneIsAnError) {
   EXPECT_FALSE(make_folders("/proc/none/folder", 0700));
 }
 
-TEST_F(Files, Numbers) {
-  EXPECT_EQ(read_number(path("number")), 0u);
-  write_number(path("number"), 17);
-  write_number(path("number"), 18);
-  EXPECT_EQ(read_number(path("number")), 18u);
-  std::ofstream(path("number")) << "spoilt";
-  EXPECT_EQ(read_number(path("number")), 0u);
+TEST_F(Files, HowOftenSomethingWasStarted) {
+  EXPECT_EQ(read_starts(path("starts")).count, 0u);
+  write_starts(path("starts"), {17, true});
+  EXPECT_TRUE(read_starts(path("starts")).as_told);
+  write_starts(path("starts"), {18, false});
+  EXPECT_EQ(read_starts(path("starts")).count, 18u);
+  EXPECT_FALSE(read_starts(path("starts")).as_told);
+  std::ofstream(path("starts")) << "spoilt";
+  EXPECT_EQ(read_starts(path("starts")).count, 0u);
 }
 
 TEST_F(Files, FoldersAreMadeWithTheirParents) {

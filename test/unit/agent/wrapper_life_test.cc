@@ -37,8 +37,9 @@ wire::InstanceStatus report(int64_t pid = kPid, uint64_t term = 1) {
 
 // Effects by name, for comparing.
 std::string name_of(const LifeEffect& effect) {
-  static const char* const kNames[] = {"store",  "remove", "launch", "probe",      "follow",
-                                       "signal", "stop",   "end",    "neighbours", "report"};
+  static const char* const kNames[] = {"store",      "remove", "launch", "probe",
+                                       "follow",     "signal", "stop",   "end",
+                                       "neighbours", "starts", "report"};
   std::string name = kNames[effect.index()];
   if (const auto* signal = std::get_if<SignalProcess>(&effect)) {
     name += std::to_string(signal->signal);
@@ -55,7 +56,8 @@ class Life {
     now_ += later;
     std::vector<std::string> names;
     for (const LifeEffect& effect : life_.step(event, now_)) {
-      if (!std::holds_alternative<ReportNow>(effect)) names.push_back(name_of(effect));
+      if (std::holds_alternative<ReportNow>(effect)) continue;
+      if (!std::holds_alternative<NoteStarts>(effect)) names.push_back(name_of(effect));
     }
     return names;
   }
@@ -317,15 +319,32 @@ TEST(WrapperLife, RatesAreOfTheProcessThatRuns) {
 
 TEST(WrapperLife, RestartsAreCountedOnOverAnAgentsRestart) {
   const SteadyTime now{std::chrono::hours(1)};
-  WrapperLife adopted(order(), true, 3);
+  WrapperLife adopted(order(), true, {3, false});
   adopted.step(TimePassed{}, now);
   adopted.step(LockHeld{}, now);
   adopted.step(HelloCame{kPid, 1}, now);
   EXPECT_EQ(adopted.status().restarts, 2u);
-  WrapperLife started(order(), true, 3);
+  WrapperLife started(order(), true, {3, false});
   started.step(TimePassed{}, now);
   started.step(Started{kPid}, now);
   EXPECT_EQ(started.status().restarts, 3u);
+  // The agent before it had stopped all of it.
+  WrapperLife stopped(order(), true, {3, true});
+  EXPECT_EQ(stopped.status().restarts, 2u);
+  stopped.step(TimePassed{}, now);
+  stopped.step(Started{kPid}, now);
+  EXPECT_EQ(stopped.status().restarts, 2u);
+  stopped.step(Ended{kPid, std::nullopt, "signal 9", ""}, now);
+  stopped.step(TimePassed{}, now);
+  stopped.step(Started{kPid + 1}, now);
+  EXPECT_EQ(stopped.status().restarts, 3u) << "but only once";
+  stopped.step(StopCame{false}, now);
+  std::vector<std::string> names;
+  for (const auto& effect : stopped.step(Ended{kPid + 1, 0, "exit status 0", ""}, now)) {
+    names.push_back(name_of(effect));
+  }
+  EXPECT_EQ(names, (Names{"starts", "report"}));
+  EXPECT_TRUE(stopped.starts().as_told);
   // An agent that lost its count begins with the one that it sees.
   WrapperLife unknown(order(), true);
   unknown.step(TimePassed{}, now);

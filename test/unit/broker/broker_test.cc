@@ -268,6 +268,7 @@ TEST(Broker, ACompletedPipelineIsTakenDownAndItsFiguresStay) {
   }
   world.started.clear();
   EXPECT_TRUE(world.ok(wire::PipelineRun{"p", {}, {}})) << "it is done, so there is nothing to do";
+  EXPECT_TRUE(world.ok(wire::PipelineStop{"p", true})) << "likewise";
   world.settle();
   EXPECT_TRUE(world.started.empty());
   EXPECT_EQ(world.events(),

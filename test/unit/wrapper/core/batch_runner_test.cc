@@ -6,6 +6,7 @@
 #include <set>
 
 #include "bench.h"
+#include "wrapper/core/dead_letters.h"
 
 namespace weir::core {
 namespace {
@@ -257,6 +258,28 @@ TEST(RecordUnit, OneRunForEachRecord) {
   ASSERT_TRUE(bench.node().ended()) << bench.failure;
   EXPECT_EQ(bench.runs, 23) << "one of them twice, a second chance, and the next once more";
   EXPECT_THAT(bench.dead_bytes(), ElementsAre("13\n"));
+}
+
+// Design 2: up to 100 MiB, whether its delimiter is there or not.
+TEST(RecordUnit, ARecordMayHave100MiBAndNotOneByteMore) {
+  const std::string longest(kRecordBytesMax, 'x');
+  for (const bool over : {false, true}) {
+    for (const char* end : {"", "\n"}) {
+      SCOPED_TRACE(::testing::Message() << over << *end);
+      size_t bytes = 0;
+      Bench bench(record_order(), [&](const std::string& input, std::string&) {
+        bytes = std::max(bytes, input.size());
+        return status(0);
+      });
+      bench.give({"1\n"});
+      bench.give_in_pieces(longest + (over ? "x" : "") + end);
+      bench.end();
+      bench.settle_to_the_end();
+      EXPECT_EQ(bench.failure.find("over 100 MiB") != std::string::npos, over) << bench.failure;
+      // A delimiter that is missing is so only at the very end of a program's input.
+      EXPECT_EQ(bytes, over ? 2 : longest.size() + std::string(end).size());
+    }
+  }
 }
 
 // A program that does nothing at first, then ends.

@@ -29,7 +29,7 @@ void Bench::begin(wire::StartOrder order) {
   node_ = std::make_unique<Node>(NodeConfig{order, {1, boot, 7}, 4u << 20}, *log_, *state, *this);
   node_->start(now_);
   for (const std::string& lane : order.writers) {
-    writers_.push_back({{}, edge::EdgeWriter({"test", lane, "node.0"}), {}, true, false, {}});
+    writers_.push_back({{}, edge::EdgeWriter({"test", lane, "node.0"}), {}, {}, true, false, {}});
     writers_.back().history.open({9, 1, 5});
   }
 }
@@ -37,6 +37,16 @@ void Bench::begin(wire::StartOrder order) {
 void Bench::give(const std::vector<std::string>& records, size_t lane) {
   Writer& writer = writers_[lane];
   writer.records.insert(writer.records.end(), records.begin(), records.end());
+  writer.history.advance(writer.records.size());
+}
+
+void Bench::give_in_pieces(const std::string& record, size_t lane) {
+  Writer& writer = writers_[lane];
+  for (size_t at = 0; at < record.size(); at += wire::kBlockPayloadBytesMax) {
+    writer.records.emplace_back(record.substr(at, wire::kBlockPayloadBytesMax));
+    const bool last = at + wire::kBlockPayloadBytesMax >= record.size();
+    if (!last) writer.continued.insert(writer.records.size());
+  }
   writer.history.advance(writer.records.size());
 }
 
@@ -126,6 +136,7 @@ wire::Block Bench::block_at(const Writer& writer, const RecordId& id) const {
   if (!record) return wire::make_mark(header.of, id.seq, wire::kEnd);
   header.first = id.seq;
   header.pieces = 1;
+  header.flags = writer.continued.contains(id.seq) ? wire::kContinued : uint8_t{0};
   header.payload_bytes = static_cast<uint32_t>(record->size());
   std::shared_ptr<uint8_t[]> buffer(new uint8_t[wire::kBlockHeaderBytes + record->size()]);
   std::copy(record->begin(), record->end(), buffer.get() + wire::kBlockHeaderBytes);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,8 @@ class Bench : public Effects {
 
   // More records of a lane, a block each; and its end.
   void give(const std::vector<std::string>& records, size_t lane = 0);
+  // One record in pieces of at most 1 MiB.
+  void give_in_pieces(const std::string& record, size_t lane = 0);
   void end(size_t lane = 0);
   // Nothing of this lane comes for now.
   void hold(size_t lane, bool held) { writers_[lane].held = held; }
@@ -99,6 +102,7 @@ class Bench : public Effects {
     edge::History history;
     edge::EdgeWriter edge;
     std::vector<std::optional<std::string>> records;  // Nothing: the end.
+    std::set<uint64_t> continued;                     // Those whose record goes on.
     bool greet = true;
     bool held = false;
     std::optional<edge::Welcome> welcome;

@@ -118,6 +118,30 @@ TEST(Inbox, FramesBeyondThePiecesAreDropped) {
   EXPECT_EQ(split_records(*frames).size(), 2u);
 }
 
+TEST(Inbox, ALongRecordIsMeasuredWithoutWhatIsAroundIt) {
+  Inbox inbox;
+  EXPECT_EQ(inbox.front_pieces_bytes(), 0u);
+  inbox.push(block(1, "short\n", 1), 0);
+  EXPECT_EQ(inbox.front_pieces_bytes(), 0u) << "not in pieces";
+  inbox.take_record();
+  inbox.push(block(2, "12345", 1, wire::kContinued), 0);
+  EXPECT_EQ(inbox.front_pieces_bytes(), 5u);
+  inbox.push(block(3, "67\nnext\n", 2), 0);
+  EXPECT_EQ(inbox.front_pieces_bytes(), 7u) << "its delimiter is no part of it";
+  inbox.take_record();
+  inbox.take_record();
+
+  inbox.push(block(5, std::string("\0\0\0\3abc", 7), 1, wire::kContinued, wire::Shape::kFrames), 0);
+  inbox.push(block(6, std::string("\0\0\0\2de\0\0\0\1f", 11), 2, 0, wire::Shape::kFrames), 0);
+  EXPECT_EQ(inbox.front_pieces_bytes(), 5u);
+  inbox.take_record();
+
+  inbox.push(block(8, "12345", 1, wire::kContinued), 0);
+  inbox.take_record();
+  inbox.push(wire::make_mark(kOf, 9, wire::kAbandoned), 0);
+  EXPECT_EQ(inbox.front_pieces_bytes(), 5u);
+}
+
 TEST(Inbox, AMissingDelimiterIsKnown) {
   Inbox inbox;
   inbox.push(block(1, "a\nlast", 2), 0);

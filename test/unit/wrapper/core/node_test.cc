@@ -467,5 +467,41 @@ TEST_F(NodeTest, R7AFullLogStopsTheReading) {
   EXPECT_LT(written, 1'000'000u);
 }
 
+// Blocks go in groups; a limit that is smaller than one would be waited for without end.
+TEST_F(NodeTest, R7ALimitThatHasNoRoomForABlockIsAFailure) {
+  for (const bool holds : {false, true}) {
+    SCOPED_TRACE(holds);
+    wire::StartOrder order = source();
+    order.log_limit_bytes = 300'000;
+    order.trim_at_taken = true;
+    make(order);
+    meet_reader();
+    turn();
+    while (!node_->output_space().empty()) {
+      output("0123456789012345678901234567890123456789\n");
+      turn();
+      write_all();
+    }
+    for (int i = 0; i < 3; ++i) {
+      turn();
+      write_all();
+    }
+    EXPECT_EQ(fx_.failure, "") << "the reader has not said yet what it has";
+    const auto& hello = std::get<edge::Hello>(fx_.to_readers.front());
+    const auto& last = fx_.sent.back().header;
+    const Position all{last.of, last.last()};
+    node_->on_reader_frame(
+        0, edge::Ack{hello.session, all, holds ? Position{} : all, false, false, holds});
+    for (int i = 0; i < 3; ++i) {
+      turn();
+      write_all();
+    }
+    EXPECT_NE(fx_.failure.find("no room for a block"), std::string::npos) << fx_.failure;
+    fx_ = {};
+    written_ = 0;
+    log_ = {};
+  }
+}
+
 }  // namespace
 }  // namespace weir::core

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "bench.h"
+#include "wrapper/core/dead_letters.h"
 
 namespace weir::core {
 namespace {
@@ -39,6 +40,29 @@ TEST(ReplyRunner, EachLineHasItsAnswerAndAnEmptyOneIsNone) {
   EXPECT_TRUE(bench.node().ended());
   EXPECT_EQ(bench.output(), "1\n3\n4\n");
   EXPECT_EQ(bench.runs, 1);
+}
+
+// Design 2: up to 100 MiB, whether its delimiter is there or not.
+TEST(ReplyRunner, ALineMayHave100MiBAndNotOneByteMore) {
+  const std::string longest(kRecordBytesMax, 'x');
+  for (const bool over : {false, true}) {
+    for (const char* end : {"", "\n"}) {
+      SCOPED_TRACE(::testing::Message() << over << *end);
+      size_t bytes = 0;
+      Bench bench(lines_order(),
+                  Bench::Answers{[&](const std::string& line, std::string& out) -> Over {
+                    bytes = std::max(bytes, line.size());
+                    out += "\n";
+                    return {};
+                  }});
+      bench.give({"1\n"});
+      bench.give_in_pieces(longest + (over ? "x" : "") + end);
+      bench.end();
+      bench.settle_to_the_end();
+      EXPECT_EQ(bench.failure.find("over 100 MiB") != std::string::npos, over) << bench.failure;
+      EXPECT_EQ(bytes, over ? 2 : longest.size() + 1);
+    }
+  }
 }
 
 TEST(ReplyRunner, R9APoisonRecordIsADeadLetterOnce) {

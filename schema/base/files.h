@@ -1,0 +1,24 @@
+// What several parts do with files. Blocks for as long as the disk takes; any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "schema/base/result.h"
+
+namespace weir {
+
+// All of it, however often the system takes only a part. `what` is named in errors.
+Status write_all(int fd, std::string_view bytes, const std::string& what);
+
+// What was made, renamed or removed in it is on the disk afterwards.
+Status sync_folder(const std::string& folder);
+
+// "." for a name without a folder.
+std::string folder_of(const std::string& path);
+
+// From the kernel.
+Result<uint64_t> random_number();
+
+}  // namespace weir
