@@ -19,7 +19,7 @@ namespace weir::agent {
 namespace {
 
 constexpr off_t kTailBytes = 4096;
-constexpr size_t kLineBytesMax = 500;
+constexpr size_t kLineBytesMax = 2000;
 constexpr off_t kOrderBytesMax = 64 << 20;
 
 std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
