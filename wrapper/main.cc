@@ -50,17 +50,20 @@ int main(int argc, char** argv) {
   std::pair<std::string, std::string> inspected;
   weir::inspect::DeadLetterQuery query;
   auto* const inspect_option =
-      what->add_option("--inspect", inspected, "write what a log holds: dead LOG_DIR")
+      what->add_option("--inspect", inspected, "write what a log holds: dead, verify or dump")
           ->type_name("WHAT LOG_DIR");
   app.add_option("--id", query.id, "with --inspect dead: only this one")->needs(inspect_option);
   app.add_option("--record-bytes", query.record_bytes_max,
                  "with --inspect dead: of each record no more than this")
       ->needs(inspect_option);
+  uint64_t blocks_max = UINT64_MAX;
+  app.add_option("--blocks", blocks_max, "with --inspect dump: no more than this")
+      ->needs(inspect_option);
   CLI11_PARSE(app, argc, argv);
   weir::runtime::ignore_sigpipe();
   if (inspect_option->count() > 0) {
     weir::log::init("weir-wrapper", weir::log::Level::kError);
-    return weir::inspect::inspect({inspected.first, inspected.second, query});
+    return weir::inspect::inspect({inspected.first, inspected.second, query, blocks_max});
   }
   weir::log::init("weir-wrapper", weir::log::level_from(log_level));
   weir::runtime::ignore_signal(SIGINT);

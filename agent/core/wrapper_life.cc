@@ -194,6 +194,7 @@ void WrapperLife::on(const Ended& event, SteadyTime now) {
   const bool as_told = stopping_since_.has_value();
   const bool fenced = event.exit_code == kExitFenced && running_term_ == order_.term;
   const bool bad_order = event.exit_code == kExitBadOrder && running_term_ == order_.term;
+  const bool damaged = event.exit_code == kExitDamaged && running_term_ == order_.term;
   last_ended_pid_ = std::exchange(pid_, 0);
   connected_ = false;
   stopping_since_.reset();
@@ -206,6 +207,9 @@ void WrapperLife::on(const Ended& event, SteadyTime now) {
     starts_.as_told = true;
     emit(NoteStarts{});
     start_at_ = now;
+  } else if (damaged) {
+    state_ = LifeState::kGivenUp;
+    error_ = event.last_line.empty() ? "its log is damaged" : event.last_line;
   } else if (fenced || bad_order) {
     state_ = LifeState::kGivenUp;
     error_ = fenced ? "fenced: a higher term of this node exists" : "the order is bad";

@@ -14,7 +14,7 @@
 // Wanted and actual are two things; after each event advance() compares them. An answer or an end
 // that belongs to no present process is ignored. The end of a process says how it goes on:
 //   exit 0, 75, anything else, a signal: start it again, paced
-//   exit 70 (fenced by a higher term), 64 (bad order): give up, and say so
+//   exit 70 (fenced by a higher term), 64 (bad order), 65 (damaged log): give up, and say so
 // Pace: the first restart is at once, then after 0.1 s, doubling to 5 s; a wrapper that stayed up
 // for 10 s begins again at once.
 //
@@ -42,6 +42,7 @@ inline constexpr std::chrono::milliseconds kStopGrace{10'000};  // From the stop
 inline constexpr int kExitTryAgain = 75;
 inline constexpr int kExitFenced = 70;
 inline constexpr int kExitBadOrder = 64;
+inline constexpr int kExitDamaged = 65;
 
 enum class LifeState { kDown, kLaunching, kFollowing, kUnknownRuns, kGivenUp, kGone };
 std::string_view to_string(LifeState state);

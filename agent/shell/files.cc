@@ -20,7 +20,7 @@ namespace weir::agent {
 namespace {
 
 constexpr off_t kTailBytes = 4096;
-constexpr size_t kLineBytesMax = 500;
+constexpr size_t kLineBytesMax = 2000;
 constexpr off_t kOrderBytesMax = 64 << 20;
 constexpr std::string_view kStoppedWord = "stopped";
 

@@ -22,6 +22,8 @@
 #include "ctl/commands/top.h"
 #include "ctl/commands/tree.h"
 #include "ctl/commands/up.h"
+#include "ctl/commands/wal_dump.h"
+#include "ctl/commands/wal_verify.h"
 
 namespace weir::ctl {
 
@@ -31,6 +33,7 @@ void add_all_commands(Program& program) {
   program.describe_group("action", "upload the programs that pipelines run");
   program.describe_group("agent", "the servers");
   program.describe_group("dead", "records that no run of their program has accepted");
+  program.describe_group("wal", "look at the log of a node that does not run");
   add_up(program);
   add_status(program);
   add_pipeline_check(program);
@@ -53,6 +56,8 @@ void add_all_commands(Program& program) {
   add_logs(program);
   add_dead_list(program);
   add_dead_show(program);
+  add_wal_verify(program);
+  add_wal_dump(program);
 }
 
 }  // namespace weir::ctl

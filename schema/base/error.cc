@@ -41,6 +41,7 @@ Error errno_error(std::string_view action, int errno_value) {
   text += std::generic_category().message(errno_value);
   ErrorCode code = ErrorCode::kIo;
   if (errno_value == ENOENT) code = ErrorCode::kNotFound;
+  if (errno_value == ENOSPC || errno_value == EDQUOT) code = ErrorCode::kLimit;
   if (errno_value == EEXIST || errno_value == EADDRINUSE) code = ErrorCode::kConflict;
   return Error{code, std::move(text)};
 }

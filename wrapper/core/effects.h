@@ -79,6 +79,8 @@ class Effects {
   virtual void note(std::string text) = 0;
   // The node cannot go on: its state is `failed` from now on.
   virtual void failed(std::string reason) = 0;
+  // What its log holds cannot be read back.
+  virtual void log_failed(const Error& error) { failed(error.what); }
   // The log must be opened anew with a boot above `boot` (R2), or not at all where `term` is
   // higher.
   virtual void superseded(const Incarnation& by) = 0;

@@ -34,7 +34,7 @@ Lane::Lane(const wal::Log& log, const LogState& state, const Incarnation& of, wa
       groups_.pop_back();
     }
   }
-  recover_tail_group();
+  recover_tail_group(state);
   history_.open(of_);
   batch.put(key(wal::kHistory, RecordId{of_.term, of_.boot, 0}), encode(history_.newest()));
   staged_last_ = publishing_last_ = history_.newest().last;
@@ -44,19 +44,13 @@ Lane::Lane(const wal::Log& log, const LogState& state, const Incarnation& of, wa
 }
 
 // Finds the first block held, and adds up the blocks written since the last group was closed.
-void Lane::recover_tail_group() {
+void Lane::recover_tail_group(const LogState& state) {
   if (history_.empty()) return;
-  const std::string end = key(wal::kBlock, history_.next());
-  Status scanned = log_.scan(key(wal::kBlock), end, [&](std::string_view found, std::string_view) {
-    first_held_ = wal::id_of_key(found);
-    return false;
-  });
+  if (state.first_block < history_.next()) first_held_ = state.first_block;
   const RecordId from = groups_.empty() ? RecordId{} : groups_.back().last;
-  const std::string start = key(wal::kBlock, RecordId{from.term, from.boot, from.seq + 1});
-  scanned = log_.scan(start, end, [&](std::string_view, std::string_view value) {
-    group_bytes_ += value.size();
-    return true;
-  });
+  for (const Group& block : state.tail) {
+    if (block.last > from && block.last < history_.next()) group_bytes_ += block.bytes;
+  }
 }
 
 RecordId Lane::published_id() const { return {of_.term, of_.boot, history_.newest().last}; }
@@ -145,7 +139,8 @@ Result<std::optional<wire::Block>> Lane::block_at(const RecordId& id) const {
   }
   Result<wire::Block> block = wire::decode_block(SharedBytes::copy_of((*entry)->second));
   if (!block) return std::move(block).error().in("log: record " + to_string(id));
-  if (block->header.last_id() < id) {
+  const bool is_named = key(wal::kBlock, block->header.first_id()) == (*entry)->first;
+  if (!is_named || block->header.last_id() < id) {
     return Error{ErrorCode::kCorrupt, "log: record " + to_string(id) + " is missing"};
   }
   return std::optional(*std::move(block));

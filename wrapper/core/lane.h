@@ -68,8 +68,7 @@ class Lane {
 
  private:
   void hold(const wire::Block& block, wal::LogBatch& batch);
-  void recover_tail_group();
-  static std::string block_key(const RecordId& id);
+  void recover_tail_group(const LogState& state);
 
   const wal::Log& log_;
   Incarnation of_;

@@ -4,6 +4,7 @@
 
 #include "schema/base/check.h"
 #include "wrapper/core/runner.h"
+#include "wrapper/core/sole_copy.h"
 #include "wrapper/wal/keys.h"
 
 namespace weir::core {
@@ -45,6 +46,7 @@ void Node::open(const LogState& state) {
   const wire::StartOrder& order = config_.order;
   batch_.put(key(wal::kMeta, "version"), Encoder().u32(wal::kFormatVersion).bytes());
   batch_.put(key(wal::kMeta, "identity"), log_identity(order));
+  batch_.put(key(wal::kMeta, "sole_copy"), std::string(is_sole_copy(order) ? "1" : "0"));
   lane_ = std::make_unique<Lane>(log_, state, config_.of, batch_);
   commit_ = state.commit;
   commit_.of = config_.of;
@@ -359,7 +361,7 @@ void Node::pump(size_t index) {
   edge::EdgeWriter& reader = readers_[index];
   while (reader.may_send()) {
     Result<std::optional<wire::Block>> block = lane_->block_at(reader.cursor());
-    if (!block) return fail(block.error().what);
+    if (!block) return fail_log(block.error());
     if (!block->has_value()) return;
     if (!effects_.block_to_reader(index, **block)) return;
     reader.sent(**block, lane_->next_after(**block));
@@ -561,6 +563,13 @@ void Node::fail(std::string reason) {
   failed_ = true;
   effects_.kill_run();
   effects_.failed(std::move(reason));
+}
+
+void Node::fail_log(const Error& error) {
+  if (failed_) return;
+  failed_ = true;
+  effects_.kill_run();
+  effects_.log_failed(error);
 }
 
 // ---- program

@@ -151,6 +151,7 @@ class Node {
   // Forgets what an input has taken without committing it and asks its writer for it again.
   void refetch(size_t input);
   void fail(std::string reason);
+  void fail_log(const Error& error);
   // The number of one more dead letter. No two of a log have the same.
   uint64_t next_dead_letter() {
     ++dead_letters_;

@@ -93,6 +93,7 @@ bool decode_entry(std::string_view key, std::string_view value, LogState& state)
     case wal::kMeta:
       if (name == "version") return in.u32() == wal::kFormatVersion && in.done();
       if (name == "identity") state.identity = value;
+      if (name == "sole_copy") state.sole_copy = value == "1";
       if (name == "trimmed") state.trimmed_at_taken = true;
       if (name == "floor") state.boot_floor = in.u64();
       return in.ok();
@@ -144,6 +145,23 @@ bool decode_entry(std::string_view key, std::string_view value, LogState& state)
       return true;  // Of a later version's making: not ours to judge.
   }
   return in.done();
+}
+
+// What is needed to go on with the lane.
+Status load_tail(const wal::Log& log, LogState& state) {
+  Status status = log.scan(wal::key(wal::kBlock), wal::key_end(wal::kBlock),
+                           [&](std::string_view found, std::string_view) {
+                             state.first_block = wal::id_of_key(found);
+                             return false;
+                           });
+  if (!status) return status;
+  RecordId from = state.groups.empty() ? RecordId{} : state.groups.back().last;
+  ++from.seq;
+  return log.scan(wal::key(wal::kBlock, from), wal::key_end(wal::kBlock),
+                  [&](std::string_view found, std::string_view value) {
+                    state.tail.push_back({wal::id_of_key(found), value.size()});
+                    return true;
+                  });
 }
 
 }  // namespace
@@ -236,6 +254,13 @@ Result<DeadLetter> decode_dead_letter(std::string_view bytes) {
 }
 
 Result<LogState> load(const wal::Log& log) {
+  Result<LogState> state = load_without_blocks(log);
+  if (!state) return state;
+  if (Status status = load_tail(log, *state); !status) return std::move(status).error();
+  return state;
+}
+
+Result<LogState> load_without_blocks(const wal::Log& log) {
   LogState state;
   std::optional<Error> failure;
   const auto each = [&](std::string_view key, std::string_view value) {

@@ -85,6 +85,7 @@ struct Group {
 struct LogState {
   std::string identity;           // "pipeline/node.instance", empty in a fresh log.
   uint64_t boot_floor = 0;        // No boot up to here may be used again.
+  bool sole_copy = false;         // R5; false in logs that do not say it.
   bool trimmed_at_taken = false;  // The run can no longer be repeated (R7).
   std::vector<edge::HistoryEntry> history;
   CommitState commit;
@@ -95,6 +96,8 @@ struct LogState {
   std::map<std::string, std::vector<Extent>> skips;
   std::optional<Attempts> attempts;
   std::vector<Group> groups;
+  RecordId first_block;     // Of all that are there, staged ones too; none if there is no block.
+  std::vector<Group> tail;  // Blocks behind the last group, by their first record.
   uint64_t dead_letters = 0;
   uint64_t next_dead_letter = 0;  // The number that the next one gets.
 };
@@ -110,8 +113,10 @@ std::string encode(const Group& group);
 std::string encode(const DeadLetter& letter);
 Result<DeadLetter> decode_dead_letter(std::string_view bytes);
 
-// Reads all but the blocks. Errors: kCorrupt for values that do not decode and for a format that
-// this version does not know, kIo.
+// Reads all but the blocks, and of those at the end their sizes. Errors: kCorrupt for values that
+// do not decode and for a format that this version does not know, kIo.
 Result<LogState> load(const wal::Log& log);
+// The same without a look at any block, for those that only want to know.
+Result<LogState> load_without_blocks(const wal::Log& log);
 
 }  // namespace weir::core

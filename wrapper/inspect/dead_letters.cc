@@ -58,7 +58,7 @@ wire::DeadLetter describe(const core::DeadLetter& letter, wire::DeadLetter out, 
 
 Status read_dead_letters(const wal::Log& log, const DeadLetterQuery& query,
                          const OnDeadLetter& on_letter) {
-  const Result<core::LogState> state = core::load(log);
+  const Result<core::LogState> state = core::load_without_blocks(log);
   if (!state) return state.error();
   wire::DeadLetter of_this_log;
   if (state->dead_letters > 0 && !read_identity(state->identity, of_this_log)) {

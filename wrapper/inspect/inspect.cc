@@ -1,16 +1,15 @@
 #include "wrapper/inspect/inspect.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
-#include <filesystem>
 
 #include "schema/base/codec.h"
 #include "schema/base/files.h"
-#include "schema/base/unique_fd.h"
+#include "wrapper/inspect/log_dump.h"
+#include "wrapper/inspect/log_folder.h"
+#include "wrapper/inspect/log_verify.h"
 #include "wrapper/wal/rocks_log.h"
 
 namespace weir::inspect {
@@ -27,22 +26,6 @@ int exit_status(ErrorCode code) {
   }
 }
 
-// Keeps wrappers away for as long as the descriptor is open; others may look at the same time. A
-// wrapper that starts meanwhile waits. Not valid: no wrapper was ever here.
-Result<UniqueFd> keep_wrappers_away(const std::string& log_dir) {
-  const std::string path = log_dir + "/wrapper.lock";
-  UniqueFd lock(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!lock.valid()) {
-    if (errno == ENOENT) return lock;
-    return errno_error("open " + path, errno);
-  }
-  if (::flock(lock.get(), LOCK_SH | LOCK_NB) == 0) return lock;
-  if (errno != EWOULDBLOCK) return errno_error("lock " + path, errno);
-  return Error{ErrorCode::kConflict, log_dir +
-                                         ": its wrapper is running; a log can be read while "
-                                         "its node is stopped"};
-}
-
 Status write_letter(const wire::DeadLetter& letter, std::string_view record) {
   const std::string text = Encoder().text(wire::encode_dead_letter(letter)).bytes();
   if (Status written = write_all(STDOUT_FILENO, text, "to stdout"); !written) return written;
@@ -50,14 +33,9 @@ Status write_letter(const wire::DeadLetter& letter, std::string_view record) {
 }
 
 Status inspect_dead(const InspectOptions& options) {
-  std::error_code failure;
-  if (!std::filesystem::is_directory(options.log_dir, failure)) {
-    return Error{ErrorCode::kNotFound, options.log_dir + ": there is no such folder"};
-  }
   const Result<UniqueFd> lock = keep_wrappers_away(options.log_dir);
   if (!lock) return lock.error();
-  const Result<std::unique_ptr<const wal::Log>> log =
-      wal::open_rocks_log_to_read(options.log_dir + "/log");
+  const auto log = wal::open_rocks_log_to_read(options.log_dir + "/log");
   // A wrapper that came no further has left none.
   if (!log && log.error().code == ErrorCode::kNotFound && options.query.id.empty()) return {};
   if (!log) return log.error();
@@ -69,13 +47,22 @@ Status inspect_dead(const InspectOptions& options) {
   return written ? read : written;
 }
 
+Status write_text(const Result<std::string>& text) {
+  return text ? write_all(STDOUT_FILENO, *text, "to stdout") : Status(text.error());
+}
+
+Status inspect_what(const InspectOptions& options) {
+  if (options.what == "dead") return inspect_dead(options);
+  if (options.what == "verify") return write_text(verify_log(options.log_dir));
+  if (options.what == "dump") return write_text(dump_log(options.log_dir, options.blocks_max));
+  return Error{ErrorCode::kInvalid,
+               "--inspect knows 'dead', 'verify' and 'dump', not '" + options.what + "'"};
+}
+
 }  // namespace
 
 int inspect(const InspectOptions& options) {
-  Status done =
-      options.what == "dead"
-          ? inspect_dead(options)
-          : Error{ErrorCode::kInvalid, "--inspect knows 'dead', not '" + options.what + "'"};
+  Status done = inspect_what(options);
   if (done) return 0;
   Error error = std::move(done).error();
   if (error.code == ErrorCode::kCorrupt) {

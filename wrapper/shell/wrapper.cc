@@ -9,9 +9,10 @@
 #include "schema/base/files.h"
 #include "schema/base/log.h"
 #include "schema/wire/control.h"
+#include "wrapper/core/sole_copy.h"
 #include "wrapper/shell/own_log.h"
+#include "wrapper/shell/stored_log.h"
 #include "wrapper/wal/keys.h"
-#include "wrapper/wal/rocks_log.h"
 
 namespace weir::shell {
 namespace {
@@ -30,6 +31,20 @@ uint64_t next_boot(const core::LogState& state) {
   return boot + 1;
 }
 
+// Of a wrapper that could not begin.
+int exit_status_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kTimeout:
+    case ErrorCode::kLimit:
+    case ErrorCode::kIo:
+      return kExitAgain;
+    case ErrorCode::kCorrupt:
+      return kExitDamaged;
+    default:
+      return kExitBadOrder;
+  }
+}
+
 }  // namespace
 
 Wrapper::Wrapper(wire::StartOrder order, WrapperOptions options)
@@ -46,9 +61,7 @@ Wrapper::~Wrapper() {
 int Wrapper::run() {
   if (Status opened = open(); !opened) {
     log::error(opened.error().what);
-    const bool again =
-        opened.error().code == ErrorCode::kTimeout || opened.error().code == ErrorCode::kIo;
-    return again ? kExitAgain : kExitBadOrder;
+    return exit_status_of(opened.error().code);
   }
   loop_.run();
   return exit_status_;
@@ -95,38 +108,20 @@ Status Wrapper::open() {
 Status Wrapper::open_log() {
   std::error_code failure;
   std::filesystem::create_directories(order_.log_dir, failure);
-  if (failure) {
-    return Error{ErrorCode::kInvalid, "log " + order_.log_dir + ": " + failure.message()};
-  }
+  if (failure) return errno_error("log " + order_.log_dir, failure.value());
   const std::string lock_path = order_.log_dir + "/wrapper.lock";
   auto lock = options_.lock_fd >= 0 ? runtime::FileLock::inherited(options_.lock_fd, lock_path)
                                     : runtime::FileLock::acquire_within(lock_path, kLockWait);
   if (!lock) return std::move(lock).error().in("another wrapper has this log");
   lock_.emplace(*std::move(lock));
-  Result<std::unique_ptr<wal::Log>> log = wal::open_rocks_log(order_.log_dir + "/log", {});
-  if (!log && log.error().code == ErrorCode::kCorrupt && replaceable()) {
-    // R2, R3: upstream still holds what is needed to make it again. Peers that saw later boots of
-    // this log refuse the first one of the new log, which raises it above theirs.
-    const std::string aside = order_.log_dir + "/log.damaged";
-    std::filesystem::remove_all(aside, failure);
-    std::filesystem::rename(order_.log_dir + "/log", aside, failure);
-    if (failure) return Error{ErrorCode::kIo, "log " + order_.log_dir + ": " + failure.message()};
-    note("its log was damaged (" + log.error().what + "): set aside as " + aside +
-         "; it begins again from what upstream holds, and records may be seen twice");
-    log = wal::open_rocks_log(order_.log_dir + "/log", {});
-  }
-  if (!log) return std::move(log).error();
-  log_ = *std::move(log);
-  Result<core::LogState> state = core::load(*log_);
-  if (!state) return std::move(state).error().in(order_.log_dir);
-  const std::string identity = core::log_identity(order_);
-  if (!state->identity.empty() && state->identity != identity) {
-    return Error{ErrorCode::kInvalid, "log " + order_.log_dir + " belongs to " + state->identity +
-                                          ", not to " + identity};
-  }
+  Result<StoredLog> stored = open_stored_log(order_, [this](std::string text) { note(text); });
+  if (!stored) return std::move(stored).error();
+  log_ = std::move(stored->log);
+  const core::LogState& state = stored->state;
   Result<uint64_t> nonce = random_number();
   if (!nonce) return std::move(nonce).error();
-  of_ = {order_.term, next_boot(*state), *nonce};
+  of_ = {order_.term, std::max(next_boot(state), kept_boot(order_) + 1), *nonce};
+  keep_boot(order_, of_.boot);
   writer_ = std::make_unique<WalWriter>(
       loop_, *log_,
       [this](size_t written) {
@@ -134,24 +129,11 @@ Status Wrapper::open_log() {
         if (superseded_) return;
         for (size_t i = 0; i < written; ++i) node_->on_persisted();
       },
-      [this](const Error& error) {
-        // The tail of the log is unknown now: nothing more is accepted; it is opened anew.
-        log::error(error.what);
-        failure_ = error.what;
-        report(true);
-        exit_status_ = kExitAgain;
-        loop_.stop();
-      });
+      [this](const Error& error) { log_failed(error); });
   edges_ = std::make_unique<Edges>(loop_, context_);
-  node_ = std::make_unique<core::Node>(core::NodeConfig{order_, of_}, *log_, *state,
+  node_ = std::make_unique<core::Node>(core::NodeConfig{order_, of_}, *log_, state,
                                        static_cast<core::Effects&>(*this));
   return {};
-}
-
-// A log that is not a sole copy (R5).
-bool Wrapper::replaceable() const {
-  return !order_.writers.empty() && !order_.node.caller_stdin &&
-         order_.node.durability == graph::Durability::kProcess;
 }
 
 Status Wrapper::connect_agent() {
@@ -230,7 +212,7 @@ wire::InstanceStatus Wrapper::status() const {
   status.unsettled_records = status.ended_and_settled ? 0 : node_->lane().held_records();
   status.log_bytes = node_->lane().log_bytes();
   status.dead_letters = node_->dead_letters();
-  status.last_error = failure_;
+  status.last_error = failure_.empty() ? trouble_ : failure_;
   status.notes = notes_;
   return status;
 }
@@ -310,6 +292,25 @@ void Wrapper::note(std::string text) {
 void Wrapper::failed(std::string reason) {
   log::error(reason);
   failure_ = std::move(reason);
+}
+
+// The tail of the log is unknown now, or what it holds is not what was written: nothing more is
+// accepted. It is opened anew, by another process.
+void Wrapper::log_failed(const Error& error) {
+  const bool damaged = error.code == ErrorCode::kCorrupt;
+  const bool final = damaged && core::is_sole_copy(order_);
+  if (damaged && !final) {
+    if (Status told = condemn_log(order_, error.what); !told) log::error(told.error().what);
+  }
+  if (final) {
+    failed(damaged_sole_copy(order_, error).what);
+  } else {
+    log::error(error.what);
+    trouble_ = error.what;
+  }
+  report(true);
+  exit_status_ = final ? kExitDamaged : kExitAgain;
+  loop_.stop();
 }
 
 void Wrapper::superseded(const Incarnation& by) {

@@ -23,11 +23,11 @@
 namespace weir::shell {
 
 // What the agent reads from the exit status.
-inline constexpr int kExitStopped = 0;  // As it was told to.
-inline constexpr int kExitBadOrder =
-    64;  // The order or the log cannot be used; starting again does not help.
-inline constexpr int kExitFenced = 70;  // A higher term exists: somebody else is this node now.
-inline constexpr int kExitAgain = 75;   // Start it again.
+inline constexpr int kExitStopped = 0;    // As it was told to.
+inline constexpr int kExitBadOrder = 64;  // The order cannot be used; starting again does not help.
+inline constexpr int kExitDamaged = 65;   // The log is damaged and a sole copy; likewise.
+inline constexpr int kExitFenced = 70;    // A higher term exists: somebody else is this node now.
+inline constexpr int kExitAgain = 75;     // Start it again.
 
 struct WrapperOptions {
   int lifeline_fd = -1;       // Everything ends when its other end closes; -1: none.
@@ -47,7 +47,6 @@ class Wrapper : private core::Effects {
  private:
   Status open();
   Status open_log();
-  bool replaceable() const;
   Status connect_agent();
   void on_turn_end();
   void report(bool always);
@@ -74,6 +73,7 @@ class Wrapper : private core::Effects {
   void wake_at(core::SteadyTime when) override;
   void note(std::string text) override;
   void failed(std::string reason) override;
+  void log_failed(const Error& error) override;
   void superseded(const Incarnation& by) override;
 
   wire::StartOrder order_;
@@ -92,7 +92,8 @@ class Wrapper : private core::Effects {
   Incarnation of_;
   LaneEndpoints endpoints_;
   std::optional<RotatingFile> output_;  // Of a sink that nobody reads.
-  std::string failure_;
+  std::string failure_;                 // It cannot go on.
+  std::string trouble_;                 // What it waits for, or why it begins again.
   std::vector<std::string> notes_;
   std::optional<wire::InstanceStatus> reported_;
   bool stopping_ = false;

@@ -1,20 +1,19 @@
 #include "wrapper/wal/rocks_log.h"
 
-#include <rocksdb/cache.h>
 #include <rocksdb/db.h>
-#include <rocksdb/env.h>
 #include <rocksdb/options.h>
-#include <rocksdb/table.h>
+#include <rocksdb/sst_file_reader.h>
 #include <rocksdb/write_batch.h>
 
-#include <cstdarg>
 #include <filesystem>
+#include <map>
 
 #include "schema/base/codec.h"
-#include "schema/base/log.h"
 #include "schema/wire/block.h"
 #include "wrapper/wal/keys.h"
+#include "wrapper/wal/rocks_support.h"
 #include "wrapper/wal/segments.h"
+#include "wrapper/wal/synced_mark.h"
 
 namespace weir::wal {
 namespace {
@@ -24,32 +23,14 @@ using rocksdb::Slice;
 Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view view(const Slice& bytes) { return {bytes.data(), bytes.size()}; }
 
-Error to_error(std::string_view action, const rocksdb::Status& status) {
-  ErrorCode code = ErrorCode::kIo;
-  if (status.IsCorruption()) code = ErrorCode::kCorrupt;
-  if (status.IsIOError() && status.ToString().find("lock") != std::string::npos) {
-    code = ErrorCode::kConflict;
-  }
-  return Error{code, std::string(action) + ": " + status.ToString()};
-}
+Error corrupt(std::string what) { return Error{ErrorCode::kCorrupt, std::move(what)}; }
 
-// RocksDB's own log file writer aborts the process when the disk is full, in the build that Debian
-// ships; ours writes errors to our log and drops the rest.
-class QuietLogger : public rocksdb::Logger {
+class RocksLog : public StoredLog {
  public:
-  QuietLogger() : rocksdb::Logger(rocksdb::InfoLogLevel::ERROR_LEVEL) {}
-  using rocksdb::Logger::Logv;
-  void Logv(const char* format, va_list arguments) override {
-    char line[1024];
-    vsnprintf(line, sizeof line, format, arguments);
-    log::warn(std::string("rocksdb: ") + line);
-  }
-};
-
-class RocksLog : public Log {
- public:
-  RocksLog(std::unique_ptr<rocksdb::DB> db, std::unique_ptr<Segments> segments)
-      : db_(std::move(db)), segments_(std::move(segments)) {}
+  // Without a mark it is only looked at.
+  RocksLog(std::unique_ptr<rocksdb::DB> db, std::unique_ptr<Segments> segments,
+           std::optional<SyncedMark> mark)
+      : db_(std::move(db)), segments_(std::move(segments)), mark_(std::move(mark)) {}
 
   using Log::write;
   Status write(std::span<const LogBatch> batches, bool sync) override {
@@ -76,7 +57,10 @@ class RocksLog : public Log {
     options.sync = sync;
     const rocksdb::Status status = db_->Write(options, &out);
     if (!status.ok()) return to_error("log: write", status);
-    return trims ? drop_trimmed() : Status();
+    if (sync) {
+      if (Status marked = mark_->reached(db_->GetLatestSequenceNumber()); !marked) return marked;
+    }
+    return trims ? drop_trimmed(sync) : Status();
   }
 
   Status scan(std::string_view from, std::string_view end, const Each& each) const override {
@@ -88,7 +72,7 @@ class RocksLog : public Log {
         if (!each(view(it->key()), view(it->value()))) break;
         continue;
       }
-      const Result<std::string> value = segments_->read(place);
+      const Result<std::string> value = read(view(it->key()), place);
       if (!value) return value.error();
       if (!each(view(it->key()), *value)) break;
     }
@@ -106,7 +90,7 @@ class RocksLog : public Log {
     if (!it->Valid() || view(it->key()) < from) return found;
     Place place;
     if (decode_place(view(it->value()), place)) {
-      Result<std::string> value = segments_->read(place);
+      Result<std::string> value = read(view(it->key()), place);
       if (!value) return std::move(value).error();
       found.emplace(view(it->key()), *std::move(value));
     } else {
@@ -115,33 +99,74 @@ class RocksLog : public Log {
     return found;
   }
 
-  // After a crash: forgets keys whose values were dropped (their erasure was not on the disk), and
-  // tells whether all values that were written since the last sync are whole.
-  Result<bool> check_tail() {
-    std::vector<std::string> gone;
-    bool whole = true;
-    const Slice bound = slice(block_end_);
-    std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(read_options(&bound)));
+  // What a killed process wrote is there, and after a power cut what was synced: of all blocks
+  // their files, and those since the last sync byte by byte.
+  Status check_blocks() const {
     uint64_t synced = 0;
     std::string marker;
     if (db_->Get(rocksdb::ReadOptions(), kSyncedKey, &marker).ok()) synced = Decoder(marker).u64();
-    for (it->Seek(slice(block_begin_)); it->Valid(); it->Next()) {
+    std::map<uint64_t, uint64_t> files;  // How long they are at least.
+    Status damage;
+    const Status listed = list(block_begin_, block_end_, [&](const Entry& entry) {
+      if (!entry.place) return true;
+      uint64_t& bytes = files[entry.place->file];
+      bytes = std::max(bytes, entry.place->offset + entry.place->size);
+      if (entry.place->file <= synced) return true;
+      const Result<std::string> value = read(entry.key, *entry.place);
+      if (!value) damage = value.error();
+      return damage.has_value();
+    });
+    if (!listed) return listed;
+    for (const auto& [file, bytes] : files) {
+      if (damage) damage = segments_->check(file, bytes);
+    }
+    return damage;
+  }
+
+  // ---- StoredLog
+
+  Status list(std::string_view from, std::string_view end, const EachEntry& each) const override {
+    const Slice bound = slice(end);
+    std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(read_options(&bound)));
+    for (it->Seek(slice(from)); it->Valid(); it->Next()) {
+      Entry entry{view(it->key()), view(it->value()), {}};
       Place place;
-      if (!decode_place(view(it->value()), place)) continue;
-      if (place.file < segments_->first_file()) {
-        gone.emplace_back(view(it->key()));
-      } else if (place.file > synced) {
-        const Result<std::string> value = segments_->read(place);
-        whole = whole && value && wire::decode_block(SharedBytes::copy_of(*value));
+      if (decode_place(entry.value, place)) {
+        entry.value = {};
+        entry.place = place;
       }
+      if (!each(entry)) break;
     }
     if (!it->status().ok()) return to_error("log: read", it->status());
-    if (gone.empty()) return whole;
-    rocksdb::WriteBatch batch;
-    for (const std::string& key : gone) (void)batch.Delete(slice(key));
-    const rocksdb::Status status = db_->Write(rocksdb::WriteOptions(), &batch);
-    if (!status.ok()) return to_error("log: write", status);
-    return whole;
+    return {};
+  }
+
+  Result<std::string> read(std::string_view key, const Place& place) const override {
+    Result<std::string> value = segments_->read(place);
+    if (!value) return value;
+    const Result<wire::Block> block = wire::decode_block(SharedBytes::copy_of(*value));
+    const std::string what =
+        "log " + segments_->path(place.file) + ": record " + to_string(id_of_key(key));
+    if (!block) return Error(block.error()).in(what);
+    if (key[0] != kBlock || block->header.first_id() != id_of_key(key)) {
+      return corrupt(what + ": there is another block");
+    }
+    return value;
+  }
+
+  std::string file_of(const Place& place) const override { return segments_->path(place.file); }
+
+  void check_tables(const OnDamage& on_damage) const override {
+    std::vector<rocksdb::LiveFileMetaData> files;
+    db_->GetLiveFilesMetaData(&files);
+    for (const rocksdb::LiveFileMetaData& file : files) {
+      const std::string path = file.db_path + file.name;
+      rocksdb::SstFileReader table(db_->GetOptions());
+      rocksdb::Status status = table.Open(path);
+      if (status.ok()) status = table.VerifyChecksum();
+      if (status.ok()) continue;
+      on_damage({path, status.ToString(), file.smallestkey, file.largestkey});
+    }
   }
 
  private:
@@ -187,18 +212,19 @@ class RocksLog : public Log {
   }
 
   // Blocks are erased in the order in which they were written: files before the first one that is
-  // still named are not needed.
-  Status drop_trimmed() {
-    const Slice bound = slice(block_end_);
-    std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(read_options(&bound)));
-    for (it->Seek(slice(block_begin_)); it->Valid(); it->Next()) {
-      Place place;
-      if (!decode_place(view(it->value()), place)) continue;
-      segments_->drop_before(place.file);
-      return {};
-    }
-    if (!it->status().ok()) return to_error("log: read", it->status());
-    segments_->drop_before(segments_->current_file());
+  // still named are not needed. What erased their keys is on the disk before they are removed, so a
+  // file that is named and not there is damage.
+  Status drop_trimmed(bool synced) {
+    uint64_t first = segments_->current_file();
+    const Status listed = list(block_begin_, block_end_, [&](const Entry& entry) {
+      if (entry.place) first = entry.place->file;
+      return !entry.place;
+    });
+    if (!listed) return listed;
+    if (first <= segments_->first_file()) return {};
+    const rocksdb::Status status = synced ? rocksdb::Status() : db_->SyncWAL();
+    if (!status.ok()) return to_error("log: sync", status);
+    segments_->drop_before(first);
     return {};
   }
 
@@ -213,34 +239,14 @@ class RocksLog : public Log {
 
   std::unique_ptr<rocksdb::DB> db_;
   std::unique_ptr<Segments> segments_;
+  std::optional<SyncedMark> mark_;
   const std::string block_begin_ = key(kBlock);
   const std::string block_end_ = key_end(kBlock);
   std::vector<std::string_view> large_;  // Of the write under way.
   std::vector<Place> places_;
 };
 
-rocksdb::Options make_options(const RocksOptions& ours) {
-  rocksdb::Options options;
-  options.create_if_missing = true;
-  options.info_log = std::make_shared<QuietLogger>();
-  options.paranoid_checks = true;
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  options.recycle_log_file_num = 0;  // Others can lose data at recovery in this version.
-  options.manual_wal_flush = false;
-  options.compression =
-      rocksdb::kNoCompression;  // The bytes pass once; the processor is the bottleneck.
-  options.write_buffer_size = ours.write_buffer_bytes;
-  options.max_write_buffer_number = 3;
-  options.max_open_files = -1;  // DeleteRange needs its tables open.
-  options.keep_log_file_num = 1;
-  options.max_background_jobs = 2;
-  options.avoid_unnecessary_blocking_io = true;
-  options.level0_file_num_compaction_trigger = 4;
-  rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(1 << 20);
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  return options;
-}
+std::string mark_path(const std::string& dir) { return dir + "/synced"; }
 
 // False if there is no database, or the process that was to make one came no further than to its
 // first files.
@@ -254,44 +260,121 @@ bool is_there(const std::string& db) {
   return failure && failure != std::errc::no_such_file_or_directory;
 }
 
+using Opened = Result<std::unique_ptr<rocksdb::DB>>;
+
+Opened opened(const std::string& dir, const rocksdb::Status& status, rocksdb::DB* db,
+              const QuietLogger& logger) {
+  if (status.ok()) return std::unique_ptr<rocksdb::DB>(db);
+  Error error = to_error("log " + dir, status);
+  // The older name of its tables, which it tries last.
+  const size_t table = error.what.find(".ldb");
+  if (table != std::string::npos) error.what.replace(table, 4, ".sst");
+  // One of its files is not there.
+  if (status.IsPathNotFound() || status.IsNotFound()) error.code = ErrorCode::kCorrupt;
+  if (error.code == ErrorCode::kCorrupt && !logger.dropped().empty()) {
+    error.what += " (" + logger.dropped() + ")";
+  }
+  return error;
+}
+
+constexpr auto kWholeButTheEnd = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+constexpr auto kUpToThePointThatIsWhole = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+
+Opened open_db_to_read(const std::string& dir, rocksdb::WALRecoveryMode mode) {
+  const auto logger = std::make_shared<QuietLogger>();
+  rocksdb::Options options = make_options({}, logger);
+  options.create_if_missing = false;
+  options.wal_recovery_mode = mode;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, dir + "/db", &db);
+  return opened(dir, status, db, *logger);
+}
+
+Opened open_db(const std::string& dir, const RocksOptions& ours, rocksdb::WALRecoveryMode mode) {
+  const auto logger = std::make_shared<QuietLogger>();
+  rocksdb::Options options = make_options(ours, logger);
+  options.create_if_missing = !is_there(dir + "/db");
+  options.wal_recovery_mode = mode;
+  // Before RocksDB looks for it and complains of an error; what is wrong with it, opening says.
+  std::error_code ignored;
+  std::filesystem::create_directory(dir + "/db", ignored);
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = rocksdb::DB::Open(options, dir + "/db", &db);
+  return opened(dir, status, db, *logger);
+}
+
+// R5: what was synced is all there, or the log is damaged. `why`: what RocksDB said, if anything.
+Status check_end(const std::string& dir, uint64_t have, uint64_t synced, const std::string& why) {
+  if (have >= synced) return {};
+  const std::string cause =
+      why.empty() ? "log " + dir + ": a file of " + dir + "/db is missing, cut off, or old" : why;
+  return corrupt(cause + ": of " + std::to_string(synced) + " writes that were on the disk " +
+                 std::to_string(synced - have) + " are gone");
+}
+
+// What RocksDB would mend without a word, by making a new database.
+Status check_there(const std::string& dir, uint64_t synced) {
+  const std::string db = dir + "/db";
+  std::error_code failure;
+  if (!is_there(db)) {
+    if (synced == 0) return {};
+    return corrupt("log " + db + ": there is nothing in it, where " + std::to_string(synced) +
+                   " writes were on the disk");
+  }
+  if (std::filesystem::exists(db + "/CURRENT", failure) || failure) return {};
+  return corrupt("log " + db + "/CURRENT is missing");
+}
+
+// A tail that was never synced may be lost with the power, and then there can be anything in its
+// place. Such a log is opened up to there; one that has lost more is not touched.
+Opened open_checked(const std::string& dir, const RocksOptions& options, uint64_t synced) {
+  if (Status there = check_there(dir, synced); !there) return there.error();
+  Opened whole = open_db(dir, options, kWholeButTheEnd);
+  if (whole || whole.error().code != ErrorCode::kCorrupt) return whole;
+  const Opened look = open_db_to_read(dir, kUpToThePointThatIsWhole);
+  if (!look) return look.error();
+  const uint64_t have = (*look)->GetLatestSequenceNumber();
+  const std::string& why = whole.error().what;
+  if (Status end = check_end(dir, have, synced, why); !end) return end.error();
+  if (options.on_remark) options.on_remark(why + ": what follows was not synced, and is lost");
+  return open_db(dir, options, kUpToThePointThatIsWhole);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Log>> open_rocks_log(const std::string& dir, const RocksOptions& options) {
   Result<std::unique_ptr<Segments>> segments = Segments::open(dir + "/blocks");
   if (!segments) return std::move(segments).error();
-  // Before RocksDB looks for it and complains of an error; what is wrong with it, opening says.
-  std::error_code ignored;
-  std::filesystem::create_directory(dir + "/db", ignored);
-  rocksdb::DB* raw = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(make_options(options), dir + "/db", &raw);
-  if (!status.ok()) return to_error("log " + dir, status);
-  auto log = std::make_unique<RocksLog>(std::unique_ptr<rocksdb::DB>(raw), *std::move(segments));
-  Result<bool> whole = log->check_tail();
-  if (!whole) return std::move(whole).error();
-  if (!*whole) {
-    return Error{ErrorCode::kCorrupt,
-                 "log " + dir + ": blocks at its end are not what was written"};
+  Result<SyncedMark> mark = SyncedMark::open(mark_path(dir));
+  if (!mark) return std::move(mark).error();
+  const uint64_t synced = mark->synced();
+  Opened db = open_checked(dir, options, synced);
+  if (!db) return std::move(db).error();
+  if (Status end = check_end(dir, (*db)->GetLatestSequenceNumber(), synced, ""); !end) {
+    return end.error();
   }
+  auto log = std::make_unique<RocksLog>(*std::move(db), *std::move(segments), *std::move(mark));
+  if (Status whole = log->check_blocks(); !whole) return whole.error();
   return std::unique_ptr<Log>(std::move(log));
 }
 
-Result<std::unique_ptr<const Log>> open_rocks_log_to_read(const std::string& dir) {
-  if (!is_there(dir + "/db")) return Error{ErrorCode::kNotFound, "log " + dir + ": there is none"};
-  rocksdb::Options options = make_options({});
-  options.create_if_missing = false;
-  // A record that a crash cut off at the very end is no damage; anything else is, and who looks
-  // should know of it, where a node that starts goes on from the last point that is whole.
-  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-  rocksdb::DB* raw = nullptr;
-  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, dir + "/db", &raw);
-  if (!status.ok()) {
-    Error error = to_error("log " + dir, status);
-    // One of its files is not there.
-    if (status.IsPathNotFound() || status.IsNotFound()) error.code = ErrorCode::kCorrupt;
-    return error;
+Result<std::unique_ptr<const StoredLog>> open_rocks_log_to_read(const std::string& dir,
+                                                                Trust trust) {
+  const uint64_t synced = SyncedMark::read(mark_path(dir)).value_or(0);
+  if (!is_there(dir + "/db") && synced == 0) {
+    return Error{ErrorCode::kNotFound, "log " + dir + ": there is none"};
   }
-  return std::unique_ptr<const Log>(std::make_unique<RocksLog>(
-      std::unique_ptr<rocksdb::DB>(raw), Segments::open_to_read(dir + "/blocks")));
+  if (Status there = check_there(dir, synced); !there) return there.error();
+  const bool strict = trust == Trust::kWhole;
+  Opened db = open_db_to_read(dir, strict ? kWholeButTheEnd : kUpToThePointThatIsWhole);
+  if (!db) return std::move(db).error();
+  if (strict) {
+    if (Status end = check_end(dir, (*db)->GetLatestSequenceNumber(), synced, ""); !end) {
+      return end.error();
+    }
+  }
+  return std::unique_ptr<const StoredLog>(std::make_unique<RocksLog>(
+      *std::move(db), Segments::open_to_read(dir + "/blocks"), std::nullopt));
 }
 
 }  // namespace weir::wal

@@ -23,6 +23,13 @@ size_t aligned(size_t size) {
   return (size + Segments::kAlignment - 1) / Segments::kAlignment * Segments::kAlignment;
 }
 
+Error missing(const std::string& name) {
+  return Error{ErrorCode::kCorrupt, "log " + name + " is missing"};
+}
+Error too_short(const std::string& name, uint64_t bytes) {
+  return Error{ErrorCode::kCorrupt, "log " + name + " ends before byte " + std::to_string(bytes)};
+}
+
 }  // namespace
 
 std::string encode(const Place& place) {
@@ -146,9 +153,21 @@ Status Segments::sync() {
   return {};
 }
 
+Status Segments::check(uint64_t file, uint64_t bytes) const {
+  const std::string name = path(file);
+  struct stat found {};
+  if (::stat(name.c_str(), &found) != 0) {
+    if (errno == ENOENT) return missing(name);
+    return errno_error("log " + name, errno);
+  }
+  if (static_cast<uint64_t>(found.st_size) < bytes) return too_short(name, bytes);
+  return {};
+}
+
 Result<std::string> Segments::read(const Place& place) const {
   const std::string name = path(place.file);
   const UniqueFd fd(::open(name.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid() && errno == ENOENT) return missing(name);
   if (!fd.valid()) return errno_error("log " + name, errno);
   std::string value(place.size, '\0');
   size_t done = 0;
@@ -157,10 +176,7 @@ Result<std::string> Segments::read(const Place& place) const {
                                 static_cast<off_t>(place.offset + done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno_error("log " + name + ": read", errno);
-    if (got == 0) {
-      return Error{ErrorCode::kCorrupt, "log " + name + " ends before byte " +
-                                            std::to_string(place.offset + value.size())};
-    }
+    if (got == 0) return too_short(name, place.offset + value.size());
     done += static_cast<size_t>(got);
   }
   return value;

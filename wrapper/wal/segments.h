@@ -50,8 +50,11 @@ class Segments {
   // True if anything was appended since the last sync().
   bool unsynced() const { return unsynced_; }
 
-  // Any thread. kNotFound if the file is gone, kCorrupt if it ends before the value does.
+  // Any thread. kCorrupt if the file is gone or ends before the value does.
   Result<std::string> read(const Place& place) const;
+  // kCorrupt if the file is gone or shorter than this.
+  Status check(uint64_t file, uint64_t bytes) const;
+  std::string path(uint64_t file) const;
 
   // Removes all files with a lower number. The current one stays.
   void drop_before(uint64_t file);
@@ -66,7 +69,6 @@ class Segments {
   static constexpr size_t kStageBytes = 1u << 20;
 
   explicit Segments(std::string dir) : dir_(std::move(dir)) {}
-  std::string path(uint64_t file) const;
   Status begin_file();
   Status write_stage();
   Status append_one(std::string_view value, Place& place);

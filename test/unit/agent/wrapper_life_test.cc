@@ -148,7 +148,8 @@ TEST(WrapperLife, ExitStatusesDecide) {
   for (const EndCase& one :
        {EndCase{0, LifeState::kLaunching}, EndCase{75, LifeState::kLaunching},
         EndCase{1, LifeState::kLaunching}, EndCase{std::nullopt, LifeState::kLaunching},
-        EndCase{70, LifeState::kGivenUp}, EndCase{64, LifeState::kGivenUp}}) {
+        EndCase{70, LifeState::kGivenUp}, EndCase{64, LifeState::kGivenUp},
+        EndCase{65, LifeState::kGivenUp}}) {
     Life life;
     life.bring_up();
     life.step(Ended{kPid, one.code, "exit", "last words"});

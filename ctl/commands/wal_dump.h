@@ -1,0 +1,10 @@
+// weirctl wal dump: show what a log holds.
+#pragma once
+
+#include "ctl/program.h"
+
+namespace weir::ctl {
+
+void add_wal_dump(Program& program);
+
+}  // namespace weir::ctl

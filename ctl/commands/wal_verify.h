@@ -1,0 +1,10 @@
+// weirctl wal verify: check a log.
+#pragma once
+
+#include "ctl/program.h"
+
+namespace weir::ctl {
+
+void add_wal_verify(Program& program);
+
+}  // namespace weir::ctl
