@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "schema/runtime/process_tree.h"
 #include "test/e2e/sanitizer.h"
@@ -135,8 +136,9 @@ std::vector<pid_t> Cluster::wrappers_of(const std::string& agent) const {
     const std::string name = it->path().filename();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
     std::ifstream stream("/proc/" + name + "/cmdline");
-    const std::string words((std::istreambuf_iterator<char>(stream)), {});
-    if (words.find(mark) != std::string::npos) found.push_back(std::stoi(name));
+    std::ostringstream words;
+    words << stream.rdbuf();  // It may go while it is read.
+    if (words.str().find(mark) != std::string::npos) found.push_back(std::stoi(name));
   }
   return found;
 }
