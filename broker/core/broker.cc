@@ -118,6 +118,7 @@ Effects BrokerCore::receive(const std::string& peer, wire::Envelope envelope, St
   if (!started_) started_ = now;
   std::visit([&](auto& message) { on_message(peer, envelope.request, std::move(message)); },
              envelope.message);
+  losses_.heard(state_);
   reconcile();
   return std::exchange(effects_, {});
 }

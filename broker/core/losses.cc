@@ -30,14 +30,15 @@ std::vector<std::string> endpoints_of(const Agent& agent) {
 
 std::vector<Probe> Losses::tick(State& state, SteadyTime started, SteadyTime now) {
   std::vector<Probe> probes;
+  heard(state);
   const std::set<std::string> in_use = agents_in_use(state);
   std::erase_if(suspicions_, [&](const auto& entry) { return !in_use.contains(entry.first); });
   std::erase_if(state.lost, [&](const std::string& name) { return !in_use.contains(name); });
   std::vector<std::pair<std::string, bool>> silent;  // And whether long enough.
   for (const std::string& name : in_use) {
     const Agent* agent = state.agent(name);
-    const auto silence = now - (agent == nullptr ? started : agent->heard);
-    if (silence < kProbeAfter) {
+    const Silence silence = silence_of(agent, started);
+    if (now - silence.since < kProbeAfter) {
       suspicions_.erase(name);
       state.lost.erase(name);
       continue;
@@ -52,9 +53,13 @@ std::vector<Probe> Losses::tick(State& state, SteadyTime started, SteadyTime now
       suspicion.probe_sent = now;
       probes.push_back({name, std::move(endpoints)});
     }
-    silent.emplace_back(name, silence >= (agent == nullptr ? kSilenceAtStart : kAgentSilence));
+    silent.emplace_back(name, now - silence.since - suspicion.excused >= silence.allowed);
   }
   if (silent.empty()) return probes;
+  // With nobody heard lately it may be the broker that is cut off. When all are silent there is
+  // nobody to move anything to, and it only has to be said.
+  const auto quiet = now - heard_at_.value_or(started);
+  if (quiet >= kProbeAfter && quiet < kAgentSilence) return probes;
   look_for_signs(state, now);
   for (const auto& [name, long_enough] : silent) {
     const Suspicion& suspicion = suspicions_.at(name);
@@ -62,6 +67,28 @@ std::vector<Probe> Losses::tick(State& state, SteadyTime started, SteadyTime now
     if (long_enough && !lives && !suspicion.probe_due) state.lost.insert(name);
   }
   return probes;
+}
+
+void Losses::heard(State& state) {
+  const std::optional<SteadyTime> before = heard_at_;
+  for (const auto& [name, agent] : state.agents) {
+    heard_at_ = std::max(heard_at_.value_or(agent.heard), agent.heard);
+  }
+  if (!before || *heard_at_ - *before < kProbeAfter) return;
+  if (*heard_at_ - *before < kAgentSilence) {
+    for (auto& [name, suspicion] : suspicions_)
+      suspicion.excused += *heard_at_ - *before - kProbeAfter;
+    return;
+  }
+  back_at_ = heard_at_;
+  state.lost.clear();
+}
+
+Losses::Silence Losses::silence_of(const Agent* agent, SteadyTime started) const {
+  if (agent != nullptr && (!back_at_ || agent->heard >= *back_at_)) {
+    return {agent->heard, kAgentSilence};
+  }
+  return {std::max(started, back_at_.value_or(started)), kSilenceAtStart};
 }
 
 void Losses::probed(const std::string& agent, bool answered, SteadyTime now) {

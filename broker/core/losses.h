@@ -5,6 +5,9 @@
 // the broker's shell probes. Only when nothing of that is so is the agent lost, and its nodes go
 // elsewhere. It stays lost until it speaks itself.
 //
+// A broker that hears no agent at all may be cut off itself: it judges nobody by that time, and
+// when it hears one again it gives the others time, as after its own start.
+//
 // Pure. Loop thread.
 #pragma once
 
@@ -40,17 +43,30 @@ class Losses {
   // by probed(). `started`: when this broker began.
   std::vector<Probe> tick(State& state, SteadyTime started, SteadyTime now);
   void probed(const std::string& agent, bool answered, SteadyTime now);
+  // An agent may have been heard. If it is the first one after a long time, nobody is lost any
+  // more.
+  void heard(State& state);
 
  private:
   struct Suspicion {
     std::optional<SteadyTime> sign;  // The last one.
     std::optional<SteadyTime> probe_sent;
-    bool probe_due = true;  // Not one was answered or given up yet.
+    bool probe_due = true;           // Not one was answered or given up yet.
+    SteadyTime::duration excused{};  // Of its silence: the broker heard nobody then.
   };
+  // Since when an agent is not heard, and how long that may be.
+  struct Silence {
+    SteadyTime since;
+    std::chrono::milliseconds allowed;
+  };
+
+  Silence silence_of(const Agent* agent, SteadyTime started) const;
 
   void look_for_signs(const State& state, SteadyTime now);
 
   std::map<std::string, Suspicion> suspicions_;
+  std::optional<SteadyTime> heard_at_;  // The last word of any agent.
+  std::optional<SteadyTime> back_at_;   // The last time that one came after a long silence of all.
 };
 
 }  // namespace weir::broker

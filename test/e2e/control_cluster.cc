@@ -29,6 +29,9 @@ Cluster::Cluster(ClusterOptions options) : options_(options), context_(1) {
   std::string pattern = "/tmp/weir-e2e-XXXXXX";
   folder_ = ::mkdtemp(pattern.data());
   endpoint_ = options_.tcp_broker ? "tcp://127.0.0.1:*" : "ipc://" + folder_ + "/broker";
+  if (options_.network != nullptr) {
+    endpoint_ = "tcp://" + options_.network->address("broker") + ":7700";
+  }
   int ends[2];
   EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
   lifeline_read_.reset(ends[0]);
@@ -61,13 +64,20 @@ void Cluster::start(const std::string& name, std::vector<std::string> argv) {
     options.environment.push_back("WEIR_FAILPOINT=" + armed->second);
     armed_.erase(armed);
   }
-  auto child = runtime::spawn(options);
-  ASSERT_TRUE(child) << child.error().what;
-  processes_[name] = std::move(*child);
+  const auto spawn = [&] {
+    auto child = runtime::spawn(options);
+    ASSERT_TRUE(child) << child.error().what;
+    processes_[name] = std::move(*child);
+  };
+  if (options_.network == nullptr) return spawn();
+  options_.network->on_host(name, spawn);
 }
 
 void Cluster::start_broker() {
-  start("broker", {WEIR_BROKER, "--listen", endpoint_, "--data", folder_ + "/broker-data"});
+  std::vector<std::string> argv{WEIR_BROKER, "--listen", endpoint_, "--data",
+                                folder_ + "/broker-data"};
+  if (options_.network != nullptr) argv.emplace_back("--insecure");
+  start("broker", std::move(argv));
   if (!endpoint_.ends_with("*")) return;
   const std::string mark = "listens at ";
   wait("the broker has a port", [&] {
@@ -92,6 +102,9 @@ void Cluster::start_agent(const std::string& name) {
                                 layout(name).run_dir};
   if (!options_.real_wrappers) argv.insert(argv.end(), {"--wrapper", WEIR_FAKE_WRAPPER});
   if (options_.addresses) argv.insert(argv.end(), {"--address", "127.0.0.1"});
+  if (options_.network != nullptr) {
+    argv.insert(argv.end(), {"--address", options_.network->address(name), "--insecure"});
+  }
   start(name, std::move(argv));
 }
 

@@ -18,6 +18,7 @@
 #include "schema/runtime/process.h"
 #include "schema/runtime/zmq_socket.h"
 #include "schema/wire/control.h"
+#include "test/e2e/network.h"
 #include "test/e2e/slowdown.h"
 
 namespace weir::e2e {
@@ -29,6 +30,8 @@ struct ClusterOptions {
   bool real_wrappers = false;
   bool addresses = false;   // Agents are at 127.0.0.1, so that edges between them are TCP.
   bool tcp_broker = false;  // The broker listens at 127.0.0.1, at a port that it keeps.
+  // Each process is on the host of its name there, instead of both.
+  const Network* network = nullptr;
 };
 
 class Cluster {

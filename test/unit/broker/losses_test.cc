@@ -131,6 +131,30 @@ TEST_F(LossesTest, ABrokerThatWasStoppedItselfLosesNobody) {
   EXPECT_EQ(place_of(kSource), "alpha in term 1");
 }
 
+TEST_F(LossesTest, R10ABrokerThatWasCutOffMovesNothing) {
+  // The last that it heard of each was not at one time.
+  world_.pass(milliseconds(750), {"gamma"});
+  for (int i = 0; i < 40; ++i) {
+    world_.pass(milliseconds(250), {});
+    ASSERT_EQ(place_of(kSource), "alpha in term 1") << i;
+    ASSERT_EQ(place_of({"p", "b", 0, 0}), "beta in term 1") << i;
+  }
+  EXPECT_EQ(world_.status().nodes.at(0).instances.at(0).status.state, InstanceState::kLost);
+  // They come back one after another.
+  world_.pass(kSilenceAtStart - seconds(1), {"gamma"});
+  world_.pass(seconds(5), {"gamma", "alpha"});
+  EXPECT_EQ(place_of(kSource), "alpha in term 1");
+  EXPECT_EQ(place_of({"p", "b", 0, 0}), "gamma in term 2") << "beta did not";
+}
+
+TEST_F(LossesTest, R10AShortTimeAloneDoesNotCountAgainstOthers) {
+  world_.pass(seconds(2), {});
+  world_.pass(milliseconds(1250), {"gamma"});
+  EXPECT_EQ(place_of(kSource), "alpha in term 1");
+  world_.pass(seconds(2), {"gamma"});
+  EXPECT_EQ(place_of(kSource), "gamma in term 2");
+}
+
 TEST_F(LossesTest, ANewBrokerGivesAgentsTimeToRegister) {
   world_.restart_broker();
   world_.pass(kSilenceAtStart - seconds(1), {"beta", "gamma"});
