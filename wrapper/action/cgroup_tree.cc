@@ -22,6 +22,8 @@
 namespace weir::action {
 namespace {
 
+constexpr int kNamesMax = 100;
+
 bool write_file(const std::string& path, std::string_view text) {
   const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   return fd.valid() &&
@@ -160,8 +162,17 @@ std::unique_ptr<RunTree> make_cgroup_tree(std::string* why) {
     *why = "no cgroup of version 2 is mounted";
     return nullptr;
   }
-  const std::string folder = own + "/weir-guard-" + std::to_string(::getpid());
-  if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) {
+  // Never one that is there already: a guard before us with the same pid may have been killed and
+  // have left it, and what was ever killed kills whatever comes into it.
+  const std::string name = own + "/weir-guard-" + std::to_string(::getpid());
+  std::string folder = name;
+  bool made = false;
+  for (int attempt = 1; !made && attempt <= kNamesMax; ++attempt) {
+    made = ::mkdir(folder.c_str(), 0755) == 0;
+    if (!made && errno != EEXIST) break;
+    if (!made && !remove_cgroup(folder)) folder = name + "-" + std::to_string(attempt);
+  }
+  if (!made) {
     *why = "mkdir " + folder + ": " + ::strerror(errno);  // NOLINT(concurrency-mt-unsafe)
     return nullptr;
   }
