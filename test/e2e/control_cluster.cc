@@ -24,13 +24,13 @@ constexpr int kPollMs = 5;
 
 }  // namespace
 
-Cluster::Cluster(ClusterOptions options) : options_(options), context_(1) {
+Cluster::Cluster(ClusterOptions options) : options_(std::move(options)), context_(1) {
   runtime::become_subreaper();
   std::string pattern = "/tmp/weir-e2e-XXXXXX";
   folder_ = ::mkdtemp(pattern.data());
   endpoint_ = options_.tcp_broker ? "tcp://127.0.0.1:*" : "ipc://" + folder_ + "/broker";
-  if (options_.network != nullptr) {
-    endpoint_ = "tcp://" + options_.network->address("broker") + ":7700";
+  if (options_.address_of) {
+    endpoint_ = "tcp://" + options_.address_of("broker") + ":7700";
   }
   int ends[2];
   EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
@@ -69,14 +69,14 @@ void Cluster::start(const std::string& name, std::vector<std::string> argv) {
     ASSERT_TRUE(child) << child.error().what;
     processes_[name] = std::move(*child);
   };
-  if (options_.network == nullptr) return spawn();
-  options_.network->on_host(name, spawn);
+  if (!options_.on_host) return spawn();
+  options_.on_host(name, spawn);
 }
 
 void Cluster::start_broker() {
   std::vector<std::string> argv{WEIR_BROKER, "--listen", endpoint_, "--data",
                                 folder_ + "/broker-data"};
-  if (options_.network != nullptr) argv.emplace_back("--insecure");
+  if (options_.address_of) argv.emplace_back("--insecure");
   start("broker", std::move(argv));
   if (!endpoint_.ends_with("*")) return;
   const std::string mark = "listens at ";
@@ -102,8 +102,8 @@ void Cluster::start_agent(const std::string& name) {
                                 layout(name).run_dir};
   if (!options_.real_wrappers) argv.insert(argv.end(), {"--wrapper", WEIR_FAKE_WRAPPER});
   if (options_.addresses) argv.insert(argv.end(), {"--address", "127.0.0.1"});
-  if (options_.network != nullptr) {
-    argv.insert(argv.end(), {"--address", options_.network->address(name), "--insecure"});
+  if (options_.address_of) {
+    argv.insert(argv.end(), {"--address", options_.address_of(name), "--insecure"});
   }
   start(name, std::move(argv));
 }

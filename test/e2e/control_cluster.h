@@ -18,7 +18,6 @@
 #include "schema/runtime/process.h"
 #include "schema/runtime/zmq_socket.h"
 #include "schema/wire/control.h"
-#include "test/e2e/network.h"
 #include "test/e2e/slowdown.h"
 
 namespace weir::e2e {
@@ -30,8 +29,10 @@ struct ClusterOptions {
   bool real_wrappers = false;
   bool addresses = false;   // Agents are at 127.0.0.1, so that edges between them are TCP.
   bool tcp_broker = false;  // The broker listens at 127.0.0.1, at a port that it keeps.
-  // Each process is on the host of its name there, instead of both.
-  const Network* network = nullptr;
+  // Each process is on a host of its own, which has its name and this address, instead of both.
+  std::function<std::string(const std::string& host)> address_of = nullptr;
+  // Does this there.
+  std::function<void(const std::string& host, const std::function<void()>& work)> on_host = nullptr;
 };
 
 class Cluster {

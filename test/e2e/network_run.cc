@@ -42,7 +42,12 @@ const std::vector<std::string>& NetworkRun::agents() {
 
 NetworkRun::NetworkRun(std::unique_ptr<Network> network, uint64_t seed)
     : network_(std::move(network)),
-      cluster_({.real_wrappers = true, .network = network_.get()}),
+      cluster_({.real_wrappers = true,
+                .address_of = [this](const std::string& host) { return network_->address(host); },
+                .on_host =
+                    [this](const std::string& host, const std::function<void()>& work) {
+                      network_->on_host(host, work);
+                    }}),
       random_(seed) {
   fs::create_directory(folder("written"));
   fs::create_directory(folder("out"));
