@@ -46,6 +46,11 @@ int main(int argc, char** argv) {
   app.add_option("--lifeline-fd", options.lifeline_fd,
                  "ends when the other end of this pipe closes");
   app.add_option("--lock-fd", options.lock_fd, "inherited descriptor that holds the log's lock");
+  app.add_option("--disk-reserve", options.reserves.disk_bytes,
+                 "bytes of the log's disk that stay free");
+  app.add_option("--memory-reserve", options.reserves.memory_bytes,
+                 "takes no input while less memory is available");
+  app.add_option("--memory-file", options.memory_file, "where that is read");
   app.add_option("--keep-fd", options.keep_fds, "inherited descriptor to hold while this runs");
   std::pair<std::string, std::string> inspected;
   weir::inspect::DeadLetterQuery query;

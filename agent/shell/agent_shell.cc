@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 #include <utility>
 
 #include "agent/shell/eraser.h"
@@ -11,6 +12,7 @@
 #include "agent/shell/log_reader.h"
 #include "schema/base/failpoint.h"
 #include "schema/base/log.h"
+#include "schema/base/log_share.h"
 #include "schema/runtime/process_tree.h"
 
 namespace weir::agent {
@@ -63,6 +65,27 @@ wire::Message answer_log_read(const Layout& layout, const ReadLog& read) {
                        wire::to_string(read.what.instance) + ": nothing of it is kept here"};
 }
 
+ProcessOptions with_reserves(ProcessOptions options, const Layout& layout) {
+  constexpr uint64_t kMemoryReserveMax = 128u << 20;
+  if (options.disk_reserve_bytes == 0) {
+    // The logs may be on a disk of their own.
+    const std::string logs = layout.data_dir + "/wal";
+    std::error_code ignored;
+    const bool is_there = std::filesystem::is_directory(logs, ignored);
+    ignored.clear();
+    const std::filesystem::space_info disk =
+        std::filesystem::space(is_there ? logs : layout.data_dir, ignored);
+    options.disk_reserve_bytes =
+        disk_reserve_bytes(ignored ? 0 : disk.available, ignored ? 0 : disk.capacity);
+  }
+  if (options.memory_reserve_bytes == 0) {
+    const uint64_t all = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+                         static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+    options.memory_reserve_bytes = std::min(all / 16, kMemoryReserveMax);
+  }
+  return options;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<AgentShell>> AgentShell::create(runtime::Loop& loop,
@@ -105,7 +128,7 @@ AgentShell::AgentShell(runtime::Loop& loop, runtime::ZmqContext& context,
       lock_(std::move(lock)),
       wrappers_(std::move(wrappers)),
       processes_(
-          loop, core_.layout(), options.processes,
+          loop, core_.layout(), with_reserves(options.processes, options.layout),
           [this](const wire::InstanceKey& key, const Ended& ended) { on_ended(key, ended); }),
       contents_(std::move(contents)),
       eraser_(loop) {

@@ -25,6 +25,13 @@ class CommandLine {
     flag("insecure", options_.insecure, "Listen at --address although nothing is encrypted yet");
     size("log-limit", options_.log_limit_bytes,
          "What each log may take, such as 8GiB; default: its share of the disk");
+    size("disk-reserve", options_.processes.disk_reserve_bytes,
+         "What stays free of the disk with the logs; default: a tenth of what is, at most 1GiB");
+    size(
+        "memory-reserve", options_.processes.memory_reserve_bytes,
+        "No input is taken while less memory is available; default: a 16th of all, at most 128MiB");
+    text("memory-file", options_.processes.memory_file, "Where available memory is read")
+        ->capture_default_str();
     duration("boot-wait", options_.boot_wait,
              "How long to wait for the broker after the host was booted; default: 60s");
     text("log-level", options_.processes.log_level, "debug, info, warn or error")

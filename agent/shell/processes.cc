@@ -87,6 +87,10 @@ Result<runtime::Child> Processes::spawn(const wire::InstanceKey& key,
   // would start another one.
   spawn.argv.insert(spawn.argv.end(), {"--lock-fd", std::to_string(lock.fd())});
   spawn.fds = {{nothing.get(), 0}, {output.get(), 1}, {output.get(), 2}, {lock.fd(), lock.fd()}};
+  spawn.argv.insert(
+      spawn.argv.end(),
+      {"--disk-reserve", std::to_string(options_.disk_reserve_bytes), "--memory-reserve",
+       std::to_string(options_.memory_reserve_bytes), "--memory-file", options_.memory_file});
   if (options_.lifeline_fd >= 0) {
     spawn.argv.insert(spawn.argv.end(), {"--lifeline-fd", std::to_string(options_.lifeline_fd)});
     spawn.fds.push_back({options_.lifeline_fd, options_.lifeline_fd});

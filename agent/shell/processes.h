@@ -20,6 +20,10 @@ struct ProcessOptions {
   int lifeline_fd = -1;         // Handed on under the same number.
   std::vector<int> keep_fds;    // Likewise.
   std::string log_level = "info";
+  // What wrappers leave free of this host (R7); 0: by what there is when the agent starts.
+  uint64_t disk_reserve_bytes = 0;
+  uint64_t memory_reserve_bytes = 0;
+  std::string memory_file = "/proc/meminfo";
 };
 
 class Processes {

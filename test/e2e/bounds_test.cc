@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <cstdio>
 #include <filesystem>
 
 #include "schema/base/unique_fd.h"
@@ -96,6 +97,41 @@ TEST(Bounds, R7ASlowSinkHoldsUpTheSource) {
   EXPECT_EQ(up.wait().code, 130);
   EXPECT_EQ(scene.leftovers(true), "");
 }
+
+// Bytes that wait in logs are not in memory, and come out as they went in.
+void back_log(size_t gib, Limit limit) {
+  Scene scene;
+  const size_t bytes = gib << 30;
+  const std::string line = "a line of some forty bytes, or nearly so";
+  scene.write("p.toml",
+              "name = \"p\"\ndataflow = \"source ; sink\"\n"
+              "[node.source]\nrun = \"yes '" +
+                  line + "' | head -c " + std::to_string(bytes) +
+                  "; touch written\"\nrerun = true\n"
+                  "[node.sink]\nrun = \"until [ -e go ]; do sleep 0.05; done; cksum\"\n"
+                  "unit = \"stream\"\n");
+  Command up = scene.start(scene.up({"--data", scene.path("data"), "--log-limit",
+                                     std::to_string(gib * 2) + "GiB", scene.path("p.toml")}));
+  ASSERT_TRUE(wait_until([&] { return fs::exists(scene.path("written")); }, limit))
+      << up.err_so_far();
+  EXPECT_GE(folder_bytes(scene.path("data")), bytes - (64u << 20));
+  for (const char* node : {"source", "sink"}) {
+    const auto pid = scene.wrapper(node);
+    ASSERT_TRUE(pid) << node;
+    std::printf("%s: %zu MiB at most, %zu GiB wait\n", node, peak_kb(*pid) >> 10, gib);
+    EXPECT_LT(peak_kb(*pid), kResidentKbMax) << node;
+  }
+  scene.write("go", "");
+  // When the sink has had them all, before all goes.
+  const Outcome done = up.wait(limit);
+  EXPECT_EQ(done.code, 0) << done.err;
+  const Outcome expected = scene.run(
+      scene.shell("yes '" + line + "' | head -c " + std::to_string(bytes) + " | cksum"), limit);
+  EXPECT_EQ(done.out, expected.out);
+}
+
+TEST(Bounds, R7MemoryDoesNotGrowWithTheBacklog) { back_log(2, Limit(120'000)); }
+TEST(BoundsLong, R7MemoryDoesNotGrowWithTheBacklog) { back_log(10, Limit(1'500'000)); }
 
 TEST(Bounds, AnEndlessSourceEndsWhenNobodyWantsMore) {
   Scene scene;

@@ -81,6 +81,8 @@ class Cluster {
   // Lines of a file that the fake wrapper left.
   std::vector<std::string> lines(const std::string& agent, const std::string& node,
                                  const std::string& file) const;
+  // Of the broker, or of an agent.
+  pid_t pid(const std::string& process) const { return processes_.at(process).pid; }
   const std::string& folder() const { return folder_; }
   const std::string& broker_endpoint() const { return endpoint_; }
 

@@ -152,6 +152,7 @@ int main(int argc, char** argv) {
   app.add_option("--lifeline-fd", lifeline_fd);
   app.add_option("--lock-fd", lock_fd);
   app.add_option("--keep-fd", keep_fds);
+  app.allow_extras();  // What only a real one looks at.
   CLI11_PARSE(app, argc, argv);
   log::init("weir-wrapper[fake]", log::Level::kInfo);
   runtime::ignore_signal(SIGINT);

@@ -54,14 +54,17 @@ wire::StartOrder OneWrapper::order(const std::string& command) const {
   return order;
 }
 
-void OneWrapper::start(const wire::StartOrder& order) {
+void OneWrapper::start(const wire::StartOrder& order, const std::vector<std::string>& more,
+                       const std::vector<std::string>& environment) {
   std::ofstream(path("order"), std::ios::binary) << wire::encode_order(order);
   status_ = {};
   peer_.clear();
   runtime::SpawnOptions options;
   options.program = WEIR_WRAPPER;
   options.argv = {WEIR_WRAPPER, "--order", path("order")};
+  options.argv.insert(options.argv.end(), more.begin(), more.end());
   options.environment = sanitizer_environment(folder_);
+  for (const std::string& one : environment) options.environment.push_back(one);
   const UniqueFd log(::open(path("log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   options.fds = {{log.get(), 1}, {log.get(), 2}};
   auto child = runtime::spawn(options);
@@ -92,6 +95,7 @@ bool OneWrapper::receive() {
   if (report == nullptr || !child_ || report->status.pid != child_->pid) return true;
   peer_ = parts.at(0).view();
   status_ = report->status;
+  ++reports_;
   return true;
 }
 
@@ -107,6 +111,25 @@ bool OneWrapper::wait_for(const std::string& what,
     ::poll(nullptr, 0, kPollMs);
   }
   return true;
+}
+
+bool OneWrapper::wait_for_reports(size_t count) {
+  const size_t wanted = reports_ + count;
+  return wait_for("more reports", [&](const auto&) { return reports_ >= wanted; });
+}
+
+int OneWrapper::wait_for_exit_or(
+    const std::function<bool(const wire::InstanceStatus&)>& condition) {
+  const auto deadline = Clock::now() + kLimit;
+  while (Clock::now() < deadline) {
+    pollfd ended{child_->pidfd.get(), POLLIN, 0};
+    if (::poll(&ended, 1, kPollMs) > 0) return wait_for_exit();
+    while (receive()) {
+    }
+    if (status_.pid != 0 && condition(status_)) return -1;
+  }
+  ADD_FAILURE() << "neither ended nor as it should be; see " << folder_;
+  return -1;
 }
 
 int OneWrapper::wait_for_exit() {

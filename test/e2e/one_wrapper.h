@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "schema/runtime/process.h"
 #include "schema/runtime/zmq_socket.h"
@@ -23,13 +24,19 @@ class OneWrapper {
 
   // An order for a node "n" that runs this command, with all paths inside of folder().
   wire::StartOrder order(const std::string& command) const;
-  void start(const wire::StartOrder& order);
+  // `more`: words behind its usual ones; `environment`: variables beside the usual ones.
+  void start(const wire::StartOrder& order, const std::vector<std::string>& more = {},
+             const std::vector<std::string>& environment = {});
   void kill();
   void tell(const wire::Message& message);
   // Takes what it reports until the last report fulfils this; a failure of the test if that takes
   // too long.
   bool wait_for(const std::string& what,
                 const std::function<bool(const wire::InstanceStatus&)>& condition);
+  // Waits for this many reports more.
+  bool wait_for_reports(size_t count);
+  // Waits until it goes by itself, and returns its exit status, or until the condition holds: -1.
+  int wait_for_exit_or(const std::function<bool(const wire::InstanceStatus&)>& condition);
   // Waits until it goes by itself; its exit status.
   int wait_for_exit();
   const wire::InstanceStatus& status() const { return status_; }
@@ -47,6 +54,7 @@ class OneWrapper {
   std::string peer_;
   std::optional<runtime::Child> child_;
   wire::InstanceStatus status_;
+  size_t reports_ = 0;
 };
 
 }  // namespace weir::e2e

@@ -291,7 +291,11 @@ void Node::send_acks() {
     if (!input.reader.open()) continue;
     // A part of an unfinished record must not hold up the rest of it.
     if (input.inbox.only_unfinished()) input.reader.set_taken(input.inbox.received());
-    const edge::Ack ack = input.reader.ack();
+    edge::Ack ack = input.reader.ack();
+    // `taken` drives credit, and nothing else.
+    if (pressure_ >= Pressure::kInputs && ack.session == input.acked.session) {
+      ack.taken = input.acked.taken;
+    }
     const bool same = ack.session == input.acked.session && ack.taken == input.acked.taken &&
                       ack.settled == input.acked.settled && ack.enough == input.acked.enough &&
                       ack.ended == input.acked.ended && ack.holds == input.acked.holds;
@@ -547,6 +551,11 @@ void Node::publish(const std::vector<Frontier>& frontiers) {
 void Node::when_persisted(std::function<void()> then) { batch_then_.push_back(std::move(then)); }
 
 bool Node::may_write_output() const {
+  const bool is_source = inputs_.empty() || spec().caller_stdin;
+  // Sinks go on: what they settle makes room.
+  if (pressure_ >= (is_source ? Pressure::kSources : Pressure::kAll) && !config_.order.sink) {
+    return false;
+  }
   const uint64_t limit = config_.order.log_limit_bytes;
   if (limit != 0 && lane_->log_bytes() >= limit) return false;
   const size_t unread = unread_ ? unread_->held_bytes() : 0;

@@ -21,6 +21,7 @@
 #include "wrapper/core/effects.h"
 #include "wrapper/core/inbox.h"
 #include "wrapper/core/lane.h"
+#include "wrapper/core/pressure.h"
 #include "wrapper/core/sink_output.h"
 #include "wrapper/core/state.h"
 
@@ -89,6 +90,9 @@ class Node {
   // R8, `stop --end`: a source's program is stopped, or not started any more, and its lane ended.
   // Nothing happens to a node that has inputs: it ends with them.
   void end_source();
+
+  // R7: what is to be held back from now on.
+  void set_pressure(Pressure pressure) { pressure_ = pressure; }
 
   // ---- inputs
   std::optional<size_t> input_named(std::string_view lane) const;
@@ -215,6 +219,7 @@ class Node {
   uint64_t next_dead_letter_ = 0;
   bool started_ = false;
   bool failed_ = false;
+  Pressure pressure_ = Pressure::kNone;
   bool opened_ = false;  // The new boot is in the log: readers may be greeted.
   bool told_enough_ = false;
   bool end_wanted_ = false;

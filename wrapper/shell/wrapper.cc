@@ -10,6 +10,7 @@
 #include "schema/base/log.h"
 #include "schema/wire/control.h"
 #include "wrapper/core/sole_copy.h"
+#include "wrapper/shell/host_room.h"
 #include "wrapper/shell/own_log.h"
 #include "wrapper/shell/stored_log.h"
 #include "wrapper/wal/keys.h"
@@ -31,6 +32,10 @@ uint64_t next_boot(const core::LogState& state) {
   return boot + 1;
 }
 
+std::string said(const Error& error) {
+  return (error.code == ErrorCode::kLimit ? "the disk of its log is full: " : "") + error.what;
+}
+
 // Of a wrapper that could not begin.
 int exit_status_of(ErrorCode code) {
   switch (code) {
@@ -48,7 +53,10 @@ int exit_status_of(ErrorCode code) {
 }  // namespace
 
 Wrapper::Wrapper(wire::StartOrder order, WrapperOptions options)
-    : order_(std::move(order)), options_(std::move(options)), context_(1) {}
+    : order_(std::move(order)),
+      options_(std::move(options)),
+      gauge_(options_.reserves),
+      context_(1) {}
 
 Wrapper::~Wrapper() {
   // Callbacks into the node end before the node does.
@@ -60,7 +68,7 @@ Wrapper::~Wrapper() {
 
 int Wrapper::run() {
   if (Status opened = open(); !opened) {
-    log::error(opened.error().what);
+    log::error(said(opened.error()));
     return exit_status_of(opened.error().code);
   }
   loop_.run();
@@ -95,7 +103,9 @@ Status Wrapper::open() {
   if (!signals) return std::move(signals).error();
   signals_.emplace(*std::move(signals));
   loop_.every(core::Node::kTickInterval, [] {});  // A turn, for what the node does by the clock.
+  look_at_room();
   loop_.every(seconds(1), [this] {
+    look_at_room();
     report(true);
     rotate_own_log(options_.log_file);
   });
@@ -170,6 +180,14 @@ void Wrapper::on_agent_message() {
       node_->end_source();
     }
   }
+}
+
+void Wrapper::look_at_room() {
+  unlooked_bytes_ = 0;
+  if (!gauge_.look(room_of(order_.log_dir, options_.memory_file))) return;
+  node_->set_pressure(gauge_.pressure());
+  trouble_ = gauge_.reason();
+  note(trouble_.empty() ? "there is room again: goes on" : trouble_);
 }
 
 void Wrapper::on_turn_end() {
@@ -258,7 +276,13 @@ bool Wrapper::block_to_reader(size_t reader, const wire::Block& block) {
 void Wrapper::reconnect(size_t reader) {
   loop_.post([this, reader] { edges_->reconnect(reader); });
 }
-void Wrapper::persist(wal::LogBatch batch, bool sync) { writer_->submit(std::move(batch), sync); }
+void Wrapper::persist(wal::LogBatch batch, bool sync) {
+  // A fast program may use up a small reserve between two looks at the clock.
+  unlooked_bytes_ += batch.bytes();
+  const uint64_t reserve = options_.reserves.disk_bytes;
+  if (reserve > 0 && unlooked_bytes_ > reserve / 8) look_at_room();
+  writer_->submit(std::move(batch), sync);
+}
 void Wrapper::start_run(const core::RunOrder& order) { program_->start_run(order); }
 void Wrapper::feed(const SharedBytes& bytes) { program_->feed(bytes); }
 void Wrapper::close_stdin() {
@@ -305,8 +329,8 @@ void Wrapper::log_failed(const Error& error) {
   if (final) {
     failed(damaged_sole_copy(order_, error).what);
   } else {
-    log::error(error.what);
-    trouble_ = error.what;
+    trouble_ = said(error);
+    log::error(trouble_);
   }
   report(true);
   exit_status_ = final ? kExitDamaged : kExitAgain;

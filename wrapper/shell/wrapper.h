@@ -34,6 +34,8 @@ struct WrapperOptions {
   std::vector<int> keep_fds;  // Inherited, kept open, and handed to the guard.
   int lock_fd = -1;           // The lock of the log, which the agent took for us; -1: we take it.
   std::string log_file;       // Where our stdout and stderr go; empty: not to a file.
+  core::Reserves reserves;
+  std::string memory_file = "/proc/meminfo";
 };
 
 class Wrapper : private core::Effects {
@@ -49,6 +51,7 @@ class Wrapper : private core::Effects {
   Status open_log();
   Status connect_agent();
   void on_turn_end();
+  void look_at_room();
   void report(bool always);
   wire::InstanceStatus status() const;
   void on_agent_message();
@@ -78,6 +81,8 @@ class Wrapper : private core::Effects {
 
   wire::StartOrder order_;
   WrapperOptions options_;
+  core::PressureGauge gauge_;
+  uint64_t unlooked_bytes_ = 0;  // Written since the last look at what is left.
   runtime::Loop loop_;
   std::optional<runtime::FileLock> lock_;
   std::unique_ptr<wal::Log> log_;

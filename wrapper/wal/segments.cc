@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -94,8 +95,12 @@ Status Segments::begin_file() {
   fd_.reset(::open(name.c_str(), flags | O_DIRECT, 0600));
   if (!fd_.valid() && errno == EINVAL) fd_.reset(::open(name.c_str(), flags, 0600));
   if (!fd_.valid()) return errno_error("log " + name, errno);
-  // Room for the file at once; where that is not to be had, it grows as it is written.
-  (void)::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(kFileBytes));
+  // Room for the file at once; where that would take most of what is left, it grows as it is
+  // written.
+  struct statvfs disk {};
+  const bool known = ::fstatvfs(fd_.get(), &disk) == 0;
+  const bool ample = known && disk.f_bavail * disk.f_frsize > 8 * kFileBytes;
+  if (ample) (void)::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(kFileBytes));
   ++file_;
   written_ = 0;
   const UniqueFd dir(::open(dir_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
