@@ -48,10 +48,10 @@ std::vector<AgentEffect> AgentCore::from_broker(wire::Envelope envelope, uint64_
     effects_.emplace_back(ReadLog{envelope.request, *read, lives_.contains(read->instance)});
   } else if (auto* dead = std::get_if<wire::DeadRead>(&envelope.message)) {
     const wire::InstanceKey key = dead->instance;
-    pass_question(envelope.request, key, std::move(*dead));
+    pass_question(envelope.request, key, dead->log_term, std::move(*dead));
   } else if (auto* change = std::get_if<wire::DeadChange>(&envelope.message)) {
     const wire::InstanceKey key = change->instance;
-    pass_question(envelope.request, key, std::move(*change));
+    pass_question(envelope.request, key, change->log_term, std::move(*change));
   } else if (const auto* refusal = std::get_if<wire::Refusal>(&envelope.message)) {
     take_refusal(envelope.request, *refusal, now);
   } else if (const auto* unknown = std::get_if<wire::Unknown>(&envelope.message)) {
@@ -281,13 +281,13 @@ void AgentCore::pass_on(const wire::InstanceKey& key, const LifeEffect& effect) 
 
 // To the wrapper, which has the log open; while there is none the log is looked at.
 void AgentCore::pass_question(const std::string& request, const wire::InstanceKey& key,
-                              wire::Message question) {
+                              uint64_t log_term, wire::Message question) {
   const auto life = lives_.find(key);
   const bool may_run = life != lives_.end() && (life->second.has_process() ||
                                                 life->second.state() == LifeState::kLaunching);
   const auto peer = peers_.find(key);
   if (!may_run) {
-    effects_.emplace_back(AskLog{request, key, std::move(question)});
+    effects_.emplace_back(AskLog{request, key, log_term, std::move(question)});
   } else if (life->second.is_connected() && peer != peers_.end()) {
     effects_.emplace_back(ToWrapper{peer->second, std::move(question), request});
   } else {

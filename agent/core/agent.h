@@ -67,6 +67,7 @@ struct ReadLog {
 struct AskLog {
   std::string request;
   wire::InstanceKey key;
+  uint64_t log_term = 0;
   wire::Message question;
 };
 
@@ -127,7 +128,7 @@ class AgentCore {
                   SteadyTime now);
   void take_report(const std::string& peer, const wire::InstanceStatus& status, SteadyTime now);
   void pass_on(const wire::InstanceKey& key, const LifeEffect& effect);
-  void pass_question(const std::string& request, const wire::InstanceKey& key,
+  void pass_question(const std::string& request, const wire::InstanceKey& key, uint64_t log_term,
                      wire::Message question);
   void to_peer(const wire::InstanceKey& key, wire::Message message);
   void bind_peer(const std::string& peer, const wire::InstanceKey& key);

@@ -258,8 +258,8 @@ void AgentShell::carry_out_one(const AgentEffect& effect) {
   } else if (const auto* read = std::get_if<ReadLog>(&effect)) {
     send_to_broker({answer_log_read(core_.layout(), *read), read->request});
   } else if (const auto* question = std::get_if<AskLog>(&effect)) {
-    inspections_.ask(core_.layout().log_dir(question->key), {question->request, question->question},
-                     [this](const wire::Envelope& answer) {
+    inspections_.ask(core_.layout().log_dir(question->key, question->log_term),
+                     {question->request, question->question}, [this](const wire::Envelope& answer) {
                        send_to_broker({answer.message, answer.request});
                      });
   } else if (const auto* task = std::get_if<ForWrapper>(&effect)) {

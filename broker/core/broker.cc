@@ -207,11 +207,13 @@ bool BrokerCore::take_identity(const wire::AgentRegister& message) {
     const SteadyTime heard = agent == nullptr ? *started_ : agent->heard;
     if (now_ - heard < kAgentSilence) return false;
     log::warn("agent " + message.name + ": another one has this name now");
-    tell("agent.replaced", "", "", message.name, "another agent has this name now");
+    tell("agent.replaced", "", "", message.name,
+         "another agent has this name now; what only the logs of the first one hold is given up");
     for (auto& [key, placed] : state_.placements) {
-      if (placed.agent != message.name) continue;
-      ++placed.term;
-      store(key, placed);
+      if (placed.agent != message.name || key.drains != 0) continue;
+      placed.term = placed.last_term = placed.log_term =
+          std::max(placed.term, placed.last_term) + 1;
+      store(placed);
     }
   }
   // None is known of agents that are older than identities.

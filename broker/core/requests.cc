@@ -433,12 +433,14 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
 void BrokerCore::on_message(const std::string& peer, const std::string& request,
                             wire::DeadRead message) {
   const wire::InstanceKey key = message.instance;
+  if (const Placement* placed = state_.placement(key)) message.log_term = placed->log_term;
   pass_on(peer, request, key, std::move(message));
 }
 
 void BrokerCore::on_message(const std::string& peer, const std::string& request,
                             wire::DeadChange message) {
   const wire::InstanceKey key = message.instance;
+  if (const Placement* placed = state_.placement(key)) message.log_term = placed->log_term;
   pass_on(peer, request, key, std::move(message));
 }
 

@@ -48,8 +48,6 @@ class Listing {
          instance.node);
   }
 
-  const std::optional<Error>& failure() const { return failure_; }
-
   int end() {
     const bool good = running_.empty() && !failure_;
     std::ostream& out = program_.streams().out;
@@ -114,9 +112,11 @@ int list_cluster(Program& program, Session& session, const Options& options) {
   Listing listing(program, is_json(options.format));
   for (const wire::InstanceKey& instance : *instances) {
     listing.add(session.broker(), instance);
-    if (session.broker().signal() != 0) return session.fail(*listing.failure());
+    if (const int signal = session.broker().signal(); signal != 0) return 128 + signal;
   }
-  return listing.end();
+  const int code = listing.end();
+  // The broker answers; it is an agent that is away.
+  return code == kBrokerNotReached ? kFailed : code;
 }
 
 int list(Program& program, const Options& options) {

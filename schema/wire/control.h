@@ -395,6 +395,7 @@ struct DeadRead {
   uint64_t from = 0;          // From the last DeadData.
   uint64_t record_from = 0;   // Of each record the part that begins here ...
   uint64_t record_bytes = 0;  // ... and is no longer than this.
+  uint64_t log_term = 0;      // Of the placement; the broker fills it in.
 
   bool operator==(const DeadRead&) const = default;
 };
@@ -418,6 +419,7 @@ struct DeadChange {
   InstanceKey instance;
   DeadAction action = DeadAction::kRetry;
   std::vector<std::string> ids;  // Empty: all of them.
+  uint64_t log_term = 0;         // Of the placement; the broker fills it in.
 
   bool operator==(const DeadChange&) const = default;
 };
@@ -509,9 +511,9 @@ using Message =
                  PipelineAbandon, PipelineGet, PipelineSpecIs, PipelineStatusRequest,
                  PipelineStatus, BrokerStatusRequest, BrokerStatus, ActionPut, ActionChunk,
                  ActionWanted, ActionStored, ActionList, ActionListIs, ActionFind, ActionFetch,
-                 ActionData, ActionRemove, LogRead, LogData, DeadRead, DeadData, DeadChange, DeadChanged, EventsRequest, Events, AgentRegister,
-                 AgentReport, AgentOrders, WrapperHello, WrapperReport, WrapperNeighbours,
-                 WrapperStop>;
+                 ActionData, ActionRemove, LogRead, LogData, DeadRead, DeadData, DeadChange,
+                 DeadChanged, EventsRequest, Events, AgentRegister, AgentReport, AgentOrders,
+                 WrapperHello, WrapperReport, WrapperNeighbours, WrapperStop>;
 
 // `request` is chosen by who asks, unique for each request and the same when it is asked again; the
 // answer bears it too. It may be empty where nobody waits for an answer.

@@ -420,6 +420,7 @@ void describe(A& archive, T& v) {
   archive("from", v.from);
   archive("record_from", v.record_from);
   archive("record_bytes", v.record_bytes);
+  archive("log_term", v.log_term);
 }
 
 template <typename A, Is<DeadData> T>
@@ -434,6 +435,7 @@ void describe(A& archive, T& v) {
   archive("instance", v.instance);
   archive("action", v.action);
   archive("ids", v.ids);
+  archive("log_term", v.log_term);
 }
 
 template <typename A, Is<DeadChanged> T>

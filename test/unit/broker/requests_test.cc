@@ -271,7 +271,8 @@ TEST(DeadLetters, QuestionsArePassedOnAndWhatIsLeftIsKept) {
   auto& asked = world.agents["alpha"].asked;
   world.pass(read, "r-1");
   ASSERT_EQ(asked.size(), 1u);
-  EXPECT_EQ(std::get<wire::DeadRead>(asked[0].message), read);
+  EXPECT_EQ(std::get<wire::DeadRead>(asked[0].message).instance, a);
+  EXPECT_EQ(std::get<wire::DeadRead>(asked[0].message).log_term, 1u);
   world.say("alpha", {asked[0].request, wire::DeadData{}});
   EXPECT_TRUE(std::holds_alternative<wire::DeadData>(world.last_answer()));
   world.pass(wire::DeadChange{a, wire::DeadAction::kDrop, {}}, "r-2");
