@@ -55,7 +55,8 @@ int main(int argc, char** argv) {
   std::pair<std::string, std::string> inspected;
   weir::inspect::DeadLetterQuery query;
   auto* const inspect_option =
-      what->add_option("--inspect", inspected, "write what a log holds: dead, verify or dump")
+      what->add_option("--inspect", inspected,
+                       "write what a log holds: dead, verify or dump; or answer a question: ask")
           ->type_name("WHAT LOG_DIR");
   app.add_option("--id", query.id, "with --inspect dead: only this one")->needs(inspect_option);
   app.add_option("--record-bytes", query.record_bytes_max,

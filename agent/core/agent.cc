@@ -8,9 +8,24 @@
 #include "schema/wire/unknown.h"
 
 namespace weir::agent {
+namespace {
 
-AgentCore::AgentCore(std::string name, Layout layout, uint64_t log_limit_bytes)
-    : name_(std::move(name)), layout_(std::move(layout)), log_limit_bytes_(log_limit_bytes) {}
+// A wrapper's, to what was passed on to it.
+bool is_answer(const wire::Envelope& envelope) {
+  return !envelope.request.empty() &&
+         (std::holds_alternative<wire::DeadData>(envelope.message) ||
+          std::holds_alternative<wire::DeadChanged>(envelope.message) ||
+          std::holds_alternative<wire::Refusal>(envelope.message));
+}
+
+}  // namespace
+
+AgentCore::AgentCore(std::string name, Layout layout, uint64_t log_limit_bytes,
+                     std::string identity)
+    : name_(std::move(name)),
+      layout_(std::move(layout)),
+      log_limit_bytes_(log_limit_bytes),
+      identity_(std::move(identity)) {}
 
 void AgentCore::recover(wire::StartOrder order, Starts starts) {
   const wire::InstanceKey key = wire::key_of(order);
@@ -25,25 +40,40 @@ std::vector<AgentEffect> AgentCore::from_broker(wire::Envelope envelope, uint64_
   broker_heard_ = now;
   if (const auto* orders = std::get_if<wire::AgentOrders>(&envelope.message)) {
     registered_ = true;
+    if (!std::exchange(refused_, "").empty()) log::info("the broker takes this agent now");
     if (!shutting_down_) take_orders(*orders, free_bytes, now);
   } else if (const auto* data = std::get_if<wire::ActionData>(&envelope.message)) {
     contents_.on_data(*data, now);
   } else if (const auto* read = std::get_if<wire::LogRead>(&envelope.message)) {
     effects_.emplace_back(ReadLog{envelope.request, *read, lives_.contains(read->instance)});
+  } else if (auto* dead = std::get_if<wire::DeadRead>(&envelope.message)) {
+    const wire::InstanceKey key = dead->instance;
+    pass_question(envelope.request, key, dead->log_term, std::move(*dead));
+  } else if (auto* change = std::get_if<wire::DeadChange>(&envelope.message)) {
+    const wire::InstanceKey key = change->instance;
+    pass_question(envelope.request, key, change->log_term, std::move(*change));
   } else if (const auto* refusal = std::get_if<wire::Refusal>(&envelope.message)) {
-    if (!envelope.request.empty()) {
-      contents_.on_refused(envelope.request, refusal->what, now);
-    } else if (refusal->code == ErrorCode::kNotFound) {
-      // The broker was restarted: say everything again, at once.
-      registered_ = false;
-      next_heartbeat_ = now;
-    } else {
-      log::warn("the broker refuses: " + refusal->what);
-    }
+    take_refusal(envelope.request, *refusal, now);
   } else if (const auto* unknown = std::get_if<wire::Unknown>(&envelope.message)) {
     log::warn("from the broker: " + wire::to_string(*unknown));
   }
   return finish(now);
+}
+
+void AgentCore::take_refusal(const std::string& request, const wire::Refusal& refusal,
+                             SteadyTime now) {
+  if (!request.empty()) {
+    contents_.on_refused(request, refusal.what, now);
+  } else if (refusal.code == ErrorCode::kNotFound) {
+    // The broker was restarted, or does not take us: say everything again, at once if it is new.
+    if (registered_) next_heartbeat_ = now;
+    registered_ = false;
+  } else {
+    // Each second we ask again, and are told again.
+    if (refused_ != refusal.what) log::error("the broker refuses this agent: " + refusal.what);
+    refused_ = refusal.what;
+    if (refusal.code == ErrorCode::kConflict) registered_ = false;
+  }
 }
 
 std::vector<AgentEffect> AgentCore::from_wrapper(const std::string& peer, wire::Envelope envelope,
@@ -53,6 +83,8 @@ std::vector<AgentEffect> AgentCore::from_wrapper(const std::string& peer, wire::
                {hello->pid, hello->term}, now);
   } else if (const auto* report = std::get_if<wire::WrapperReport>(&envelope.message)) {
     take_report(peer, report->status, now);
+  } else if (is_answer(envelope)) {
+    effects_.emplace_back(ToBroker{std::move(envelope.message), envelope.request});
   } else if (!std::holds_alternative<wire::Ok>(envelope.message) &&
              !std::holds_alternative<wire::Refusal>(envelope.message)) {
     const wire::Refusal refusal{ErrorCode::kInvalid, "an agent does not know this message"};
@@ -247,6 +279,23 @@ void AgentCore::pass_on(const wire::InstanceKey& key, const LifeEffect& effect) 
   }
 }
 
+// To the wrapper, which has the log open; while there is none the log is looked at.
+void AgentCore::pass_question(const std::string& request, const wire::InstanceKey& key,
+                              uint64_t log_term, wire::Message question) {
+  const auto life = lives_.find(key);
+  const bool may_run = life != lives_.end() && (life->second.has_process() ||
+                                                life->second.state() == LifeState::kLaunching);
+  const auto peer = peers_.find(key);
+  if (!may_run) {
+    effects_.emplace_back(AskLog{request, key, log_term, std::move(question)});
+  } else if (life->second.is_connected() && peer != peers_.end()) {
+    effects_.emplace_back(ToWrapper{peer->second, std::move(question), request});
+  } else {
+    const wire::Refusal refusal{ErrorCode::kUnavailable, key.node + " is starting; try again"};
+    effects_.emplace_back(ToBroker{refusal, request});
+  }
+}
+
 void AgentCore::to_peer(const wire::InstanceKey& key, wire::Message message) {
   const auto found = peers_.find(key);
   if (found == peers_.end()) return;  // It says hello again, and is told then.
@@ -339,7 +388,8 @@ void AgentCore::talk_to_broker(SteadyTime now) {
     effects_.emplace_back(
         ToBroker{wire::AgentReport{name_, orders_version_, statuses(), removals_.keys()}});
   } else {
-    effects_.emplace_back(ToBroker{wire::AgentRegister{name_, layout_.address, statuses()}});
+    effects_.emplace_back(
+        ToBroker{wire::AgentRegister{name_, layout_.address, statuses(), identity_}});
   }
 }
 

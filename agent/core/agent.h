@@ -37,6 +37,7 @@ struct ReconnectBroker {};  // A new socket: the old one may never come back (B1
 struct ToWrapper {
   std::string peer;
   wire::Message message;
+  std::string request = {};  // Of whom the answer is for.
 };
 // A life's effect that the shell carries out: all but those that send, and ReportNow.
 struct ForWrapper {
@@ -61,13 +62,24 @@ struct ReadLog {
   bool known = false;  // There is an order for it.
 };
 
+// A question about the log of a wrapper that does not run: `weir-wrapper --inspect ask` answers it,
+// under this request's id.
+struct AskLog {
+  std::string request;
+  wire::InstanceKey key;
+  uint64_t log_term = 0;
+  wire::Message question;
+};
+
 using AgentEffect = std::variant<ToBroker, ReconnectBroker, ToWrapper, ForWrapper, ForContents,
-                                 EraseInstance, ReadLog>;
+                                 EraseInstance, ReadLog, AskLog>;
 
 class AgentCore {
  public:
-  // `log_limit_bytes`: for logs whose order has no limit; 0: a share of the disk.
-  AgentCore(std::string name, Layout layout, uint64_t log_limit_bytes = 0);
+  // `log_limit_bytes`: for logs whose order has no limit; 0: a share of the disk. `identity`: tells
+  // this agent from others of its name.
+  AgentCore(std::string name, Layout layout, uint64_t log_limit_bytes = 0,
+            std::string identity = {});
 
   // An order that was found on disk, and how often its wrapper was started with it; before the
   // first event.
@@ -116,11 +128,14 @@ class AgentCore {
                   SteadyTime now);
   void take_report(const std::string& peer, const wire::InstanceStatus& status, SteadyTime now);
   void pass_on(const wire::InstanceKey& key, const LifeEffect& effect);
+  void pass_question(const std::string& request, const wire::InstanceKey& key, uint64_t log_term,
+                     wire::Message question);
   void to_peer(const wire::InstanceKey& key, wire::Message message);
   void bind_peer(const std::string& peer, const wire::InstanceKey& key);
   void unbind_peer(const wire::InstanceKey& key);
   void continue_shutdown(SteadyTime now);
   bool writers_are_down(const wire::StartOrder& order) const;
+  void take_refusal(const std::string& request, const wire::Refusal& refusal, SteadyTime now);
   void talk_to_broker(SteadyTime now);
   void supply_contents(SteadyTime now);
   void continue_removals(SteadyTime now);
@@ -130,6 +145,7 @@ class AgentCore {
   std::string name_;
   Layout layout_;
   uint64_t log_limit_bytes_;
+  std::string identity_;
   std::map<wire::InstanceKey, WrapperLife> lives_;
   Removals removals_;
   Contents contents_;
@@ -142,6 +158,7 @@ class AgentCore {
   bool registered_ = false;                 // The broker answered to this connection with orders.
   std::optional<SteadyTime> broker_heard_;  // Or when we began to listen.
   SteadyTime next_heartbeat_{};
+  std::string refused_;  // What the broker said last about not taking us; told once.
   bool report_now_ = false;
   bool orders_changed_ = true;  // Other contents may be needed.
   bool shutting_down_ = false;

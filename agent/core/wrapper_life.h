@@ -145,6 +145,7 @@ class WrapperLife {
     return state_ == LifeState::kFollowing || state_ == LifeState::kUnknownRuns;
   }
   int64_t pid() const { return pid_; }
+  bool is_connected() const { return connected_; }
   // Kept by the owner over its own restart.
   const Starts& starts() const { return starts_; }
   // It would be started if the content of its action were here.

@@ -99,12 +99,15 @@ Result<std::unique_ptr<AgentShell>> AgentShell::create(runtime::Loop& loop,
   if (!orders) return std::move(orders).error();
   auto contents = ContentCache::open(loop, options.layout.actions_dir());
   if (!contents) return std::move(contents).error();
+  auto identity = identity_of(options.layout.data_dir);
+  if (!identity) return std::move(identity).error();
   auto wrappers = runtime::ZmqSocket::router(context, socket_options());
   if (!wrappers) return std::move(wrappers).error();
   auto bound = wrappers->bind("ipc://" + options.layout.agent_socket());
   if (!bound) return std::move(bound).error();
-  std::unique_ptr<AgentShell> shell(new AgentShell(loop, context, options, std::move(*lock),
-                                                   std::move(*wrappers), std::move(*contents)));
+  std::unique_ptr<AgentShell> shell(new AgentShell(loop, context, options, std::move(*identity),
+                                                   std::move(*lock), std::move(*wrappers),
+                                                   std::move(*contents)));
   const bool any = !orders->empty();
   for (wire::StartOrder& order : *orders) {
     const Starts starts = read_starts(options.layout.starts_file(wire::key_of(order)));
@@ -119,17 +122,18 @@ Result<std::unique_ptr<AgentShell>> AgentShell::create(runtime::Loop& loop,
 }
 
 AgentShell::AgentShell(runtime::Loop& loop, runtime::ZmqContext& context,
-                       const AgentOptions& options, runtime::FileLock lock,
+                       const AgentOptions& options, std::string identity, runtime::FileLock lock,
                        runtime::ZmqSocket wrappers, std::unique_ptr<ContentCache> contents)
     : loop_(loop),
       context_(context),
       broker_(options.broker),
-      core_(options.name, options.layout, options.log_limit_bytes),
+      core_(options.name, options.layout, options.log_limit_bytes, std::move(identity)),
       lock_(std::move(lock)),
       wrappers_(std::move(wrappers)),
       processes_(
           loop, core_.layout(), with_reserves(options.processes, options.layout),
           [this](const wire::InstanceKey& key, const Ended& ended) { on_ended(key, ended); }),
+      inspections_(loop, options.processes.wrapper_program),
       contents_(std::move(contents)),
       eraser_(loop) {
   wrappers_watch_ = loop_.watch_socket(wrappers_.get(), [this] { receive_from_wrappers(); });
@@ -243,7 +247,7 @@ void AgentShell::send_to_broker(const ToBroker& effect) {
 }
 
 void AgentShell::send_to_wrapper(const ToWrapper& effect) {
-  const auto bytes = wire::encode({"", effect.message});
+  const auto bytes = wire::encode({effect.request, effect.message});
   if (!bytes) return log::error(bytes.error().what);
   const auto sent = wrappers_.send({effect.peer, *bytes});
   if (!sent) log::warn(sent.error().what);
@@ -276,6 +280,11 @@ void AgentShell::carry_out_one(const AgentEffect& effect) {
     erase(removal->key);
   } else if (const auto* read = std::get_if<ReadLog>(&effect)) {
     send_to_broker({answer_log_read(core_.layout(), *read), read->request});
+  } else if (const auto* question = std::get_if<AskLog>(&effect)) {
+    inspections_.ask(core_.layout().log_dir(question->key, question->log_term),
+                     {question->request, question->question}, [this](const wire::Envelope& answer) {
+                       send_to_broker({answer.message, answer.request});
+                     });
   } else if (const auto* task = std::get_if<ForWrapper>(&effect)) {
     do_for_wrapper(*task);
   } else if (const auto* content = std::get_if<ForContents>(&effect)) {

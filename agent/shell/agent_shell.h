@@ -14,6 +14,7 @@
 
 #include "agent/core/agent.h"
 #include "agent/shell/content_cache.h"
+#include "agent/shell/inspections.h"
 #include "agent/shell/processes.h"
 #include "schema/runtime/loop.h"
 #include "schema/runtime/process.h"
@@ -51,7 +52,7 @@ class AgentShell {
 
  private:
   AgentShell(runtime::Loop& loop, runtime::ZmqContext& context, const AgentOptions& options,
-             runtime::FileLock lock, runtime::ZmqSocket wrappers,
+             std::string identity, runtime::FileLock lock, runtime::ZmqSocket wrappers,
              std::unique_ptr<ContentCache> contents);
 
   Status connect_broker();
@@ -89,6 +90,7 @@ class AgentShell {
   bool broker_answers_ = false;
   bool told_silence_ = false;  // That it does not; once for each time that it went away.
   Processes processes_;
+  Inspections inspections_;
   std::unique_ptr<ContentCache> contents_;
   runtime::Worker eraser_;  // Deleting a large log takes its time.
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cinttypes>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -22,6 +23,7 @@ namespace {
 constexpr off_t kTailBytes = 4096;
 constexpr size_t kLineBytesMax = 2000;
 constexpr off_t kOrderBytesMax = 64 << 20;
+constexpr size_t kIdentityBytes = 32;  // Hexadecimal digits.
 constexpr std::string_view kStoppedWord = "stopped";
 
 // `count` bytes from `from`, or fewer at the end.
@@ -52,6 +54,18 @@ Result<wire::StartOrder> read_order(const std::string& path) {
   return order;
 }
 
+// Whole, the old or the new, at any moment.
+Status replace_file(const std::string& path, std::string_view bytes) {
+  const std::string temporary = path + ".tmp";
+  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!fd.valid()) return errno_error("open " + temporary, errno);
+  if (auto written = write_all(fd.get(), bytes, temporary); !written) return written;
+  if (::fsync(fd.get()) != 0) return errno_error("sync " + temporary, errno);
+  fd.reset();
+  if (::rename(temporary.c_str(), path.c_str()) != 0) return errno_error("rename " + path, errno);
+  return sync_folder(folder_of(path));
+}
+
 // "TIME LEVEL weir-wrapper[...]: message" without what stands in front of the message.
 std::string_view without_prefix(std::string_view line) {
   const size_t name = line.find(" weir-wrapper[");
@@ -75,16 +89,7 @@ Status make_folders(const std::string& path, mode_t mode) {
 }
 
 Status write_order(const std::string& path, const wire::StartOrder& order) {
-  const std::string temporary = path + ".tmp";
-  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!fd.valid()) return errno_error("open " + temporary, errno);
-  if (auto written = write_all(fd.get(), wire::encode_order(order), temporary); !written) {
-    return written;
-  }
-  if (::fsync(fd.get()) != 0) return errno_error("sync " + temporary, errno);
-  fd.reset();
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return errno_error("rename " + path, errno);
-  return sync_folder(folder_of(path));
+  return replace_file(path, wire::encode_order(order));
 }
 
 Status remove_order(const std::string& path) {
@@ -108,6 +113,19 @@ Result<std::vector<wire::StartOrder>> read_orders(const std::string& folder) {
   }
   if (failed) return Error{ErrorCode::kIo, "read folder " + folder + ": " + failed.message()};
   return orders;
+}
+
+Result<std::string> identity_of(const std::string& data_dir) {
+  const std::string path = data_dir + "/identity";
+  auto bytes = read_part(path, 0, file_size(path));
+  if (bytes && bytes->size() == kIdentityBytes) return bytes;
+  const auto high = random_number();
+  const auto low = random_number();
+  if (!high || !low) return high ? low.error() : high.error();
+  char text[kIdentityBytes + 1];
+  std::snprintf(text, sizeof text, "%016" PRIx64 "%016" PRIx64, *high, *low);
+  if (auto written = replace_file(path, text); !written) return Error(written.error());
+  return std::string(text);
 }
 
 Starts read_starts(const std::string& path) {

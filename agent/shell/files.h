@@ -24,6 +24,9 @@ Status remove_order(const std::string& path);
 // All orders in the folder. Files that cannot be read as orders are renamed to *.bad and logged.
 Result<std::vector<wire::StartOrder>> read_orders(const std::string& folder);
 
+// Random, made once for each data folder, and the same from then on.
+Result<std::string> identity_of(const std::string& data_dir);
+
 // None if there is no such file. Not synced: what a power cut takes is no loss.
 Starts read_starts(const std::string& path);
 void write_starts(const std::string& path, const Starts& starts);

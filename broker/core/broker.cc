@@ -98,6 +98,13 @@ Status BrokerCore::take_record(const StoreRecord& record) {
       actions_.recover(id, std::move(*action));
       return {};
     }
+    case RecordKind::kAgent: {
+      auto agent = decode_agent(record.value);
+      if (!agent) return agent.error();
+      last_agent_id_ = std::max(last_agent_id_, id);
+      state_.identities[agent->name] = Identity{id, agent->identity};
+      return {};
+    }
     case RecordKind::kEvent: {
       auto event = decode_event(record.value);
       if (!event) return event.error();
@@ -166,6 +173,12 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
     send(peer, request, wire::Refusal{ErrorCode::kLimit, "too many agents"});
     return;
   }
+  if (!take_identity(message)) {
+    const std::string what = "another agent with the name \"" + message.name +
+                             "\" is at work; give this one a name of its own (--name)";
+    send(peer, request, wire::Refusal{ErrorCode::kConflict, what});
+    return;
+  }
   log::info("agent " + message.name + " registered");
   tell("agent.connected", "", "", message.name,
        message.address.empty() ? "" : "at " + message.address);
@@ -180,6 +193,39 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
   take_report(agent, std::move(message.instances));
   // A version that nobody has yet: order_agents() answers with the orders, even if they are empty.
   agent.orders.version = 0;
+}
+
+// Two agents of one name would run the same nodes with the same terms, and nothing could tell their
+// records apart. So the later one waits until the other is silent; what that still runs is fenced
+// out by higher terms then.
+bool BrokerCore::take_identity(const wire::AgentRegister& message) {
+  Identity& known = state_.identities[message.name];
+  if (known.id != 0 && known.text == message.identity) return true;
+  if (known.id != 0) {
+    const Agent* agent = state_.agent(message.name);
+    // Who was there before this broker started has as long to be heard again.
+    const SteadyTime heard = agent == nullptr ? *started_ : agent->heard;
+    if (now_ - heard < kAgentSilence) return false;
+    log::warn("agent " + message.name + ": another one has this name now");
+    tell("agent.replaced", "", "", message.name,
+         "another agent has this name now; what only the logs of the first one hold is given up");
+    for (auto& [key, placed] : state_.placements) {
+      if (placed.agent != message.name || key.drains != 0) continue;
+      placed.term = placed.last_term = placed.log_term =
+          std::max(placed.term, placed.last_term) + 1;
+      store(placed);
+    }
+  }
+  // None is known of agents that are older than identities.
+  if (message.identity.empty() && known.id == 0) {
+    state_.identities.erase(message.name);
+    return true;
+  }
+  if (known.id == 0) known.id = ++last_agent_id_;
+  known.text = message.identity;
+  effects_.writes.push_back(
+      {{RecordKind::kAgent, known.id}, encode_record(AgentRecord{message.name, known.text})});
+  return true;
 }
 
 void BrokerCore::on_message(const std::string& peer, const std::string& request,

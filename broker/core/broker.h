@@ -92,6 +92,10 @@ class BrokerCore {
                   const wire::EventsRequest& message);
   void on_message(const std::string& peer, const std::string& request, wire::LogRead message);
   void on_message(const std::string& peer, const std::string& request, wire::LogData message);
+  void on_message(const std::string& peer, const std::string& request, wire::DeadRead message);
+  void on_message(const std::string& peer, const std::string& request, wire::DeadData message);
+  void on_message(const std::string& peer, const std::string& request, wire::DeadChange message);
+  void on_message(const std::string& peer, const std::string& request, wire::DeadChanged message);
   void on_message(const std::string& peer, const std::string& request, wire::Refusal message);
   void on_message(const std::string& peer, const std::string& request, wire::AgentRegister message);
   void on_message(const std::string& peer, const std::string& request, wire::AgentReport message);
@@ -119,7 +123,11 @@ class BrokerCore {
   Result<std::vector<wire::ActionRef>> newest_actions(const graph::PipelineSpec& spec) const;
   std::vector<std::string> users_of(const wire::ActionRef& action) const;
   // A message that an agent is to answer, or that answers one, on its way to somebody else.
+  void pass_on(const std::string& peer, const std::string& request, const wire::InstanceKey& key,
+               wire::Message message);
   void pass_back(const std::string& request, wire::Message message);
+  // False: another one of this name is heard.
+  bool take_identity(const wire::AgentRegister& message);
   void take_report(Agent& agent, std::vector<wire::InstanceStatus> instances);
   void keep_figures(const wire::InstanceKey& key, const wire::InstanceStatus& status);
   void tell_news(const Agent& agent, const wire::InstanceStatus& before,
@@ -158,6 +166,7 @@ class BrokerCore {
   uint64_t last_pipeline_id_ = 0;
   uint64_t last_placement_id_ = 0;
   uint64_t last_result_id_ = 0;
+  uint64_t last_agent_id_ = 0;
   std::deque<std::pair<uint64_t, ResultRecord>> results_;  // Oldest first; at most kResultsKept.
   ActionBook actions_;
   EventBook events_;

@@ -55,7 +55,7 @@ Result<StoreKey> decode_key(std::string_view bytes) {
   const uint64_t id = decoder.u64();
   if (!decoder.done()) return corrupt("a key has a wrong length");
   if (kind < static_cast<uint8_t>(RecordKind::kMeta) ||
-      kind > static_cast<uint8_t>(RecordKind::kEvent)) {
+      kind > static_cast<uint8_t>(RecordKind::kAgent)) {
     return corrupt("a key of an unknown kind: " + std::to_string(kind));
   }
   return StoreKey{static_cast<RecordKind>(kind), id};
@@ -151,6 +151,20 @@ Result<PlacementRecord> decode_placement(std::string_view bytes) {
   record.drained_lanes = get_texts(decoder);
   record.former = get_texts(decoder);
   if (!decoder.done() || record.term == 0) return corrupt("a placement");
+  return record;
+}
+
+std::string encode_record(const AgentRecord& record) {
+  return begin().text(record.name).text(record.identity).bytes();
+}
+
+Result<AgentRecord> decode_agent(std::string_view bytes) {
+  Decoder decoder(bytes);
+  if (!good_version(decoder)) return corrupt("an agent of an unknown version");
+  AgentRecord record;
+  record.name = decoder.text(kTextLimit);
+  record.identity = decoder.text(kTextLimit);
+  if (!decoder.done()) return corrupt("an agent");
   return record;
 }
 

@@ -10,6 +10,7 @@
 //   kAction     one version of an action. The highest of a name stays when it is removed, marked,
 //   so
 //               that no version number is ever given twice
+//   kAgent      the identity that the agent of a name had last
 //   kEvent      one event; the last kEventsKept of them. The id is its number
 //
 // Every value begins with a byte for its own version. docs/control.md tells what survives what.
@@ -37,7 +38,8 @@ enum class RecordKind : uint8_t {
   kPlacement = 3,
   kResult = 4,
   kAction = 5,
-  kEvent = 6
+  kEvent = 6,
+  kAgent = 7
 };
 
 inline constexpr uint64_t kMetaFormat = 0;
@@ -118,6 +120,13 @@ struct ActionRecord {
   bool operator==(const ActionRecord&) const = default;
 };
 
+struct AgentRecord {
+  std::string name;
+  std::string identity;
+
+  bool operator==(const AgentRecord&) const = default;
+};
+
 // Decoders give kCorrupt with what is wrong.
 std::string encode_number(uint64_t value);
 Result<uint64_t> decode_number(std::string_view bytes);
@@ -129,6 +138,8 @@ std::string encode_record(const ResultRecord& record);
 Result<ResultRecord> decode_result(std::string_view bytes);
 std::string encode_record(const ActionRecord& record);
 Result<ActionRecord> decode_action(std::string_view bytes);
+std::string encode_record(const AgentRecord& record);
+Result<AgentRecord> decode_agent(std::string_view bytes);
 std::string encode_record(const wire::Event& record);
 Result<wire::Event> decode_event(std::string_view bytes);
 

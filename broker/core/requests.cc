@@ -386,12 +386,11 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
 
 // ---- Passed on -----------------------------------------------------------------------------
 
-void BrokerCore::on_message(const std::string& peer, const std::string& request,
-                            wire::LogRead message) {
+void BrokerCore::pass_on(const std::string& peer, const std::string& request,
+                         const wire::InstanceKey& key, wire::Message message) {
   const auto refuse = [&](ErrorCode code, std::string what) {
     send(peer, request, wire::Refusal{code, std::move(what)});
   };
-  const wire::InstanceKey& key = message.instance;
   const Pipeline* const pipeline = find(key.pipeline);
   if (pipeline == nullptr) return send(peer, request, wire::refusal(not_found(key.pipeline)));
   if (!graph::find_node(pipeline->spec(), key.node)) {
@@ -422,6 +421,47 @@ void BrokerCore::pass_back(const std::string& request, wire::Message message) {
 
 void BrokerCore::on_message(const std::string& /*peer*/, const std::string& request,
                             wire::LogData message) {
+  pass_back(request, std::move(message));
+}
+
+void BrokerCore::on_message(const std::string& peer, const std::string& request,
+                            wire::LogRead message) {
+  const wire::InstanceKey key = message.instance;
+  pass_on(peer, request, key, std::move(message));
+}
+
+void BrokerCore::on_message(const std::string& peer, const std::string& request,
+                            wire::DeadRead message) {
+  const wire::InstanceKey key = message.instance;
+  if (const Placement* placed = state_.placement(key)) message.log_term = placed->log_term;
+  pass_on(peer, request, key, std::move(message));
+}
+
+void BrokerCore::on_message(const std::string& peer, const std::string& request,
+                            wire::DeadChange message) {
+  const wire::InstanceKey key = message.instance;
+  if (const Placement* placed = state_.placement(key)) message.log_term = placed->log_term;
+  pass_on(peer, request, key, std::move(message));
+}
+
+void BrokerCore::on_message(const std::string& /*peer*/, const std::string& request,
+                            wire::DeadData message) {
+  pass_back(request, std::move(message));
+}
+
+void BrokerCore::on_message(const std::string& /*peer*/, const std::string& request,
+                            wire::DeadChanged message) {
+  // Of a node that does not run nobody reports it.
+  if (const auto figures = state_.figures.find(message.instance); figures != state_.figures.end()) {
+    figures->second.dead_letters = message.left;
+  }
+  if (Pipeline* const pipeline = find(message.instance.pipeline); pipeline != nullptr) {
+    for (wire::InstanceStatus& kept : pipeline->record.figures) {
+      if (wire::key_of(kept) != message.instance || kept.dead_letters == message.left) continue;
+      kept.dead_letters = message.left;
+      store(*pipeline);
+    }
+  }
   pass_back(request, std::move(message));
 }
 

@@ -72,11 +72,18 @@ struct Agent {
   wire::AgentOrders orders;                                     // As last computed for it.
 };
 
+// The agent that had a name last, also before this broker started.
+struct Identity {
+  uint64_t id = 0;  // Of its record.
+  std::string text;
+};
+
 struct State {
   std::map<std::string, Pipeline> pipelines;
   std::map<wire::InstanceKey, Placement> placements;
   std::map<std::string, Agent> agents;  // Those that registered since this broker started.
   std::set<std::string> lost;           // Agents that are silent and whose wrappers are not heard.
+  std::map<std::string, Identity> identities;  // By the agents' names.
   // The last that was reported of each, wherever it was; also of those that are gone since.
   std::map<wire::InstanceKey, wire::InstanceStatus> figures;
 

@@ -5,19 +5,21 @@
 #include <optional>
 #include <ostream>
 
+#include "ctl/dead/broker_letters.h"
 #include "ctl/dead/inspection.h"
 #include "ctl/dead/letter_text.h"
 #include "ctl/exit_code.h"
 #include "ctl/output/format.h"
 #include "ctl/output/text.h"
+#include "ctl/session.h"
 #include "ctl/up/run_folder.h"
 
 namespace weir::ctl {
 namespace {
 
 struct Options {
+  std::vector<std::string> names;  // Of nodes; without --data the pipeline's comes first.
   std::string data_dir;
-  std::vector<std::string> nodes;
   std::string format;
 };
 
@@ -29,22 +31,21 @@ class Listing {
   }
 
   void add(const InstanceLog& log) {
-    DeadLetterQuery query{log.dir, ""};
-    if (!rows_.empty()) query.record_bytes_max = kRecordBytesInLine;
-    Status read = read_dead_letters(query, [this](const auto& letter, auto record) {
-      if (rows_.empty()) {
-        json_.add(to_json(letter, record));
-      } else {
-        rows_.push_back(to_line(letter, record));
-      }
-      return program_.streams().out.good();
-    });
-    if (read) return;
-    if (read.error().code == ErrorCode::kConflict) {
+    const DeadLetterQuery query{log.dir, "", record_bytes_max()};
+    Status read = read_dead_letters(
+        query, [this](const auto& letter, auto record) { return put(letter, record); });
+    if (!read && read.error().code == ErrorCode::kConflict) {
       running_ += (running_.empty() ? "" : ", ") + log.node;
       return;
     }
-    if (!failure_) failure_ = std::move(read).error().in(log.node);
+    note(std::move(read), log.node);
+  }
+
+  void add(Broker& broker, const wire::InstanceKey& instance) {
+    const BrokerLettersQuery query{instance, "", record_bytes_max()};
+    note(read_dead_letters(broker, query,
+                           [this](const auto& letter, auto record) { return put(letter, record); }),
+         instance.node);
   }
 
   int end() {
@@ -68,6 +69,23 @@ class Listing {
   }
 
  private:
+  std::optional<uint64_t> record_bytes_max() const {
+    return rows_.empty() ? std::nullopt : std::optional(kRecordBytesInLine);
+  }
+
+  bool put(const wire::DeadLetter& letter, std::string_view record) {
+    if (rows_.empty()) {
+      json_.add(to_json(letter, record));
+    } else {
+      rows_.push_back(to_line(letter, record));
+    }
+    return program_.streams().out.good();
+  }
+
+  void note(Status read, const std::string& node) {
+    if (!read && !failure_) failure_ = std::move(read).error().in(node);
+  }
+
   Program& program_;
   JsonList json_;
   std::vector<std::vector<std::string>> rows_;  // Empty: as JSON.
@@ -75,16 +93,44 @@ class Listing {
   std::optional<Error> failure_;  // The first one.
 };
 
-int list(Program& program, const Options& options) {
+int list_folder(Program& program, const Options& options) {
   const Result<RunFolder> folder = RunFolder::open(options.data_dir);
   if (!folder) return program.fail(folder.error());
-  const Result<std::vector<std::string>> nodes = folder->nodes_named(options.nodes);
+  const Result<std::vector<std::string>> nodes = folder->nodes_named(options.names);
   if (!nodes) return program.fail(nodes.error());
   const Result<std::vector<InstanceLog>> logs = folder->record_logs(*nodes);
   if (!logs) return program.fail(logs.error());
   Listing listing(program, is_json(options.format));
   for (const InstanceLog& log : *logs) listing.add(log);
   return listing.end();
+}
+
+int list_cluster(Program& program, Session& session, const Options& options) {
+  const auto instances = placed_instances(session.broker(), options.names.front(),
+                                          {options.names.begin() + 1, options.names.end()});
+  if (!instances) return session.fail(instances.error());
+  Listing listing(program, is_json(options.format));
+  for (const wire::InstanceKey& instance : *instances) {
+    listing.add(session.broker(), instance);
+    if (const int signal = session.broker().signal(); signal != 0) return 128 + signal;
+  }
+  const int code = listing.end();
+  // The broker answers; it is an agent that is away.
+  return code == kBrokerNotReached ? kFailed : code;
+}
+
+int list(Program& program, const Options& options) {
+  if (!options.data_dir.empty()) {
+    if (program.is_broker_named()) return program.fail_usage("--data asks no broker");
+    return list_folder(program, options);
+  }
+  if (options.names.empty()) {
+    return program.fail_usage("no pipeline given",
+                              "name one that the broker has, or the data folder of a 'weirctl up' "
+                              "with --data DIR");
+  }
+  return with_broker(program,
+                     [&](Session& session) { return list_cluster(program, session, options); });
 }
 
 }  // namespace
@@ -94,16 +140,19 @@ void add_dead_list(Program& program) {
   Command command =
       program.add_command("dead list",
                           {.summary = "list the records that no run of their program has accepted",
-                           .examples = "weirctl dead list --data run1\n"
+                           .examples = "weirctl dead list simplepipe\n"
+                                       "weirctl dead list simplepipe parse\n"
                                        "weirctl dead list --data run1 parse -o json"},
                           [&program, options] { return list(program, *options); });
-  command.argument({.names = "NODE", .help = "only of these nodes"}, options->nodes);
+  command.argument(
+      {.names = "NAME", .help = "a pipeline, and which of its nodes; with --data only nodes"},
+      options->names);
   command.option({.names = "--data",
                   .type = "DIR",
-                  .help = "the data folder of a 'weirctl up' that has ended",
-                  .is_required = true},
+                  .help = "the data folder of a 'weirctl up' that has ended"},
                  options->data_dir);
   add_format_option(command, options->format);
+  program.add_broker_option(command);
 }
 
 }  // namespace weir::ctl

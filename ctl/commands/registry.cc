@@ -5,7 +5,9 @@
 #include "ctl/commands/action_put.h"
 #include "ctl/commands/action_rm.h"
 #include "ctl/commands/agent_list.h"
+#include "ctl/commands/dead_drop.h"
 #include "ctl/commands/dead_list.h"
+#include "ctl/commands/dead_retry.h"
 #include "ctl/commands/dead_show.h"
 #include "ctl/commands/events.h"
 #include "ctl/commands/logs.h"
@@ -56,6 +58,8 @@ void add_all_commands(Program& program) {
   add_logs(program);
   add_dead_list(program);
   add_dead_show(program);
+  add_dead_retry(program);
+  add_dead_drop(program);
   add_wal_verify(program);
   add_wal_dump(program);
 }

@@ -20,6 +20,8 @@
 
 #include "schema/base/result.h"
 #include "schema/graph/pipeline.h"
+#include "schema/wire/bytes.h"
+#include "schema/wire/dead_letter.h"
 #include "schema/wire/order.h"
 
 namespace weir::wire {
@@ -36,6 +38,9 @@ inline constexpr size_t kInstancesPerAgentMax = 4096;
 inline constexpr uint64_t kActionBytesMax = 1ull << 30;
 inline constexpr size_t kActionChunkBytesMax = 1u << 20;
 inline constexpr size_t kLogDataBytesMax = 256u << 10;
+inline constexpr size_t kDeadDataBytesMax = 4u << 20;
+inline constexpr size_t kDeadLettersPerAnswer = 1000;
+inline constexpr size_t kDeadIdsMax = 10'000;
 inline constexpr size_t kEventsPerAnswer = 1000;
 inline constexpr size_t kSha256HexBytes = 64;
 
@@ -58,13 +63,6 @@ inline InstanceKey key_of(const StartOrder& order) {
 inline InstanceKey key_of(const InstanceStatus& status) {
   return {status.pipeline, status.node, status.instance, status.drains};
 }
-// Bytes that are no text.
-struct Bytes {
-  std::string value;
-
-  bool operator==(const Bytes&) const = default;
-};
-
 // "pipeline/node.instance", with "@term" of a lane that is drained.
 inline std::string to_string(const InstanceKey& key) {
   return key.pipeline + "/" + lane_name(key.node, key.instance, key.drains);
@@ -386,13 +384,64 @@ struct Events {
   bool operator==(const Events&) const = default;
 };
 
+// ---- Dead letters --------------------------------------------------------------------------
+
+// Those of an instance (R9), in the order in which they were given up. The broker passes question
+// and answer on to the agent, and that to the wrapper, unless it is stopped. Answer: DeadData, or a
+// Refusal: kNotFound, kUnavailable.
+struct DeadRead {
+  InstanceKey instance;
+  std::string id;             // Only this one; empty: all from number `from` on.
+  uint64_t from = 0;          // From the last DeadData.
+  uint64_t record_from = 0;   // Of each record the part that begins here ...
+  uint64_t record_bytes = 0;  // ... and is no longer than this.
+  uint64_t log_term = 0;      // Of the placement; the broker fills it in.
+
+  bool operator==(const DeadRead&) const = default;
+};
+
+struct DeadData {
+  std::vector<DeadLetter> letters;
+  std::vector<Bytes> records;  // Of each letter what was asked for: `sent_bytes` of it.
+  uint64_t next = 0;           // `from` of the next question; 0: that was all.
+
+  bool operator==(const DeadData&) const = default;
+};
+
+enum class DeadAction {
+  kRetry,  // They are given to their program once more, each alone.
+  kDrop,
+};
+
+// Done once, however often it is asked: letters that are gone are left out. Answer: DeadChanged, or
+// a Refusal: kNotFound for an id that never was; kConflict for a retry where nothing runs any more.
+struct DeadChange {
+  InstanceKey instance;
+  DeadAction action = DeadAction::kRetry;
+  std::vector<std::string> ids;  // Empty: all of them.
+  uint64_t log_term = 0;         // Of the placement; the broker fills it in.
+
+  bool operator==(const DeadChange&) const = default;
+};
+
+// The letters are dropped, or wait to be tried: see DeadLetter::retrying for when they were.
+struct DeadChanged {
+  InstanceKey instance;
+  uint64_t letters = 0;  // So many of those that were named.
+  uint64_t left = 0;     // So many dead letters are there now.
+
+  bool operator==(const DeadChanged&) const = default;
+};
+
 // ---- agent to broker, broker to agent ------------------------------------------------------
 
-// First message on each connection. Answer: AgentOrders.
+// First message on each connection. Answer: AgentOrders, or a Refusal with kConflict while another
+// agent with this name, told by its identity, is heard.
 struct AgentRegister {
   std::string name;
   std::string address;                    // Where others reach this host; may be empty.
   std::vector<InstanceStatus> instances;  // All that it has orders for.
+  std::string identity = {};  // Of its data folder, for ever: tells it from others with its name.
 
   bool operator==(const AgentRegister&) const = default;
 };
@@ -462,9 +511,9 @@ using Message =
                  PipelineAbandon, PipelineGet, PipelineSpecIs, PipelineStatusRequest,
                  PipelineStatus, BrokerStatusRequest, BrokerStatus, ActionPut, ActionChunk,
                  ActionWanted, ActionStored, ActionList, ActionListIs, ActionFind, ActionFetch,
-                 ActionData, ActionRemove, LogRead, LogData, EventsRequest, Events, AgentRegister,
-                 AgentReport, AgentOrders, WrapperHello, WrapperReport, WrapperNeighbours,
-                 WrapperStop>;
+                 ActionData, ActionRemove, LogRead, LogData, DeadRead, DeadData, DeadChange,
+                 DeadChanged, EventsRequest, Events, AgentRegister, AgentReport, AgentOrders,
+                 WrapperHello, WrapperReport, WrapperNeighbours, WrapperStop>;
 
 // `request` is chosen by who asks, unique for each request and the same when it is asked again; the
 // answer bears it too. It may be empty where nobody waits for an answer.

@@ -249,8 +249,29 @@ struct MessageCheck {
   Status operator()(const LogData& m) const {
     return check_size("data", m.data.value.size(), kLogDataBytesMax);
   }
+  Status operator()(const DeadRead& m) const {
+    return first_of({check_instance(m.instance.pipeline, m.instance.node, m.instance.instance),
+                     check_text("id", m.id, kPathBytesMax)});
+  }
+  Status operator()(const DeadData& m) const {
+    if (m.records.size() != m.letters.size()) return wrong("records: not one for each letter");
+    for (size_t i = 0; i < m.letters.size(); ++i) {
+      if (m.letters[i].sent_bytes != m.records[i].value.size()) return wrong("records: a length");
+      if (Status good = check(m.letters[i]); !good) return good;
+    }
+    return {};
+  }
+  Status operator()(const DeadChange& m) const {
+    return first_of({check_instance(m.instance.pipeline, m.instance.node, m.instance.instance),
+                     check_size("ids", m.ids.size(), kDeadIdsMax),
+                     check_texts("ids", m.ids, kPathBytesMax)});
+  }
+  Status operator()(const DeadChanged& m) const {
+    return check_instance(m.instance.pipeline, m.instance.node, m.instance.instance);
+  }
   Status operator()(const AgentRegister& m) const {
     return first_of({check_agent_name(m.name), check_text("address", m.address, kPathBytesMax),
+                     check_text("identity", m.identity, kPathBytesMax),
                      check_statuses(m.instances)});
   }
   Status operator()(const AgentReport& m) const {

@@ -49,6 +49,10 @@ struct Words<LogKind> {
   static constexpr std::array<std::string_view, 3> kAll{"stderr", "stdout", "wrapper"};
 };
 template <>
+struct Words<DeadAction> {
+  static constexpr std::array<std::string_view, 2> kAll{"retry", "drop"};
+};
+template <>
 struct Words<ErrorCode> {
   static constexpr std::array<std::string_view, 8> kAll{
       "invalid", "not_found", "conflict", "unavailable", "timeout", "corrupt", "limit", "io"};
@@ -208,6 +212,7 @@ void describe(A& archive, T& v) {
   archive("action", v.action);
   archive("record_bytes", v.record_bytes);
   archive("sent_bytes", v.sent_bytes);
+  archive("retrying", v.retrying);
 }
 
 // ---- Messages ------------------------------------------------------------------------------
@@ -408,6 +413,38 @@ void describe(A& archive, T& v) {
   archive("gap", v.gap);
 }
 
+template <typename A, Is<DeadRead> T>
+void describe(A& archive, T& v) {
+  archive("instance", v.instance);
+  archive("id", v.id);
+  archive("from", v.from);
+  archive("record_from", v.record_from);
+  archive("record_bytes", v.record_bytes);
+  archive("log_term", v.log_term);
+}
+
+template <typename A, Is<DeadData> T>
+void describe(A& archive, T& v) {
+  archive("letters", v.letters);
+  archive("records", v.records);
+  archive("next", v.next);
+}
+
+template <typename A, Is<DeadChange> T>
+void describe(A& archive, T& v) {
+  archive("instance", v.instance);
+  archive("action", v.action);
+  archive("ids", v.ids);
+  archive("log_term", v.log_term);
+}
+
+template <typename A, Is<DeadChanged> T>
+void describe(A& archive, T& v) {
+  archive("instance", v.instance);
+  archive("letters", v.letters);
+  archive("left", v.left);
+}
+
 template <typename A, Is<Event> T>
 void describe(A& archive, T& v) {
   archive("number", v.number);
@@ -434,6 +471,7 @@ void describe(A& archive, T& v) {
   archive("name", v.name);
   archive("address", v.address);
   archive("instances", v.instances);
+  archive("identity", v.identity);
 }
 
 template <typename A, Is<AgentReport> T>
@@ -512,6 +550,10 @@ WEIR_MESSAGE_TYPE(ActionData, "action.data");
 WEIR_MESSAGE_TYPE(ActionRemove, "action.rm");
 WEIR_MESSAGE_TYPE(LogRead, "log.read");
 WEIR_MESSAGE_TYPE(LogData, "log.data");
+WEIR_MESSAGE_TYPE(DeadRead, "dead.read");
+WEIR_MESSAGE_TYPE(DeadData, "dead.data");
+WEIR_MESSAGE_TYPE(DeadChange, "dead.change");
+WEIR_MESSAGE_TYPE(DeadChanged, "dead.changed");
 WEIR_MESSAGE_TYPE(EventsRequest, "events");
 WEIR_MESSAGE_TYPE(Events, "events.are");
 WEIR_MESSAGE_TYPE(AgentRegister, "agent.register");

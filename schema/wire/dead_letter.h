@@ -14,7 +14,7 @@
 #include <string_view>
 
 #include "schema/base/result.h"
-#include "schema/wire/control.h"
+#include "schema/wire/bytes.h"
 
 namespace weir::wire {
 
@@ -37,6 +37,7 @@ struct DeadLetter {
   std::string action;  // What was run: a command, or the path of a program.
   uint64_t record_bytes = 0;
   uint64_t sent_bytes = 0;  // At most record_bytes.
+  bool retrying = false;    // It waits to be given to its program again, or has been given to it.
 
   bool operator==(const DeadLetter&) const = default;
 };

@@ -90,22 +90,24 @@ void Cluster::start_broker() {
   });
 }
 
-void Cluster::start_agent(const std::string& name) {
+void Cluster::start_agent(const std::string& name) { start_agent_as(name, name); }
+
+void Cluster::start_agent_as(const std::string& process, const std::string& name) {
   std::vector<std::string> argv{WEIR_AGENT,
                                 "--name",
                                 name,
                                 "--broker",
                                 endpoint_,
                                 "--data",
-                                layout(name).data_dir,
+                                layout(process).data_dir,
                                 "--run-dir",
-                                layout(name).run_dir};
+                                layout(process).run_dir};
   if (!options_.real_wrappers) argv.insert(argv.end(), {"--wrapper", WEIR_FAKE_WRAPPER});
   if (options_.addresses) argv.insert(argv.end(), {"--address", "127.0.0.1"});
   if (options_.address_of) {
     argv.insert(argv.end(), {"--address", options_.address_of(name), "--insecure"});
   }
-  start(name, std::move(argv));
+  start(process, std::move(argv));
 }
 
 void Cluster::arm(const std::string& process, const std::string& failpoint) {

@@ -30,6 +30,7 @@ target_compile_definitions(frames_e2e_test PRIVATE
   FRAMES_PROGRAM="$<TARGET_FILE:frames_program>")
 weir_suite(bounds_e2e_test bounds_test.cc)
 weir_suite(counts_e2e_test counts_test.cc)
+weir_suite(outage_e2e_test outage_test.cc)
 weir_suite(logs_e2e_test logs_test.cc)
 weir_suite(dead_e2e_test dead_test.cc)
 target_link_libraries(dead_e2e_test PRIVATE nlohmann_json::nlohmann_json)

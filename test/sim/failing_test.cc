@@ -65,6 +65,28 @@ class Maker {
     return test;
   }
 
+  // One node that has dead letters, and one that only passes on.
+  Case make_retries() {
+    hangs_ = chance(4);
+    Case test;
+    test.plan.nodes.push_back(source(chance(5)));
+    test.plan.nodes.push_back(ill("first"));
+    NodePlan& first = test.plan.nodes.back();
+    if (first.ills.poison.empty() && first.spec.unit != Unit::kStream) {
+      poison(first, first.spec.protocol != Protocol::kPipe);
+    }
+    test.plan.edges = {{0, 1}};
+    if (chance(2)) {
+      test.plan.nodes.push_back(well("second"));
+      test.plan.edges.emplace_back(1, 2);
+    }
+    test.plan.operator_acts = static_cast<int>(5 + pick(60));
+    test.plan.drops = chance(2);
+    if (chance(3)) test.plan.log_limit_bytes = 16 << 10;
+    if (!chance(3)) test.plan.cured_at = pick(1500);
+    return test;
+  }
+
  private:
   uint64_t pick(uint64_t below) { return random_() % below; }
   bool chance(uint64_t one_in) { return pick(one_in) == 0; }
@@ -302,6 +324,33 @@ uint64_t run_seed(uint64_t seed, const Faults& faults) {
 
 void run_kind(const Faults& faults, uint64_t usual) {
   run_seeds(usual, [&](uint64_t seed) { return run_seed(seed, faults); });
+}
+
+// Dead letters are tried again and dropped at random, and after a while their programs accept them:
+// each record is a dead letter, or published, or dropped, and only one of these.
+uint64_t run_retries(uint64_t seed, const Faults& faults) {
+  Case test = Maker(seed, false).make_retries();
+  World world(seed, test.plan, faults);
+  if (!run_world(world)) return world.faults_done();
+  Numbers out;
+  for (const std::string& line : world.lines(test.plan.nodes.size() - 1)) {
+    out.insert(std::stoull(line));
+  }
+  const std::vector<uint64_t> letters = world.dead_letters(1);
+  const Numbers dead(letters.begin(), letters.end());
+  for (uint64_t number = 1; number <= kCount; ++number) {
+    const uint64_t there = dead.count(number) + out.count(number);
+    EXPECT_LE(there + world.drops_done(1, number), 1u) << number;
+    EXPECT_GE(there + world.drops_asked(1, number), 1u) << "lost: " << number;
+  }
+  return world.faults_done();
+}
+
+TEST(Failing, R9DeadLettersAreTriedAgainWithoutFaults) {
+  run_seeds(300, [](uint64_t seed) { return run_retries(seed, {}); });
+}
+TEST(Failing, R9DeadLettersAreTriedAgainWhileLogsSurvive) {
+  run_seeds(1500, [](uint64_t seed) { return run_retries(seed, gentle()); });
 }
 
 TEST(Failing, R9R11R12WithoutFaults) { run_kind({}, 200); }

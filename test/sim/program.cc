@@ -80,7 +80,8 @@ Program::Program(const NodePlan& plan, const Start& start, Outage& outage)
       outage_(outage),
       failing_(plan.behaviour == Behaviour::kFailOnce && start.run < plan.count),
       mishap_(start.mishap),
-      mishap_after_(start.mishap_after) {
+      mishap_after_(start.mishap_after),
+      cured_(start.cured) {
   if (plan.behaviour != Behaviour::kNumbers) return;
   for (uint64_t i = start.position + 1; i <= plan.count; ++i) {
     const std::string line = std::to_string(i) + "\n";
@@ -211,7 +212,7 @@ void Program::answer(const std::string& text) {
 
 void Program::take(const std::string& record) {
   const uint64_t number = number_of(record);
-  if (plan_.ills.poison.contains(number)) return go_wrong(plan_.ills.poison_way);
+  if (!cured_ && plan_.ills.poison.contains(number)) return go_wrong(plan_.ills.poison_way);
   if (mishap_ && *mishap_ != Mishap::kExtra && records_ >= mishap_after_) {
     return go_wrong(*mishap_);
   }

@@ -75,6 +75,7 @@ class Program {
     uint64_t position = 0;  // WEIR_POSITION
     std::optional<Mishap> mishap;
     uint64_t mishap_after = 0;  // So many records are well yet.
+    bool cured = false;         // Nothing is poison to it.
   };
   // `plan` and `outage` must outlive the program.
   Program(const NodePlan& plan, const Start& start, Outage& outage);
@@ -110,6 +111,7 @@ class Program {
   bool failing_ = false;
   std::optional<Mishap> mishap_;
   uint64_t mishap_after_ = 0;
+  bool cured_ = false;
   std::optional<Mishap> wrong_;
   std::string in_;
   std::string out_;

@@ -13,6 +13,8 @@ using std::chrono::milliseconds;
 
 namespace {
 
+constexpr uint64_t kOperatorSteps = 20'000;  // Nobody has patience without end.
+
 using EdgeMessage = std::variant<edge::Frame, wire::Block>;
 
 std::string node_name(const graph::NodeSpec& spec) { return spec.name + ".0"; }
@@ -100,6 +102,29 @@ class World::Host : public core::Effects {
                       return true;
                     });
     return numbers;
+  }
+
+  void retry_dead() {
+    const Result<uint64_t> asked = node_->retry_dead({});
+    if (!asked && asked.error().code != ErrorCode::kConflict) world_.fail(asked.error().what);
+    if (asked && *asked > 0) world_.trace_ += order_.node.name + " is to retry its dead letters\n";
+  }
+
+  // One of them, by its id.
+  void drop_dead() {
+    const auto numbers = node_->dead().named({}, 0);
+    if (!numbers) return world_.fail(numbers.error().what);
+    if (numbers->empty()) return;
+    const uint64_t number = (*numbers)[world_.pick(numbers->size())];
+    const auto letter = node_->dead().read(number);
+    if (!letter || !letter->has_value()) return world_.fail("a dead letter that is listed is gone");
+    const std::pair<size_t, uint64_t> of{index_, std::stoull((*letter)->bytes)};
+    ++world_.drops_asked_[of];
+    world_.trace_ += order_.node.name + " is to drop dead letter " + std::to_string(number) + "\n";
+    const Result<uint64_t> dropped =
+        node_->drop_dead({core::dead_letter_id(0, (*letter)->term, number)},
+                         [this, of] { ++world_.drops_done_[of]; });
+    if (!dropped || *dropped != 1) world_.fail("a dead letter cannot be dropped");
   }
 
   bool outage_over() const {
@@ -252,6 +277,7 @@ class World::Host : public core::Effects {
     const NodePlan& plan = world_.plan_.nodes[index_];
     Program::Start start;
     start.run = runs_++;
+    start.cured = world_.steps_ >= world_.plan_.cured_at;
     const std::string position = variable("WEIR_POSITION");
     if (!position.empty()) start.position = std::stoull(position);
     const bool may_go_wrong = !plan.ills.mishaps.empty() && !world_.healed_ && !went_wrong_;
@@ -469,9 +495,30 @@ std::vector<uint64_t> World::dead_letters(size_t node) const {
   return hosts_[node]->dead_letters();
 }
 
-uint64_t World::hurt(size_t node, uint64_t record) const {
-  const auto found = hurt_.find({node, record});
-  return found == hurt_.end() ? 0 : found->second;
+uint64_t World::count_in(const Counts& counts, size_t node, uint64_t record) {
+  const auto found = counts.find({node, record});
+  return found == counts.end() ? 0 : found->second;
+}
+
+uint64_t World::hurt(size_t node, uint64_t record) const { return count_in(hurt_, node, record); }
+
+uint64_t World::drops_asked(size_t node, uint64_t record) const {
+  return count_in(drops_asked_, node, record);
+}
+
+uint64_t World::drops_done(size_t node, uint64_t record) const {
+  return count_in(drops_done_, node, record);
+}
+
+// Somebody looks at the dead letters of a node.
+void World::operate() {
+  Host& host = *hosts_[pick(hosts_.size())];
+  if (!host.up()) return;
+  if (plan_.drops && pick(3) == 0) {
+    host.drop_dead();
+  } else {
+    host.retry_dead();
+  }
 }
 
 std::vector<std::string> World::lines(size_t node) const {
@@ -563,7 +610,9 @@ void World::inject() {
 
 void World::step() {
   now_ += milliseconds(1 + pick(20));
+  ++steps_;
   if (!healed_) inject();
+  if (steps_ < kOperatorSteps && chance(plan_.operator_acts)) operate();
   for (auto& link : links_) {
     if (link->up || !hosts_[link->writer]->up()) continue;
     if (link->reader && !hosts_[*link->reader]->up()) continue;

@@ -26,6 +26,10 @@ struct Plan {
   std::vector<std::pair<size_t, size_t>> edges;
   uint64_t log_limit_bytes = 0;
   uint64_t end_sources_at = 0;  // Step; 0: they end by themselves.
+  // Of a thousand steps, in so many somebody wants dead letters to be tried again, or dropped.
+  int operator_acts = 0;
+  bool drops = false;
+  uint64_t cured_at = UINT64_MAX;  // Step; from then on programs are started that mind no poison.
 };
 
 // How often things go wrong, each per thousand steps.
@@ -56,6 +60,9 @@ class World {
   const std::string& output(size_t node) const;
   // The records that are dead letters of this node, by their numbers (R9).
   std::vector<uint64_t> dead_letters(size_t node) const;
+  // Dead letters of this record that were to be dropped, and of these those that were.
+  uint64_t drops_asked(size_t node, uint64_t record) const;
+  uint64_t drops_done(size_t node, uint64_t record) const;
   // How often the program went wrong by chance, or was killed, while it had only this record to
   // answer for: such a record is as good as poison.
   uint64_t hurt(size_t node, uint64_t record) const;
@@ -79,6 +86,7 @@ class World {
   uint64_t pick(uint64_t below) { return below == 0 ? 0 : random_() % below; }
   void step();
   void inject();
+  void operate();
   void deliver(Link& link, bool to_reader);
   void drop_link(Link& link);
   bool outages_over() const;
@@ -93,7 +101,13 @@ class World {
   std::vector<std::unique_ptr<Host>> hosts_;
   std::vector<std::unique_ptr<Sink>> sinks_;
   std::vector<std::unique_ptr<Link>> links_;
-  std::map<std::pair<size_t, uint64_t>, uint64_t> hurt_;
+  using Counts = std::map<std::pair<size_t, uint64_t>, uint64_t>;  // By node and record.
+  static uint64_t count_in(const Counts& counts, size_t node, uint64_t record);
+
+  Counts hurt_;
+  Counts drops_asked_;
+  Counts drops_done_;
+  uint64_t steps_ = 0;
   std::string why_;
   std::string trace_;
   uint64_t faults_done_ = 0;

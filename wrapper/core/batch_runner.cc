@@ -12,6 +12,10 @@
 // fails again, and nothing else does, it becomes a dead letter together with that unit's commit.
 // After `max_dead` suspects without a unit that ended well all are tried again: an outage is not
 // poison. So are suspects behind which no unit comes; `retries` + 1 times if the input has ended.
+//
+//   Idle --a dead letter is to be tried again--> Retrying --ended, well or badly--> Idle
+// It is a unit of its own, under the name that it had when it failed alone, and says nothing about
+// suspects.
 #include <algorithm>
 #include <deque>
 #include <optional>
@@ -55,20 +59,20 @@ class BatchRunner : public Runner {
   void turn(SteadyTime now) override {
     now_ = now;
     if (phase_ == Phase::kBackingOff && now >= retry_at_) phase_ = Phase::kIdle;
-    if (phase_ == Phase::kRunning) {
+    if (has_run()) {
       stage(false);
       check_stall();
     }
     if (phase_ != Phase::kIdle) return;
     if (enough_) return finish();
-    // What a crash left under way is collected whole first: a unit's name is never used for a part.
-    if (!owed_.empty()) return form();
-    if (!unit_.items.empty() || next_part()) return start();
-    form();
+    // Dead letters and other units take turns.
+    if (!std::exchange(after_retry_, false) && start_retry()) return;
+    go_on();
+    if (phase_ == Phase::kIdle) start_retry();
   }
 
   std::span<uint8_t> output_space() override {
-    if (phase_ != Phase::kRunning) return {};
+    if (!has_run()) return {};
     if (builder_.full()) stage(false);
     return builder_.space();
   }
@@ -87,6 +91,7 @@ class BatchRunner : public Runner {
   void on_stdin_broken() override {}
 
   void on_run_end(const RunEnd& end) override {
+    if (phase_ == Phase::kRetrying) return retry_ended(end);
     if (phase_ != Phase::kRunning) return;
     if (enough_) node_.discard_staged();
     if (accepted(node_.spec(), end)) return commit(end);
@@ -117,6 +122,12 @@ class BatchRunner : public Runner {
   }
 
   void on_enough() override { enough_ = true; }
+  bool can_retry() const override {
+    return !enough_ && phase_ != Phase::kEnding && phase_ != Phase::kEnded;
+  }
+  void on_retried_dropped() override {
+    if (phase_ == Phase::kRetrying) stop_retry();
+  }
   bool ended() const override { return phase_ == Phase::kEnded; }
   bool holds() const override { return false; }
   std::string state() const override {
@@ -126,7 +137,7 @@ class BatchRunner : public Runner {
   }
 
  private:
-  enum class Phase { kIdle, kForming, kRunning, kBackingOff, kEnding, kEnded };
+  enum class Phase { kIdle, kForming, kRunning, kRetrying, kBackingOff, kEnding, kEnded };
   struct Item {
     size_t input;
     Portion portion;
@@ -142,6 +153,8 @@ class BatchRunner : public Runner {
     bool chance = false;  // A suspect that is tried once more, now that others end well.
   };
 
+  bool has_run() const { return phase_ == Phase::kRunning || phase_ == Phase::kRetrying; }
+
   uint64_t max_output() const {
     const uint64_t set = node_.spec().max_output_bytes;
     if (set != 0) return set;
@@ -149,6 +162,13 @@ class BatchRunner : public Runner {
   }
 
   // ---- forming
+
+  void go_on() {
+    // What a crash left under way is collected whole first: a unit's name is never used for a part.
+    if (!owed_.empty()) return form();
+    if (!unit_.items.empty() || next_part()) return start();
+    form();
+  }
 
   void form() {
     if (!owed_.empty()) {
@@ -290,6 +310,7 @@ class BatchRunner : public Runner {
 
   // The records this unit would have had are no more: all that is not committed is asked for again.
   void form_anew() {
+    if (phase_ == Phase::kRetrying) stop_retry();
     if (phase_ == Phase::kRunning) node_.effects().kill_run();
     if (phase_ == Phase::kEnding || phase_ == Phase::kEnded) return;
     node_.discard_staged();
@@ -511,9 +532,58 @@ class BatchRunner : public Runner {
     reasons_.clear();
   }
 
+  // ---- dead letters
+
+  bool start_retry() {
+    const std::optional<uint64_t> number = node_.dead().take();
+    if (!number) return false;
+    Result<std::optional<DeadLetter>> letter = node_.dead().read(*number);
+    if (!letter) return node_.fail(letter.error().what), true;
+    if (!letter->has_value()) return node_.dead().set_done(), true;
+    phase_ = Phase::kRetrying;
+    after_retry_ = true;
+    stall_.started(now_);
+    builder_.drop();
+    RunOrder order;
+    order.env = unit_environment(node_.order(), (*letter)->unit, (*letter)->attempts + 1);
+    node_.effects().start_run(order);
+    node_.effects().feed(SharedBytes::copy_of((*letter)->bytes));
+    node_.effects().close_stdin();
+    return true;
+  }
+
+  void retry_ended(const RunEnd& end) {
+    phase_ = Phase::kIdle;
+    if (accepted(node_.spec(), end) && !enough_) {
+      if (end.code != 0) node_.effects().note(describe(end));
+      stage(true);
+      return accept_retried(node_);
+    }
+    node_.discard_staged();
+    builder_.drop();
+    if (accepted(node_.spec(), end)) return node_.dead().set_done();  // Nobody wants its output.
+    if (is_hopeless(end)) return node_.fail(describe(end));
+    if (end.kind == RunEnd::Kind::kLost) {
+      node_.dead().put_back();
+      return back_off(++outage_waits_);
+    }
+    if (counts_as_attempt(end)) return keep_retried(node_, {end, describe(end), 1});
+    node_.dead().set_done();
+    node_.effects().note(describe(end) + " on a dead letter: it stays one, to be tried later");
+  }
+
+  void stop_retry() {
+    node_.effects().kill_run();
+    node_.discard_staged();
+    builder_.drop();
+    node_.dead().put_back();
+    phase_ = Phase::kIdle;
+  }
+
   // ---- ending
 
   void end_of_input() {
+    if (node_.dead().wants_retry()) return;  // They come first.
     if (suspects_.empty()) return finish();
     if (!succeeded_) {
       return node_.fail("every record failed: " + describe(reasons_.back()) +
@@ -529,6 +599,7 @@ class BatchRunner : public Runner {
 
   void finish() {
     phase_ = Phase::kEnding;
+    node_.dead().forget_retries();
     node_.append_mark(wire::kEnd);
     node_.commit_state().ended = true;
     node_.batch().erase_range(key(wal::kExtent), key_end(wal::kExtent));
@@ -566,6 +637,7 @@ class BatchRunner : public Runner {
   std::optional<SteadyTime> round_at_;
   bool succeeded_ = false;
   bool enough_ = false;
+  bool after_retry_ = false;  // The last run was for a dead letter.
   StallWatch stall_;
 };
 

@@ -1,9 +1,122 @@
 #include "wrapper/core/dead_letters.h"
 
+#include <algorithm>
+#include <charconv>
+
+#include "wrapper/core/node.h"
 #include "wrapper/core/runner.h"
 #include "wrapper/wal/keys.h"
 
 namespace weir::core {
+namespace {
+
+using wal::key;
+using wal::key_end;
+
+void describe_failure(const Failure& why, DeadLetter& letter) {
+  letter.reason = why.reason;
+  letter.stderr_tail = why.end.stderr_tail;
+  letter.status.reset();
+  letter.signal.reset();
+  if (why.end.kind == RunEnd::Kind::kExited) letter.status = why.end.code;
+  if (why.end.kind == RunEnd::Kind::kSignaled) letter.signal = why.end.code;
+}
+
+std::string program_of(const Node& node) {
+  return node.spec().run.empty() ? node.spec().action : node.spec().run;
+}
+
+}  // namespace
+
+std::string dead_letter_id(uint32_t instance, uint64_t term, uint64_t number) {
+  return std::to_string(instance) + "." + std::to_string(term) + "." + std::to_string(number);
+}
+
+std::optional<uint64_t> number_of_dead_letter(std::string_view id, uint32_t instance) {
+  uint64_t parts[3] = {};
+  for (int i = 0; i < 3; ++i) {
+    const size_t end = i == 2 ? id.size() : id.find('.');
+    if (end == std::string_view::npos) return std::nullopt;
+    const auto [at, failure] = std::from_chars(id.data(), id.data() + end, parts[i]);
+    if (failure != std::errc() || at != id.data() + end) return std::nullopt;
+    id.remove_prefix(std::min(end + 1, id.size()));
+  }
+  if (parts[0] != instance) return std::nullopt;
+  return parts[2];
+}
+
+Result<std::vector<uint64_t>> DeadLetterBook::named(const std::vector<std::string>& ids,
+                                                    uint32_t instance) const {
+  std::vector<uint64_t> numbers;
+  if (ids.empty()) {
+    const auto each = [&](std::string_view found, std::string_view) {
+      const uint64_t number = wal::number_of_key(found);
+      if (!erasing_.contains(number)) numbers.push_back(number);
+      return true;
+    };
+    Status scanned = log_.scan(key(wal::kDead), key_end(wal::kDead), each);
+    if (!scanned) return std::move(scanned).error();
+    return numbers;
+  }
+  for (const std::string& id : ids) {
+    const auto number = number_of_dead_letter(id, instance);
+    if (!number || *number >= next_) {
+      return Error{ErrorCode::kNotFound, "there is no dead letter " + id};
+    }
+    const auto letter = read(*number);
+    if (!letter) return letter.error();
+    if (!letter->has_value()) continue;
+    if (dead_letter_id(instance, (*letter)->term, *number) != id) {
+      return Error{ErrorCode::kNotFound, "there is no dead letter " + id};
+    }
+    numbers.push_back(*number);
+  }
+  return numbers;
+}
+
+Result<std::optional<DeadLetter>> DeadLetterBook::read(uint64_t number) const {
+  if (erasing_.contains(number)) return std::optional<DeadLetter>();
+  const std::string at = key(wal::kDead, number);
+  std::optional<Result<DeadLetter>> letter;
+  Status scanned = log_.scan(at, at + '\0', [&](std::string_view, std::string_view value) {
+    letter = decode_dead_letter(value);
+    return false;
+  });
+  if (!scanned) return std::move(scanned).error();
+  if (!letter) return std::optional<DeadLetter>();
+  if (!*letter) return letter->error();
+  return std::optional<DeadLetter>(**std::move(letter));
+}
+
+void DeadLetterBook::erase(uint64_t number, wal::LogBatch& batch) {
+  batch.erase(key(wal::kDead, number));
+  // With the highest one its number would be forgotten.
+  batch.put(key(wal::kMeta, "dead"), Encoder().u64(next_).bytes());
+  erasing_.insert(number);
+  std::erase(queue_, number);
+  if (under_way_ == number) under_way_.reset();
+  --count_;
+}
+
+void DeadLetterBook::want_retry(uint64_t number) {
+  if (!is_retried(number)) queue_.push_back(number);
+}
+
+bool DeadLetterBook::is_retried(uint64_t number) const {
+  return under_way_ == number || std::find(queue_.begin(), queue_.end(), number) != queue_.end();
+}
+
+std::optional<uint64_t> DeadLetterBook::take() {
+  if (queue_.empty()) return std::nullopt;
+  under_way_ = queue_.front();
+  queue_.pop_front();
+  return under_way_;
+}
+
+void DeadLetterBook::put_back() {
+  if (under_way_) queue_.push_front(*under_way_);
+  under_way_.reset();
+}
 
 void put_dead_letter(Node& node, const std::string& lane, const Portion& record, const UnitId& unit,
                      const Failure& why) {
@@ -11,19 +124,40 @@ void put_dead_letter(Node& node, const std::string& lane, const Portion& record,
   letter.lane = lane;
   letter.record = record.last;
   letter.unit = unit;
-  letter.reason = why.reason;
-  letter.stderr_tail = why.end.stderr_tail;
-  letter.action = node.spec().run.empty() ? node.spec().action : node.spec().run;
+  describe_failure(why, letter);
+  letter.action = program_of(node);
   letter.bytes = record.bytes.view();
-  if (why.end.kind == RunEnd::Kind::kExited) letter.status = why.end.code;
-  if (why.end.kind == RunEnd::Kind::kSignaled) letter.signal = why.end.code;
   letter.attempts = why.attempts;
   letter.unix_ms = node.effects().unix_ms();
   letter.term = node.order().term;
-  node.batch().put(wal::key(wal::kDead, node.next_dead_letter()), encode(letter));
+  node.batch().put(key(wal::kDead, node.dead().add()), encode(letter));
   node.sync_this_turn();
   node.effects().note("record " + to_string(record.last) + " of " + lane +
                       " is a dead letter: " + letter.reason);
+}
+
+void accept_retried(Node& node) {
+  const uint64_t number = *node.dead().under_way();
+  node.erase_dead(number);
+  node.publish({});
+  node.sync_this_turn();
+}
+
+void keep_retried(Node& node, const Failure& why) {
+  const uint64_t number = *node.dead().under_way();
+  node.dead().set_done();
+  Result<std::optional<DeadLetter>> letter = node.dead().read(number);
+  if (!letter) return node.fail(letter.error().what);
+  if (!letter->has_value()) return;
+  describe_failure(why, **letter);
+  (*letter)->action = program_of(node);
+  ++(*letter)->attempts;
+  (*letter)->unix_ms = node.effects().unix_ms();
+  node.batch().put(key(wal::kDead, number), encode(**letter));
+  node.sync_this_turn();
+  node.effects().note("dead letter " +
+                      dead_letter_id(node.order().instance, (*letter)->term, number) +
+                      " was tried again and stays one: " + why.reason);
 }
 
 }  // namespace weir::core

@@ -33,7 +33,7 @@ std::string log_identity(const wire::StartOrder& order) {
 }
 
 Node::Node(NodeConfig config, const wal::Log& log, const LogState& state, Effects& effects)
-    : config_(std::move(config)), log_(log), effects_(effects) {
+    : config_(std::move(config)), log_(log), effects_(effects), dead_(log, state) {
   open(state);
   make_runner(state);
   if (config_.order.end) end_source();
@@ -52,8 +52,6 @@ void Node::open(const LogState& state) {
   commit_.of = config_.of;
   commit_.published = lane_->staged_last();
   batch_.put(key(wal::kCommit), encode(commit_));
-  dead_letters_ = state.dead_letters;
-  next_dead_letter_ = state.next_dead_letter;
   trimmed_at_taken_ = state.trimmed_at_taken;
   Mark mark{lane_->published_id(), {}};
   for (const std::string& writer : order.writers) {
@@ -570,6 +568,7 @@ bool Node::all_readers_satisfied() const {
 void Node::fail(std::string reason) {
   if (failed_) return;
   failed_ = true;
+  dead_.forget_retries();
   effects_.kill_run();
   effects_.failed(std::move(reason));
 }
@@ -577,8 +576,41 @@ void Node::fail(std::string reason) {
 void Node::fail_log(const Error& error) {
   if (failed_) return;
   failed_ = true;
+  dead_.forget_retries();
   effects_.kill_run();
   effects_.log_failed(error);
+}
+
+// ---- dead letters
+
+void Node::erase_dead(uint64_t number) {
+  dead_.erase(number, batch_);
+  when_persisted([this, number] { dead_.forgotten(number); });
+}
+
+Result<uint64_t> Node::retry_dead(const std::vector<std::string>& ids) {
+  if (failed_)
+    return Error{ErrorCode::kConflict, spec().name + " has failed: its program does not run"};
+  if (!runner_->can_retry()) {
+    return Error{ErrorCode::kConflict,
+                 spec().name + " has ended, and nobody would read what its program makes of them"};
+  }
+  const Result<std::vector<uint64_t>> numbers = dead_.named(ids, config_.order.instance);
+  if (!numbers) return numbers.error();
+  for (const uint64_t number : *numbers) dead_.want_retry(number);
+  return numbers->size();
+}
+
+Result<uint64_t> Node::drop_dead(const std::vector<std::string>& ids, std::function<void()> done) {
+  const Result<std::vector<uint64_t>> numbers = dead_.named(ids, config_.order.instance);
+  if (!numbers) return numbers.error();
+  for (const uint64_t number : *numbers) {
+    if (dead_.under_way() == number) runner_->on_retried_dropped();
+    erase_dead(number);
+  }
+  if (!numbers->empty()) batch_sync_ = true;
+  when_persisted(std::move(done));
+  return numbers->size();
 }
 
 // ---- program

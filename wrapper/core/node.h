@@ -18,6 +18,7 @@
 #include "schema/edge/reader.h"
 #include "schema/edge/writer.h"
 #include "schema/wire/order.h"
+#include "wrapper/core/dead_letters.h"
 #include "wrapper/core/effects.h"
 #include "wrapper/core/inbox.h"
 #include "wrapper/core/lane.h"
@@ -128,9 +129,15 @@ class Node {
   const graph::NodeSpec& spec() const { return config_.order.node; }
   const wire::StartOrder& order() const { return config_.order; }
   std::string runner_state() const;
-  uint64_t dead_letters() const { return dead_letters_; }
   // The neighbours that were heard within kHeardWithin.
   std::vector<std::string> heard(SteadyTime now) const;
+  const DeadLetterBook& dead() const { return dead_; }
+
+  // ---- dead letters (R9); no ids: all of them. Both give how many there are of those named.
+  // They are given to the program again, each alone. kConflict where no program runs any more.
+  Result<uint64_t> retry_dead(const std::vector<std::string>& ids);
+  // `done` is called when they are gone from the log.
+  Result<uint64_t> drop_dead(const std::vector<std::string>& ids, std::function<void()> done);
 
   // ---- for runners
   Effects& effects() { return effects_; }
@@ -156,11 +163,8 @@ class Node {
   void refetch(size_t input);
   void fail(std::string reason);
   void fail_log(const Error& error);
-  // The number of one more dead letter. No two of a log have the same.
-  uint64_t next_dead_letter() {
-    ++dead_letters_;
-    return next_dead_letter_++;
-  }
+  DeadLetterBook& dead() { return dead_; }
+  void erase_dead(uint64_t number);
   std::string position_of_source() const { return std::to_string(commit_.position); }
 
  private:
@@ -215,8 +219,7 @@ class Node {
   NodeCounters counters_;
   SteadyTime now_{};
   SteadyTime ticked_at_{};
-  uint64_t dead_letters_ = 0;
-  uint64_t next_dead_letter_ = 0;
+  DeadLetterBook dead_;
   bool started_ = false;
   bool failed_ = false;
   Pressure pressure_ = Pressure::kNone;

@@ -12,6 +12,9 @@
 // once more, and if it fails again becomes a dead letter together with that answer. After
 // `max_dead` suspects without an answer all are asked again: an outage is not poison. So are
 // suspects behind which no input comes; `retries` + 1 times if the input has ended.
+//
+// A dead letter that is to be tried again is asked when all else is answered, alone, and its answer
+// and its removal are one commit. It says nothing about suspects.
 #include <algorithm>
 #include <deque>
 #include <optional>
@@ -32,6 +35,9 @@ using wal::key;
 constexpr size_t kScratchBytes = 256u << 10;
 constexpr uint64_t kFeedPortionBytes = 256u << 10;
 constexpr size_t kFeedAheadBytes = 4u << 20;
+// After a dead letter has failed, for other inputs: they are fetched again then.
+constexpr milliseconds kDeadLetterPause{200};
+constexpr size_t kNoInput = SIZE_MAX;  // In place of an input: it is a dead letter.
 
 class ReplyRunner : public Runner {
  public:
@@ -86,7 +92,8 @@ class ReplyRunner : public Runner {
     fed_bytes_ -= std::min(fed_bytes_, bytes);
     while (!feeding_.empty() && bytes >= feeding_.front().bytes) {
       bytes -= feeding_.front().bytes;
-      inputs_[feeding_.front().input].reader.set_taken(feeding_.front().last);
+      const auto& [input, last, fed] = feeding_.front();
+      if (input != kNoInput) inputs_[input].reader.set_taken(last);
       feeding_.pop_front();
     }
     if (!feeding_.empty()) feeding_.front().bytes -= bytes;
@@ -134,6 +141,14 @@ class ReplyRunner : public Runner {
     if (phase_ == Phase::kRunning || phase_ == Phase::kWaiting) finish();
   }
 
+  bool can_retry() const override {
+    return !enough_ && phase_ != Phase::kEnding && phase_ != Phase::kEnded;
+  }
+  void on_retried_dropped() override {
+    if (phase_ != Phase::kRunning) return;
+    node_.effects().kill_run();
+    start_over(milliseconds(0));
+  }
   bool ended() const override { return phase_ == Phase::kEnded; }
   bool holds() const override { return false; }
   std::string state() const override {
@@ -174,7 +189,7 @@ class ReplyRunner : public Runner {
 
   void start_if_needed() {
     if (enough_) return finish();
-    bool any = false;
+    bool any = dead_letter_due();
     for (size_t i = 0; i < inputs_.size(); ++i) {
       skip_suspects(i);
       any = any || inputs_[i].inbox.has_whole();
@@ -205,6 +220,7 @@ class ReplyRunner : public Runner {
   bool single() const { return careful_ > 0 || !suspects_.empty(); }
 
   void feed() {
+    if (feed_dead_letter()) return;
     bool more = true;
     while (more && stdin_open_ && !broken_ && in_flight_ < window() &&
            fed_bytes_ < kFeedAheadBytes) {
@@ -222,6 +238,39 @@ class ReplyRunner : public Runner {
       stdin_closed_ = true;
       node_.effects().close_stdin();
     }
+  }
+
+  bool dead_letter_due() {
+    if (!node_.dead().wants_retry()) return false;
+    if (now_ < dead_letter_at_) node_.effects().wake_at(dead_letter_at_);
+    return now_ >= dead_letter_at_;
+  }
+
+  // True while one waits for the answers before it, or has not been answered itself.
+  bool feed_dead_letter() {
+    if (node_.dead().under_way()) return true;
+    if (!dead_letter_due()) return false;
+    for (Input& input : inputs_) take_marks(input);
+    // Behind the last input comes the end of stdin: some programs answer only then.
+    if (in_flight_ > 0 && all_taken()) return false;
+    if (in_flight_ > 0 || any_reply_ || !stdin_open_ || stdin_closed_ || broken_) return true;
+    Result<std::optional<DeadLetter>> letter = node_.dead().read(*node_.dead().take());
+    if (!letter) return node_.fail(letter.error().what), true;
+    if (!letter->has_value()) return node_.dead().set_done(), true;
+    Portion record;
+    record.bytes = SharedBytes::copy_of((*letter)->bytes);
+    record.pieces = 1;
+    const SharedBytes bytes = encoded(record);
+    in_flight_ = 1;
+    fed_bytes_ += bytes.size;
+    feeding_.push_back({kNoInput, {}, bytes.size});
+    asked_.push_back({kNoInput, {}, {}, 1, true, {}});
+    node_.effects().feed(bytes);
+    if (all_taken()) {
+      stdin_closed_ = true;
+      node_.effects().close_stdin();
+    }
+    return true;
   }
 
   bool feed_from(size_t index) {
@@ -366,8 +415,13 @@ class ReplyRunner : public Runner {
   void reply(std::string_view output) {
     if (asked_.empty()) return break_off("wrote a reply that nothing asked for");
     Asked& asked = asked_.front();
-    --asked.left;
     --in_flight_;
+    if (asked.input == kNoInput) {
+      asked_.pop_front();
+      letter_answer_ = std::string(output);
+      return;
+    }
+    --asked.left;
     answered_[asked.input] = {asked.last.of, asked.last.seq - (asked.joined ? 0 : asked.left)};
     if (careful_ > 0) --careful_;
     if (!suspects_.empty()) {
@@ -390,6 +444,7 @@ class ReplyRunner : public Runner {
   // False if they are not committed: what was put aside gets its second chance first, and the run
   // is over.
   bool commit_replies() {
+    if (letter_answer_) commit_letter(*std::exchange(letter_answer_, std::nullopt));
     if (!any_reply_) return true;
     if (std::any_of(suspects_.begin(), suspects_.end(), [](const Suspect& suspect) {
           return suspect.state == Suspect::State::kAside;
@@ -416,10 +471,18 @@ class ReplyRunner : public Runner {
     return true;
   }
 
+  void commit_letter(const std::string& output) {
+    RecordPacker packer(output_shape(node_.spec()));
+    if (!output.empty()) packer.add(output);
+    for (Cut& cut : packer.take()) node_.append(std::move(cut), output_shape(node_.spec()));
+    accept_retried(node_);
+  }
+
   // ---- failing
 
   void failed(const std::string& why, const RunEnd& end) {
     if (is_hopeless(end)) return node_.fail(describe(end));
+    if (node_.dead().under_way()) return letter_failed(why, end);
     if (!broken_ && !counts_as_attempt(end)) {
       if (end.kind != RunEnd::Kind::kLost) node_.effects().note(why + ": tried again later");
       return start_over(backoff(node_.spec(), ++outage_waits_));
@@ -437,6 +500,23 @@ class ReplyRunner : public Runner {
     node_.effects().note(why + "; attempt " + std::to_string(failed_) + " of " +
                          std::to_string(node_.spec().retries + 1));
     start_over(backoff(node_.spec(), failed_));
+  }
+
+  // It was asked nothing but a dead letter.
+  void letter_failed(const std::string& why, const RunEnd& end) {
+    dead_letter_at_ = now_ + kDeadLetterPause;
+    if (!broken_ && end.kind == RunEnd::Kind::kLost) {
+      return start_over(backoff(node_.spec(), ++outage_waits_));  // Which puts it back.
+    }
+    if (!broken_ && !counts_as_attempt(end)) {
+      node_.dead().set_done();
+      node_.effects().note(why + " on a dead letter: it stays one, to be tried later");
+      return start_over(backoff(node_.spec(), ++outage_waits_));
+    }
+    Failure failure{end, why, 1};
+    if (broken_) failure.end.kind = RunEnd::Kind::kLost;
+    keep_retried(node_, failure);
+    start_over(node_.spec().backoff_first);
   }
 
   // It failed while it had one record to answer.
@@ -506,6 +586,8 @@ class ReplyRunner : public Runner {
   }
 
   void drop_run() {
+    node_.dead().put_back();
+    letter_answer_.reset();
     asked_.clear();
     feeding_.clear();
     in_flight_ = 0;
@@ -544,6 +626,10 @@ class ReplyRunner : public Runner {
   // ---- ending
 
   void end_of_input() {
+    if (node_.dead().wants_retry()) {
+      const auto pause = std::chrono::ceil<milliseconds>(dead_letter_at_ - now_);
+      return wait(std::max(pause, milliseconds(0)));
+    }
     if (suspects_.empty()) return finish();
     if (!succeeded_) {
       return node_.fail("every record failed: " + suspects_.back().why.reason);
@@ -556,6 +642,7 @@ class ReplyRunner : public Runner {
 
   void finish() {
     phase_ = Phase::kEnding;
+    node_.dead().forget_retries();
     node_.append_mark(wire::kEnd);
     node_.commit_state().ended = true;
     node_.batch().erase(key(wal::kAttempts));
@@ -605,6 +692,8 @@ class ReplyRunner : public Runner {
   RecordPacker packer_;
   std::vector<Position> answered_;  // Of each input, in this turn; none: nothing.
   bool any_reply_ = false;
+  SteadyTime dead_letter_at_{};               // The next one not before.
+  std::optional<std::string> letter_answer_;  // To the dead letter under way; not committed.
   StallWatch stall_;
 };
 

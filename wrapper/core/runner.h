@@ -30,6 +30,10 @@ class Runner {
   virtual void on_enough() = 0;
   // Source: its lane is to be ended, with the records that its program has written so far (R8).
   virtual void on_end_wanted() {}
+  // Dead letters can be given to the program: the runner takes them from Node::dead() in a turn.
+  virtual bool can_retry() const { return false; }
+  // The one that is under way is dropped: its run counts for nothing.
+  virtual void on_retried_dropped() {}
   // END is committed and in the log.
   virtual bool ended() const = 0;
   // An open unit here needs its input until it ends (R7).

@@ -1,5 +1,7 @@
 #include "wrapper/core/state.h"
 
+#include <algorithm>
+
 #include "schema/base/codec.h"
 #include "wrapper/wal/keys.h"
 
@@ -96,6 +98,7 @@ bool decode_entry(std::string_view key, std::string_view value, LogState& state)
       if (name == "sole_copy") state.sole_copy = value == "1";
       if (name == "trimmed") state.trimmed_at_taken = true;
       if (name == "floor") state.boot_floor = in.u64();
+      if (name == "dead") state.next_dead_letter = in.u64();
       return in.ok();
     case wal::kHistory: {
       edge::HistoryEntry entry;
@@ -279,7 +282,7 @@ Result<LogState> load_without_blocks(const wal::Log& log) {
   }
   const auto count = [&](std::string_view key, std::string_view) {
     ++state.dead_letters;
-    state.next_dead_letter = wal::number_of_key(key) + 1;
+    state.next_dead_letter = std::max(state.next_dead_letter, wal::number_of_key(key) + 1);
     return true;
   };
   if (Status status = log.scan(wal::key(wal::kDead), wal::key_end(wal::kDead), count); !status) {

@@ -10,6 +10,7 @@
 #include "wrapper/inspect/log_dump.h"
 #include "wrapper/inspect/log_folder.h"
 #include "wrapper/inspect/log_verify.h"
+#include "wrapper/inspect/questions.h"
 #include "wrapper/wal/rocks_log.h"
 
 namespace weir::inspect {
@@ -47,16 +48,32 @@ Status inspect_dead(const InspectOptions& options) {
   return written ? read : written;
 }
 
+Status inspect_ask(const InspectOptions& options) {
+  std::string question;
+  char buffer[16384];
+  while (true) {
+    const ssize_t count = ::read(STDIN_FILENO, buffer, sizeof buffer);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return errno_error("read from stdin", errno);
+    if (count == 0) break;
+    question.append(buffer, static_cast<size_t>(count));
+  }
+  const Result<std::string> answer = answer_about(options.log_dir, question);
+  if (!answer) return answer.error();
+  return write_all(STDOUT_FILENO, *answer, "to stdout");
+}
+
 Status write_text(const Result<std::string>& text) {
   return text ? write_all(STDOUT_FILENO, *text, "to stdout") : Status(text.error());
 }
 
 Status inspect_what(const InspectOptions& options) {
   if (options.what == "dead") return inspect_dead(options);
+  if (options.what == "ask") return inspect_ask(options);
   if (options.what == "verify") return write_text(verify_log(options.log_dir));
   if (options.what == "dump") return write_text(dump_log(options.log_dir, options.blocks_max));
   return Error{ErrorCode::kInvalid,
-               "--inspect knows 'dead', 'verify' and 'dump', not '" + options.what + "'"};
+               "--inspect knows 'dead', 'ask', 'verify' and 'dump', not '" + options.what + "'"};
 }
 
 }  // namespace

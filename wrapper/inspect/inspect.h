@@ -4,6 +4,9 @@
 // WHAT is "dead": dead letters on stdout, each as in schema/wire/dead_letter.h; or "verify" or
 // "dump": a JSON document (log_verify.h, log_dump.h). An error is one line on stderr and the exit
 // status: 3 there is no such log or letter, 6 a wrapper has the log, 1 any other.
+//
+// Or "ask": answers a control message from stdin with one on stdout (questions.h), and may drop
+// dead letters when that is asked.
 #pragma once
 
 #include <string>

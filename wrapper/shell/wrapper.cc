@@ -8,8 +8,8 @@
 
 #include "schema/base/files.h"
 #include "schema/base/log.h"
-#include "schema/wire/control.h"
 #include "wrapper/core/sole_copy.h"
+#include "wrapper/inspect/questions.h"
 #include "wrapper/shell/host_room.h"
 #include "wrapper/shell/own_log.h"
 #include "wrapper/shell/stored_log.h"
@@ -178,6 +178,10 @@ void Wrapper::on_agent_message() {
     } else if (const auto* stop = std::get_if<wire::WrapperStop>(&envelope->message)) {
       if (!stop->end) return shut_down(kExitStopped);
       node_->end_source();
+    } else if (const auto* read = std::get_if<wire::DeadRead>(&envelope->message)) {
+      answer_agent(envelope->request, answer_dead(*read));
+    } else if (const auto* change = std::get_if<wire::DeadChange>(&envelope->message)) {
+      change_dead(envelope->request, *change);
     }
   }
 }
@@ -188,6 +192,35 @@ void Wrapper::look_at_room() {
   node_->set_pressure(gauge_.pressure());
   trouble_ = gauge_.reason();
   note(trouble_.empty() ? "there is room again: goes on" : trouble_);
+}
+
+void Wrapper::answer_agent(const std::string& request, const wire::Message& answer) {
+  if (!agent_) return;
+  const Result<std::string> bytes = wire::encode({request, answer});
+  if (bytes) (void)agent_->send({std::string_view(*bytes)});
+}
+
+wire::Message Wrapper::answer_dead(const wire::DeadRead& question) const {
+  Result<wire::DeadData> data = inspect::answer(
+      *log_, question, [this](uint64_t number) { return node_->dead().is_retried(number); });
+  if (!data) return wire::refusal(data.error());
+  return *std::move(data);
+}
+
+void Wrapper::change_dead(const std::string& request, const wire::DeadChange& question) {
+  const auto done = [this, request, question](uint64_t letters) {
+    answer_agent(request, wire::DeadChanged{question.instance, letters, node_->dead().count()});
+  };
+  Result<uint64_t> letters = uint64_t{0};
+  if (question.action == wire::DeadAction::kRetry) {
+    letters = node_->retry_dead(question.ids);
+    if (letters) done(*letters);
+  } else {
+    const auto count = std::make_shared<uint64_t>(0);
+    letters = node_->drop_dead(question.ids, [done, count] { done(*count); });
+    if (letters) *count = *letters;
+  }
+  if (!letters) answer_agent(request, wire::refusal(letters.error()));
 }
 
 void Wrapper::on_turn_end() {
@@ -229,7 +262,7 @@ wire::InstanceStatus Wrapper::status() const {
   // What is settled may still lie in the log for a moment.
   status.unsettled_records = status.ended_and_settled ? 0 : node_->lane().held_records();
   status.log_bytes = node_->lane().log_bytes();
-  status.dead_letters = node_->dead_letters();
+  status.dead_letters = node_->dead().count();
   status.last_error = failure_.empty() ? trouble_ : failure_;
   status.notes = notes_;
   return status;

@@ -13,6 +13,7 @@
 #include "schema/runtime/process.h"
 #include "schema/runtime/signals.h"
 #include "schema/runtime/zmq_socket.h"
+#include "schema/wire/control.h"
 #include "schema/wire/order.h"
 #include "wrapper/core/node.h"
 #include "wrapper/shell/edges.h"
@@ -55,6 +56,9 @@ class Wrapper : private core::Effects {
   void report(bool always);
   wire::InstanceStatus status() const;
   void on_agent_message();
+  void answer_agent(const std::string& request, const wire::Message& answer);
+  wire::Message answer_dead(const wire::DeadRead& question) const;
+  void change_dead(const std::string& request, const wire::DeadChange& question);
   void shut_down(int exit_status);
   void finish();
 

@@ -89,6 +89,7 @@ class World {
         answer(*task);
       } else if (auto* to_broker = std::get_if<ToBroker>(&effect)) {
         to_brokers.push_back(to_broker->message);
+        last_request = to_broker->request;
         if (std::holds_alternative<wire::ActionFetch>(to_broker->message)) {
           EXPECT_EQ(to_broker->request, kHash);
           done.push_back("fetch");
@@ -98,6 +99,8 @@ class World {
       } else if (auto* content = std::get_if<ForContents>(&effect)) {
         if (std::holds_alternative<LookForContent>(content->what)) done.push_back("look");
         if (std::holds_alternative<AddToContent>(content->what)) done.push_back("add");
+      } else if (auto* question = std::get_if<AskLog>(&effect)) {
+        done.push_back("ask " + question->key.node + " for " + question->request);
       } else if (auto* read = std::get_if<ReadLog>(&effect)) {
         done.push_back("read " + read->what.instance.node + " for " + read->request +
                        (read->known ? "" : " unknown"));
@@ -131,6 +134,7 @@ class World {
   bool held = false;  // Locks are held by processes from before.
   std::vector<std::string> done;
   std::vector<wire::Message> to_brokers;
+  std::string last_request;  // Of the last of them.
   std::vector<std::pair<std::string, wire::Message>> to_wrappers;
   int reconnects = 0;
 
@@ -343,6 +347,56 @@ TEST(Agent, LogsAreReadUnderTheBrokersRequestId) {
   world.run(world.core().from_broker({"peer/8", read}, 0, world.now));
   EXPECT_EQ(world.done,
             (std::vector<std::string>{"read a for peer/7", "read b for peer/8 unknown"}));
+}
+
+TEST(Agent, QuestionsAboutDeadLettersGoToTheWrapperOrToItsLog) {
+  World world;
+  world.orders(1, {order("a")});
+  const auto ask = [&](const std::string& node, const std::string& request) {
+    wire::DeadRead read;
+    read.instance = key(node);
+    world.done.clear();
+    world.to_wrappers.clear();
+    world.to_brokers.clear();
+    world.run(world.core().from_broker({request, read}, 0, world.now));
+  };
+  ask("a", "peer/1");
+  ASSERT_FALSE(world.to_brokers.empty());
+  EXPECT_EQ(std::get<wire::Refusal>(world.to_brokers[0]).code, ErrorCode::kUnavailable)
+      << "it has not said hello yet";
+  world.report("wrapper-a", "a");
+  ask("a", "peer/2");
+  ASSERT_EQ(world.to_wrappers.size(), 1u);
+  EXPECT_EQ(world.to_wrappers[0].first, "wrapper-a");
+  EXPECT_TRUE(std::holds_alternative<wire::DeadRead>(world.to_wrappers[0].second));
+  for (const wire::Message& answer : std::vector<wire::Message>{
+           wire::DeadData{}, wire::DeadChanged{}, wire::Refusal{ErrorCode::kNotFound, "none"}}) {
+    world.to_brokers.clear();
+    world.run(world.core().from_wrapper("wrapper-a", {"peer/2", answer}, world.now));
+    ASSERT_FALSE(world.to_brokers.empty());
+    EXPECT_EQ(world.to_brokers[0], answer);
+    EXPECT_EQ(world.last_request, "peer/2");
+  }
+  ask("b", "peer/3");
+  EXPECT_EQ(world.done, (std::vector<std::string>{"ask b for peer/3"}));
+}
+
+TEST(Agent, AnAgentThatIsRefusedKeepsTryingAndStartsNothing) {
+  World world;
+  world.tick(kHeartbeat);
+  const auto refuse = [&] {
+    const wire::Refusal refusal{ErrorCode::kConflict, "another agent has this name"};
+    world.to_brokers.clear();
+    world.run(world.core().from_broker({"", refusal}, 0, world.now));
+  };
+  for (int i = 0; i < 5; ++i) {
+    refuse();
+    EXPECT_TRUE(world.to_brokers.empty()) << "not at once";
+    world.tick(kHeartbeat);
+    ASSERT_EQ(world.to_brokers.size(), 1u);
+    EXPECT_TRUE(std::holds_alternative<wire::AgentRegister>(world.to_brokers[0]));
+  }
+  EXPECT_TRUE(world.done.empty());
 }
 
 TEST(Agent, R7ALogsShareOfTheDiskIsChosenOnce) {

@@ -293,6 +293,42 @@ TEST(Broker, CompletedNeedsAllSinks) {
   EXPECT_EQ(world.state(), PipelineState::kCompleted);
 }
 
+TEST(Broker, OfTwoAgentsWithOneNameOneIsRefused) {
+  World world;
+  world.agents["alpha"].identity = "1";
+  world.hear("alpha");
+  world.run(chain({node("a")}));
+  world.settle();
+  const wire::AgentRegister other{"alpha", "", {}, "2"};
+  EXPECT_EQ(world.refused(other), ErrorCode::kConflict);
+  world.hear("alpha");
+  EXPECT_EQ(world.state(), PipelineState::kRunning);
+  // A restarted broker has to hear the first one again before it may take the other.
+  world.restart_broker();
+  EXPECT_EQ(world.refused(other), ErrorCode::kConflict);
+  world.tick(kAgentSilence - milliseconds(1));
+  EXPECT_EQ(world.refused(other), ErrorCode::kConflict);
+  world.hear("alpha");
+  world.tick(kAgentSilence - milliseconds(1));
+  EXPECT_EQ(world.refused(other), ErrorCode::kConflict);
+  EXPECT_EQ(world.agents["alpha"].last_start.at(0).term, 1u);
+}
+
+TEST(Broker, AnAgentThatTakesTheNameOfASilentOneHasHigherTerms) {
+  World world;
+  world.agents["alpha"].identity = "1";
+  world.hear("alpha");
+  world.run(chain({node("a"), node("b")}));
+  world.settle();
+  world.tick(kAgentSilence);
+  const auto answer = world.ask(wire::AgentRegister{"alpha", "", {}, "2"});
+  const auto* orders = std::get_if<wire::AgentOrders>(&answer);
+  ASSERT_NE(orders, nullptr);
+  ASSERT_EQ(orders->start.size(), 1u) << "the sink first";
+  EXPECT_EQ(orders->start[0].term, 2u);
+  EXPECT_EQ(world.refused(wire::AgentRegister{"alpha", "", {}, "1"}), ErrorCode::kConflict);
+}
+
 TEST(Broker, ASilentAgentDegrades) {
   World world;
   world.hear("alpha");

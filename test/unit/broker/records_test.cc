@@ -27,7 +27,7 @@ TEST(Records, WrongKeysAreRefused) {
   EXPECT_FALSE(decode_key(""));
   EXPECT_FALSE(decode_key(std::string(8, '\1')));
   EXPECT_FALSE(decode_key(std::string(9, '\0')));
-  EXPECT_FALSE(decode_key(std::string(9, '\7')));
+  EXPECT_FALSE(decode_key(std::string(9, '\10')));
   EXPECT_FALSE(decode_key(std::string(10, '\1')));
 }
 

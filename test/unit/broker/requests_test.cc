@@ -253,6 +253,41 @@ TEST(Logs, AreReadThroughTheBroker) {
             ErrorCode::kUnavailable);
 }
 
+TEST(DeadLetters, QuestionsArePassedOnAndWhatIsLeftIsKept) {
+  World world;
+  world.hear("alpha");
+  const wire::InstanceKey a{"p", "a", 0};
+  const wire::DeadRead read{a, "", 0, 0, 100};
+  EXPECT_EQ(world.refused(read, "r-1"), ErrorCode::kNotFound);
+  world.run(chain({node("a")}));
+  world.settle();
+  world.instance("alpha", "a").dead_letters = 3;
+  world.instance("alpha", "a").ended_and_settled = true;
+  world.settle();
+  world.tick(kEndGrace);
+  world.settle();
+  ASSERT_EQ(world.state(), PipelineState::kCompleted);
+  EXPECT_EQ(world.refused(wire::PipelineRemove{"p", false}), ErrorCode::kConflict);
+  auto& asked = world.agents["alpha"].asked;
+  world.pass(read, "r-1");
+  ASSERT_EQ(asked.size(), 1u);
+  EXPECT_EQ(std::get<wire::DeadRead>(asked[0].message).instance, a);
+  EXPECT_EQ(std::get<wire::DeadRead>(asked[0].message).log_term, 1u);
+  world.say("alpha", {asked[0].request, wire::DeadData{}});
+  EXPECT_TRUE(std::holds_alternative<wire::DeadData>(world.last_answer()));
+  world.pass(wire::DeadChange{a, wire::DeadAction::kDrop, {}}, "r-2");
+  ASSERT_EQ(asked.size(), 2u);
+  const wire::DeadChanged changed{a, 3, 0};
+  world.say("alpha", {asked[1].request, changed});
+  EXPECT_EQ(std::get<wire::DeadChanged>(world.last_answer()), changed);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(world.status().nodes[0].instances[0].status.dead_letters, 0u) << "nobody reports it";
+    world.restart_broker();
+    world.settle();
+  }
+  EXPECT_TRUE(world.ok(wire::PipelineRemove{"p", false}));
+}
+
 TEST(Events, ToldOnceAndKept) {
   World world;
   world.hear("alpha");

@@ -35,6 +35,7 @@ inline graph::PipelineSpec chain(std::vector<graph::NodeSpec> nodes) {
 // An agent that obeys at once; what it runs can be changed by hand.
 struct FakeAgent {
   std::string address;
+  std::string identity;
   std::map<wire::InstanceKey, wire::InstanceStatus> runs;
   uint64_t version = 0;
   int orders_seen = 0;
@@ -75,7 +76,7 @@ class World {
     if (!peers_.contains(name)) {
       peers_[name] = "peer-" + name + std::to_string(++connections_);
       by_peer_[peers_[name]] = name;
-      tell(peers_[name], wire::AgentRegister{name, agent.address, statuses});
+      tell(peers_[name], wire::AgentRegister{name, agent.address, statuses, agent.identity});
     } else {
       tell(peers_[name], wire::AgentReport{name, agent.version, statuses, agent.removing});
     }
@@ -177,7 +178,9 @@ class World {
           obey(agents[name->second], *orders);
         } else if (std::holds_alternative<wire::Refusal>(one.envelope.message)) {
           peers_.erase(name->second);
-        } else if (std::holds_alternative<wire::LogRead>(one.envelope.message)) {
+        } else if (std::holds_alternative<wire::LogRead>(one.envelope.message) ||
+                   std::holds_alternative<wire::DeadRead>(one.envelope.message) ||
+                   std::holds_alternative<wire::DeadChange>(one.envelope.message)) {
           agents[name->second].asked.push_back(one.envelope);
         }
       }

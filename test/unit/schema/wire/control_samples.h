@@ -114,6 +114,27 @@ inline StartOrder sample_order() {
   return order;
 }
 
+inline DeadLetter sample_dead_letter() {
+  DeadLetter letter;
+  letter.pipeline = "simplepipe";
+  letter.node = "even";
+  letter.instance = 2;
+  letter.id = "2.3.7";
+  letter.origin = "numgen.1";
+  letter.origin_record = "1.2.613";
+  letter.unit = "3-4-5.0.1";
+  letter.unix_ms = 1'700'000'000'000;
+  letter.attempts = 9;
+  letter.reason = "exited with status 3";
+  letter.status = 3;
+  letter.stderr_tail = {std::string("no\xff\n")};
+  letter.action = "awk '$1 % 2 == 0'";
+  letter.record_bytes = 17;
+  letter.sent_bytes = 4;
+  letter.retrying = true;
+  return letter;
+}
+
 inline std::vector<Envelope> sample_messages() {
   const InstanceStatus status = sample_status();
   const ReaderOrder weirctl{"weirctl.0", "ipc:///run/weir/weirctl"};
@@ -153,9 +174,13 @@ inline std::vector<Envelope> sample_messages() {
       ActionRemove{"num_gen", 2},
       LogRead{{"simplepipe", "even", 2, 1}, LogKind::kWrapper, 5, 6, 7},
       LogData{5, 10, bytes, true, true},
+      DeadRead{{"simplepipe", "even", 2}, "2.3.7", 8, 9, 10, 11},
+      DeadData{{sample_dead_letter()}, {bytes}, 8},
+      DeadChange{{"simplepipe", "even", 2}, DeadAction::kDrop, {"2.3.7", "2.3.8"}, 11},
+      DeadChanged{{"simplepipe", "even", 2}, 2, 5},
       EventsRequest{41},
       Events{{{42, 1'700'000'000'000, "agent.silent", "simplepipe", "even", "alpha", "silent"}}},
-      AgentRegister{"alpha", "127.0.0.1", {status}},
+      AgentRegister{"alpha", "127.0.0.1", {status}, "0123456789abcdef"},
       AgentReport{"alpha", 17, {status}, {{"other", "act", 0}}},
       AgentOrders{18, {sample_order()}, {{"simplepipe", "act", 0}}, {{"other", "act", 0}}},
       WrapperHello{"simplepipe", "even", 2, 3, 4711, 1},

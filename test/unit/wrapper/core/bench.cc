@@ -152,6 +152,7 @@ void Bench::start_run(const RunOrder& order) {
   fed.clear();
   for (const auto& [name, value] : order.env) {
     if (name == "WEIR_UNIT") units.push_back(value);
+    if (name == "WEIR_ATTEMPT") attempt = value;
   }
 }
 

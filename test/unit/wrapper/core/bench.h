@@ -95,6 +95,7 @@ class Bench : public Effects {
   std::string failure;
   std::string kept;  // Of a sink that nobody reads.
   std::vector<std::string> units;
+  std::string attempt;  // Of the last run.
   std::vector<std::string> notes;
 
  private:
