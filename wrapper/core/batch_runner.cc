@@ -234,6 +234,10 @@ class BatchRunner : public Runner {
     unit_.failed = unit_.tried = 0;
     write_extents();
     // The name of a sink's unit must outlive a power cut: publish() syncs for sinks.
+    start_when_persisted();
+  }
+
+  void start_when_persisted() {
     node_.publish({});
     phase_ = Phase::kForming;
     const uint64_t forming = ++forming_;
@@ -449,9 +453,11 @@ class BatchRunner : public Runner {
       halves[i].tried = unit_.tried;
     }
     parts_.push_front(std::move(halves[1]));
-    parts_.push_front(std::move(halves[0]));
-    unit_ = {};
-    phase_ = Phase::kIdle;
+    unit_ = std::move(halves[0]);
+    // From now on these records have the halves' names: after a crash between the end of a half's
+    // run and its commit, the whole would do again under its own name what the half has done.
+    write_extents();
+    start_when_persisted();
   }
 
   bool next_part() {
