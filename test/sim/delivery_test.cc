@@ -116,26 +116,6 @@ Case case_of(uint64_t seed) {
   }
 }
 
-Faults gentle() {
-  Faults faults;
-  faults.crash = 4;
-  faults.link_drop = 6;
-  faults.message_loss = 5;
-  faults.message_repeat = 20;
-  faults.message_swap = 20;
-  faults.program_kill = 2;
-  faults.guard_loss = 2;
-  return faults;
-}
-
-Faults harsh() {
-  Faults faults = gentle();
-  faults.power_cut = 3;
-  faults.old_copy = 1;
-  faults.replace = 1;
-  return faults;
-}
-
 // Exactly once and in order while logs survive whole; at least once otherwise (R4).
 void check(const World& world, const Case& test) {
   for (const auto& [node, expected] : test.expected) {

@@ -221,26 +221,6 @@ class Maker {
   bool long_outage_ = false;
 };
 
-Faults gentle() {
-  Faults faults;
-  faults.crash = 4;
-  faults.link_drop = 6;
-  faults.message_loss = 5;
-  faults.message_repeat = 20;
-  faults.message_swap = 20;
-  faults.program_kill = 2;
-  faults.guard_loss = 2;
-  return faults;
-}
-
-Faults harsh() {
-  Faults faults = gentle();
-  faults.power_cut = 3;
-  faults.old_copy = 1;
-  faults.replace = 1;
-  return faults;
-}
-
 using Numbers = std::multiset<uint64_t>;
 
 class Checker {

@@ -14,6 +14,28 @@
 
 namespace weir::sim {
 
+// Logs survive.
+inline Faults gentle() {
+  Faults faults;
+  faults.crash = 4;
+  faults.link_drop = 6;
+  faults.message_loss = 5;
+  faults.message_repeat = 20;
+  faults.message_swap = 20;
+  faults.program_kill = 2;
+  faults.guard_loss = 2;
+  return faults;
+}
+
+// Logs are lost too, or their ends.
+inline Faults harsh() {
+  Faults faults = gentle();
+  faults.power_cut = 3;
+  faults.old_copy = 1;
+  faults.replace = 1;
+  return faults;
+}
+
 // Runs the world with faults for a while, then without until it has ended; false, as a failed
 // expectation, if it does not end or breaks a rule.
 inline bool run_world(World& world) {

@@ -233,11 +233,11 @@ class BatchRunner : public Runner {
     unit_.id = {commit.of.term, commit.of.boot, ++commit.units, ""};
     unit_.failed = unit_.tried = 0;
     write_extents();
-    // The name of a sink's unit must outlive a power cut: publish() syncs for sinks.
     start_when_persisted();
   }
 
   void start_when_persisted() {
+    // The name of a sink's unit must outlive a power cut: publish() syncs for sinks.
     node_.publish({});
     phase_ = Phase::kForming;
     const uint64_t forming = ++forming_;
