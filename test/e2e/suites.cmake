@@ -6,9 +6,8 @@ target_compile_definitions(e2e_harness PUBLIC WEIRCTL="$<TARGET_FILE:weirctl>")
 # weir_suite(NAME SOURCES...): like weir_test. Suites of the program whose name ends in "Long" have
 # the label `long`, the others `e2e`.
 function(weir_suite name)
-  add_executable(${name} ${ARGN})
-  target_link_libraries(${name} PRIVATE e2e_harness GTest::gtest_main GTest::gmock)
-  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/test)
+  weir_test_program(${name} e2e ${ARGN})
+  target_link_libraries(${name} PRIVATE e2e_harness)
   add_dependencies(${name} weirctl weir-broker weir-agent weir-wrapper weir-guard)
   math(EXPR timeout "300 * ${weir_test_slowdown}")
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 TEST_FILTER "-*Long.*"

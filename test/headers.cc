@@ -1,0 +1,1 @@
+// Nothing: the precompiled header is made for the flags of this source.
