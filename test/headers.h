@@ -1,4 +1,5 @@
-// What nearly every test includes, precompiled (test/CMakeLists.txt). A source still includes what it uses.
+// What nearly every test includes, precompiled (test/CMakeLists.txt). A source still includes what
+// it uses.
 #pragma once
 
 #include <gmock/gmock.h>
