@@ -73,7 +73,10 @@ Status BrokerCore::take_record(const StoreRecord& record) {
       for (const wire::InstanceStatus& status : pipeline->figures) {
         state_.figures[wire::key_of(status)] = status;
       }
-      state_.pipelines[name] = Pipeline{id, std::move(*pipeline), std::nullopt, std::nullopt};
+      Pipeline& known = state_.pipelines[name];
+      known.id = id;
+      known.record = std::move(*pipeline);
+      known.neighbours = graph::Neighbours(known.spec());
       return {};
     }
     case RecordKind::kPlacement: {
@@ -83,6 +86,7 @@ Status BrokerCore::take_record(const StoreRecord& record) {
       Placement& known = state_.placements[placed->key];
       static_cast<PlacementRecord&>(known) = std::move(*placed);
       known.id = id;
+      state_.index(known);
       return {};
     }
     case RecordKind::kResult: {
@@ -117,21 +121,32 @@ Status BrokerCore::take_record(const StoreRecord& record) {
 
 // ---- The door ------------------------------------------------------------------------------
 
-Effects BrokerCore::receive(const std::string& peer, wire::Envelope envelope, SteadyTime now,
-                            uint64_t unix_ms) {
-  effects_ = {};
+void BrokerCore::take(const std::string& peer, wire::Envelope envelope, SteadyTime now,
+                      uint64_t unix_ms) {
   now_ = now;
   unix_ms_ = unix_ms;
   if (!started_) started_ = now;
   std::visit([&](auto& message) { on_message(peer, envelope.request, std::move(message)); },
              envelope.message);
-  losses_.heard(state_);
+}
+
+Effects BrokerCore::decide() {
   reconcile();
   return std::exchange(effects_, {});
 }
 
+Effects BrokerCore::receive(const std::string& peer, wire::Envelope envelope, SteadyTime now,
+                            uint64_t unix_ms) {
+  take(peer, std::move(envelope), now, unix_ms);
+  return decide();
+}
+
+Effects BrokerCore::decide_all() {
+  changes_.all = true;
+  return decide();
+}
+
 Effects BrokerCore::tick(SteadyTime now, uint64_t unix_ms) {
-  effects_ = {};
   now_ = now;
   unix_ms_ = unix_ms;
   if (!started_) started_ = now;
@@ -148,17 +163,27 @@ Effects BrokerCore::tick(SteadyTime now, uint64_t unix_ms) {
       log::warn("agent " + name + " is silent");
       tell("agent.silent", "", "", name, "nothing was heard of it for 3 s");
     }
+    if (agent.connected != connected) note_connection(name);
     agent.connected = connected;
   }
   const std::set<std::string> lost_before = state_.lost;
   effects_.probes = losses_.tick(state_, *started_, now);
+  for (const std::string& name : lost_before) {
+    if (!state_.lost.contains(name)) note_connection(name);
+  }
   for (const std::string& name : state_.lost) {
     if (lost_before.contains(name)) continue;
+    note_connection(name);
     log::warn("agent " + name + " is lost");
     tell("agent.lost", "", "", name, "it is silent, and none of its wrappers is heard");
   }
-  reconcile();
-  return std::exchange(effects_, {});
+  changes_.pipelines.merge(changes_.at_tick);
+  changes_.at_tick.clear();
+  if (!all_decided_ || now - *all_decided_ >= kAllDecided) {
+    all_decided_ = now;
+    changes_.all = true;
+  }
+  return decide();
 }
 
 void BrokerCore::probed(const std::string& agent, bool answered, SteadyTime now) {
@@ -184,13 +209,12 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
        message.address.empty() ? "" : "at " + message.address);
   Agent& agent = state_.agents[message.name];
   agent.name = message.name;
-  agent.heard = now_;
+  hear(agent);
   agent.address = std::move(message.address);
   agent.peer = peer;
-  agent.connected = true;
   agent.obeyed_version = 0;
-  state_.lost.erase(agent.name);
   take_report(agent, std::move(message.instances));
+  note_connection(agent.name);
   // A version that nobody has yet: order_agents() answers with the orders, even if they are empty.
   agent.orders.version = 0;
 }
@@ -236,10 +260,12 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
     return;
   }
   Agent& agent = found->second;
-  agent.heard = now_;
   if (!agent.connected) tell("agent.connected", "", "", agent.name, "it is heard again");
-  agent.connected = true;
-  state_.lost.erase(agent.name);
+  hear(agent);
+  if (agent.obeyed_version != message.orders_version || !message.removing.empty() ||
+      !agent.removing.empty()) {
+    changes_.agents.insert(agent.name);
+  }
   agent.obeyed_version = message.orders_version;
   agent.removing = {message.removing.begin(), message.removing.end()};
   take_report(agent, std::move(message.instances));
@@ -250,18 +276,37 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
   }
 }
 
+void BrokerCore::hear(Agent& agent) {
+  const bool was_lost = state_.lost.erase(agent.name) > 0;
+  if (was_lost || !agent.connected) note_connection(agent.name);
+  agent.heard = now_;
+  agent.connected = true;
+  const std::set<std::string> lost_before = state_.lost;
+  losses_.heard(state_, now_);
+  if (state_.lost == lost_before) return;
+  for (const std::string& name : lost_before) note_connection(name);
+}
+
 void BrokerCore::take_report(Agent& agent, std::vector<wire::InstanceStatus> instances) {
   std::map<wire::InstanceKey, wire::InstanceStatus> before;
   before.swap(agent.instances);
+  const auto note = [&](const wire::InstanceKey& key) {
+    changes_.agents.insert(agent.name);
+    changes_.pipelines.insert(key.pipeline);
+  };
   for (wire::InstanceStatus& status : instances) {
     wire::InstanceKey key = wire::key_of(status);
-    if (const auto known = before.find(key); known != before.end()) {
-      tell_news(agent, known->second, status);
+    if (auto known = before.extract(key); !known.empty()) {
+      tell_news(agent, known.mapped(), status);
+      if (!same_for_decisions(known.mapped(), status)) note(key);
+    } else {
+      note(key);
     }
     const Placement* placed = state_.placement(key);
     if (placed != nullptr && placed->agent == agent.name) keep_figures(key, status);
     agent.instances.insert_or_assign(std::move(key), std::move(status));
   }
+  for (const auto& [key, status] : before) note(key);
 }
 
 void BrokerCore::keep_figures(const wire::InstanceKey& key, const wire::InstanceStatus& status) {
@@ -311,18 +356,59 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
 
 // ---- Reconciliation ------------------------------------------------------------------------
 
-void BrokerCore::reconcile() {
-  raise_terms();
-  note_drained();
-  for (auto& [name, pipeline] : state_.pipelines) {
-    if (!is_wanted_up(pipeline)) continue;
-    place(pipeline);
-    note_progress(pipeline);
+// Something has happened to an agent, and so to all that it has.
+void BrokerCore::note_agent(const std::string& name) {
+  changes_.agents.insert(name);
+  if (const auto kept = state_.kept.find(name); kept != state_.kept.end()) {
+    for (const wire::InstanceKey& key : kept->second) changes_.pipelines.insert(key.pipeline);
   }
-  note_gone();
-  note_removed();
-  for (auto& [name, pipeline] : state_.pipelines) note_state(pipeline);
-  order_agents();
+  if (const Agent* agent = state_.agent(name); agent != nullptr) {
+    for (const auto& [key, status] : agent->instances) changes_.pipelines.insert(key.pipeline);
+  }
+}
+
+// It came or went, or is lost, or is not.
+void BrokerCore::note_connection(const std::string& name) {
+  note_agent(name);
+  changes_.pipelines.insert(changes_.waiting.begin(), changes_.waiting.end());
+}
+
+std::vector<Pipeline*> BrokerCore::changed_pipelines() {
+  std::vector<Pipeline*> changed;
+  for (const std::string& name : changes_.pipelines) {
+    if (Pipeline* pipeline = find(name); pipeline != nullptr) changed.push_back(pipeline);
+  }
+  return changed;
+}
+
+void BrokerCore::reconcile() {
+  if (changes_.all) {
+    for (const auto& [name, agent] : state_.agents) changes_.agents.insert(name);
+    for (const auto& [name, pipeline] : state_.pipelines) changes_.pipelines.insert(name);
+  }
+  if (changes_.agents.empty() && changes_.pipelines.empty()) return;
+  loads_.reset();
+  const std::set<std::string> agents = changes_.agents;
+  for (const std::string& name : agents) {
+    if (const Agent* agent = state_.agent(name); agent != nullptr) raise_terms(*agent);
+  }
+  for (Pipeline* pipeline : changed_pipelines()) {
+    note_drained(*pipeline);
+    if (!is_wanted_up(*pipeline)) continue;
+    place(*pipeline);
+    note_progress(*pipeline);
+  }
+  for (const std::string& name : agents) {
+    if (const Agent* agent = state_.agent(name); agent != nullptr) note_gone(*agent);
+  }
+  for (Pipeline* pipeline : changed_pipelines()) {
+    if (!note_removed(*pipeline)) note_state(*pipeline);
+  }
+  for (const std::string& name : agents_to_order()) order_agent(state_.agents.at(name));
+  loads_.reset();
+  changes_.all = false;
+  changes_.agents.clear();
+  changes_.pipelines.clear();
 }
 
 void BrokerCore::note_progress(Pipeline& pipeline) {
@@ -334,6 +420,7 @@ void BrokerCore::note_progress(Pipeline& pipeline) {
   } else if (!pipeline.settled_since) {
     pipeline.settled_since = now_;
   }
+  if (now.all_settled) changes_.at_tick.insert(pipeline.spec().name);
   // The others have a moment for their last words and figures; then all are taken down.
   const bool completed =
       now.all_settled && (now.all_ended || now_ - *pipeline.settled_since >= kEndGrace);
@@ -353,23 +440,45 @@ void BrokerCore::note_state(Pipeline& pipeline) {
   const wire::PipelineStatus status = make_status(state_, pipeline);
   if (pipeline.told == status.state) return;
   const bool known = pipeline.told.has_value();
-  if (status.state == PipelineState::kDegraded && now_ - *started_ < kAgentSilence) return;
+  if (status.state == PipelineState::kDegraded && now_ - *started_ < kAgentSilence) {
+    changes_.at_tick.insert(status.name);
+    return;
+  }
   pipeline.told = status.state;
   const std::string_view kind = event_of(status.state);
   // What a broker finds when it starts is no news.
   if (known && !kind.empty()) tell(std::string(kind), status.name, "", "", status.reason);
 }
 
-void BrokerCore::order_agents() {
-  for (auto& [name, agent] : state_.agents) {
-    if (!agent.connected) continue;  // It is told when it is back.
-    wire::AgentOrders orders = make_orders(state_, agent);
-    orders.version = agent.orders.version;
-    if (orders.version != 0 && orders == agent.orders) continue;
-    agent.orders = std::move(orders);
-    agent.orders.version = (boot_ << 32) | ++orders_counter_;
-    send_orders(agent, "");
+// Those that have, or had, something of what has changed.
+std::set<std::string> BrokerCore::agents_to_order() const {
+  std::set<std::string> names;
+  for (const auto& [name, agent] : state_.agents) {
+    bool touched = changes_.agents.contains(name);
+    for (auto at = changes_.pipelines.begin(); !touched && at != changes_.pipelines.end(); ++at) {
+      const auto first = agent.instances.lower_bound(wire::InstanceKey{*at, "", 0, 0});
+      touched = first != agent.instances.end() && first->first.pipeline == *at;
+    }
+    if (touched) names.insert(name);
   }
+  for (const std::string& pipeline : changes_.pipelines) {
+    for (const auto& [key, placed] : state_.placements_of(pipeline)) {
+      for (const std::string& name : placed.indexed) {
+        if (state_.agents.contains(name)) names.insert(name);
+      }
+    }
+  }
+  return names;
+}
+
+void BrokerCore::order_agent(Agent& agent) {
+  if (!agent.connected) return;  // It is told when it is back.
+  wire::AgentOrders orders = make_orders(state_, agent);
+  orders.version = agent.orders.version;
+  if (orders.version != 0 && orders == agent.orders) return;
+  agent.orders = std::move(orders);
+  agent.orders.version = (boot_ << 32) | ++orders_counter_;
+  send_orders(agent, "");
 }
 
 void BrokerCore::send_orders(const Agent& agent, const std::string& request) {
@@ -377,10 +486,15 @@ void BrokerCore::send_orders(const Agent& agent, const std::string& request) {
 }
 
 void BrokerCore::store(const Pipeline& pipeline) {
+  changes_.pipelines.insert(pipeline.spec().name);
   effects_.writes.push_back({{RecordKind::kPipeline, pipeline.id}, encode_record(pipeline.record)});
 }
 
-void BrokerCore::store(const Placement& placed) {
+void BrokerCore::store(Placement& placed) {
+  changes_.agents.insert(placed.indexed.begin(), placed.indexed.end());
+  state_.index(placed);
+  changes_.agents.insert(placed.indexed.begin(), placed.indexed.end());
+  changes_.pipelines.insert(placed.key.pipeline);
   effects_.writes.push_back({{RecordKind::kPlacement, placed.id}, encode_record(placed)});
 }
 

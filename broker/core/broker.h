@@ -1,10 +1,12 @@
 // The broker's one door: a message or the passing of time goes in; what must be on disk and what is
 // then to be sent comes out.
 //
-// It works by levels, not by steps: after each event it compares what is wanted with what agents
-// report, places what is not placed, computes anew what each agent should be told, and tells those
-// for whom that has changed or who have not obeyed it yet. So nothing but the records has to
-// survive a kill: whatever was lost on the way is computed and sent again.
+// It works by levels, not by steps: decide() compares what is wanted with what agents report,
+// places what is not placed, computes anew what each agent should be told, and tells those for whom
+// that has changed or who have not obeyed it yet. So nothing but the records has to survive a kill:
+// whatever was lost on the way is computed and sent again. It looks at the pipelines and agents
+// that something has happened to (Changes) since; deciding about all of them would find nothing
+// more.
 //
 // Pure: no sockets, files or clocks. Loop thread.
 #pragma once
@@ -18,6 +20,7 @@
 #include "broker/core/action_book.h"
 #include "broker/core/event_book.h"
 #include "broker/core/losses.h"
+#include "broker/core/plan.h"
 #include "broker/core/records.h"
 #include "broker/core/state.h"
 #include "schema/base/result.h"
@@ -42,6 +45,17 @@ struct Effects {
   bool contents_changed = false;
 };
 
+// Whom something has happened to that may change a decision.
+struct Changes {
+  bool all = true;
+  std::set<std::string> pipelines;
+  std::set<std::string> agents;
+  // Pipelines that are to be looked at again whatever happens: at the next tick, ...
+  std::set<std::string> at_tick;
+  // ... and when an agent comes or goes, because they have nodes that found no place.
+  std::set<std::string> waiting;
+};
+
 class BrokerCore {
  public:
   // From all records of the store. Adds to `writes` what must be stored before the first event:
@@ -51,8 +65,14 @@ class BrokerCore {
 
   // `unix_ms`: the time of day, for people. An ActionPut comes here only when all of its content is
   // there; ActionChunk and ActionFetch do not come here at all.
+  void take(const std::string& peer, wire::Envelope envelope, SteadyTime now, uint64_t unix_ms = 0);
+  // What follows from all that was taken since. Nothing is answered before.
+  Effects decide();
+  // Both.
   Effects receive(const std::string& peer, wire::Envelope envelope, SteadyTime now,
                   uint64_t unix_ms = 0);
+  // Decides about everything.
+  Effects decide_all();
   // Call about four times a second: notices silent agents, and lost ones.
   Effects tick(SteadyTime now, uint64_t unix_ms = 0);
   // Whether one of a Probe's endpoints answered. What follows from it comes with the next tick.
@@ -128,6 +148,7 @@ class BrokerCore {
   void pass_back(const std::string& request, wire::Message message);
   // False: another one of this name is heard.
   bool take_identity(const wire::AgentRegister& message);
+  void hear(Agent& agent);
   void take_report(Agent& agent, std::vector<wire::InstanceStatus> instances);
   void keep_figures(const wire::InstanceKey& key, const wire::InstanceStatus& status);
   void tell_news(const Agent& agent, const wire::InstanceStatus& before,
@@ -137,27 +158,34 @@ class BrokerCore {
 
   // Brings decisions in line with the state; see the top.
   void reconcile();
+  void note_agent(const std::string& name);
+  void note_connection(const std::string& name);
+  std::vector<Pipeline*> changed_pipelines();
+  std::set<std::string> agents_to_order() const;
   void place(Pipeline& pipeline);
-  void place_node(Pipeline& pipeline, uint32_t node);
-  void move_node(Pipeline& pipeline, uint32_t node);
+  // False: there is no agent for it.
+  bool place_node(Pipeline& pipeline, uint32_t node);
+  bool move_node(Pipeline& pipeline, uint32_t node);
+  const Loads& loads();
   void begin_drain(Pipeline& pipeline, uint32_t node);
   void give_place(Placement& placed, const std::string& agent, uint64_t term);
   std::vector<std::string> open_drains(const Pipeline& pipeline, uint32_t node) const;
   bool may_be_at(const wire::InstanceKey& key, const std::string& agent) const;
-  void raise_terms();
-  void note_drained();
-  void note_gone();
+  void raise_terms(const Agent& agent);
+  void note_drained(const Pipeline& pipeline);
+  void note_gone(const Agent& agent);
   void note_stopped(const std::string& agent, const wire::InstanceKey& key);
   void note_erased(const std::string& agent, const wire::InstanceKey& key);
-  void note_removed();
+  // True: it was removed.
+  bool note_removed(const Pipeline& pipeline);
   void forget(const Pipeline& pipeline);
   void note_progress(Pipeline& pipeline);
   void note_state(Pipeline& pipeline);
-  void order_agents();
+  void order_agent(Agent& agent);
   void send_orders(const Agent& agent, const std::string& request);
 
   void store(const Pipeline& pipeline);
-  void store(const Placement& placed);
+  void store(Placement& placed);
   void send(const std::string& peer, const std::string& request, wire::Message message);
 
   State state_;
@@ -173,10 +201,13 @@ class BrokerCore {
   // Until agents have had the time to register, nothing is degraded.
   std::optional<SteadyTime> started_;
   std::optional<SteadyTime> ticked_;
+  std::optional<SteadyTime> all_decided_;
   Losses losses_;
-  SteadyTime now_{};      // Of the step that is under way.
-  uint64_t unix_ms_ = 0;  // Likewise.
-  Effects effects_;       // Likewise.
+  Changes changes_;
+  std::optional<Loads> loads_;  // While it decides.
+  SteadyTime now_{};            // Of the step that is under way.
+  uint64_t unix_ms_ = 0;        // Likewise.
+  Effects effects_;             // Likewise.
 };
 
 }  // namespace weir::broker

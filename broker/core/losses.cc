@@ -30,7 +30,11 @@ std::vector<std::string> endpoints_of(const Agent& agent) {
 
 std::vector<Probe> Losses::tick(State& state, SteadyTime started, SteadyTime now) {
   std::vector<Probe> probes;
-  heard(state);
+  std::optional<SteadyTime> latest;
+  for (const auto& [name, agent] : state.agents) {
+    latest = std::max(latest.value_or(agent.heard), agent.heard);
+  }
+  if (latest) heard(state, *latest);
   const std::set<std::string> in_use = agents_in_use(state);
   std::erase_if(suspicions_, [&](const auto& entry) { return !in_use.contains(entry.first); });
   std::erase_if(state.lost, [&](const std::string& name) { return !in_use.contains(name); });
@@ -69,11 +73,9 @@ std::vector<Probe> Losses::tick(State& state, SteadyTime started, SteadyTime now
   return probes;
 }
 
-void Losses::heard(State& state) {
+void Losses::heard(State& state, SteadyTime at) {
   const std::optional<SteadyTime> before = heard_at_;
-  for (const auto& [name, agent] : state.agents) {
-    heard_at_ = std::max(heard_at_.value_or(agent.heard), agent.heard);
-  }
+  heard_at_ = std::max(heard_at_.value_or(at), at);
   if (!before || *heard_at_ - *before < kProbeAfter) return;
   if (*heard_at_ - *before < kAgentSilence) {
     for (auto& [name, suspicion] : suspicions_)

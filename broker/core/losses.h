@@ -43,9 +43,8 @@ class Losses {
   // by probed(). `started`: when this broker began.
   std::vector<Probe> tick(State& state, SteadyTime started, SteadyTime now);
   void probed(const std::string& agent, bool answered, SteadyTime now);
-  // An agent may have been heard. If it is the first one after a long time, nobody is lost any
-  // more.
-  void heard(State& state);
+  // An agent was heard. If it is the first one after a long time, nobody is lost any more.
+  void heard(State& state, SteadyTime at);
 
  private:
   struct Suspicion {

@@ -15,35 +15,32 @@ void add_once(std::vector<std::string>& list, const std::string& text) {
 }
 
 bool is_source(const Pipeline& pipeline, uint32_t node) {
-  return graph::inputs_of(pipeline.spec(), node).empty() &&
-         !pipeline.spec().nodes[node].caller_stdin;
+  return pipeline.inputs_of(node).empty() && !pipeline.spec().nodes[node].caller_stdin;
 }
 
 }  // namespace
 
 // R10: whoever bears a higher term than ours was placed by a broker whose memory we lost, and where
 // that one placed it is its log.
-void BrokerCore::raise_terms() {
-  for (const auto& [name, agent] : state_.agents) {
-    for (const auto& [key, status] : agent.instances) {
-      const auto found = state_.placements.find(key);
-      if (found == state_.placements.end()) continue;
-      Placement& placed = found->second;
-      const bool same_term_elsewhere = status.term == placed.term && placed.agent != name;
-      if (status.term <= placed.term && !same_term_elsewhere) continue;
-      if (status.term > kTermMax) continue;
-      log::warn(wire::to_string(key) + ": agent " + name + " has term " +
-                std::to_string(status.term) + ", ours is " + std::to_string(placed.term));
-      const bool newer = status.term > placed.term && placed.agent != name;
-      if (newer && agent.connected && !placed.agent.empty() && may_be_at(key, name)) {
-        add_once(placed.former, placed.agent);
-        placed.agent = name;
-        placed.log_term = status.log_term;
-      }
-      placed.last_term = std::max({placed.last_term, placed.term, status.term}) + 1;
-      placed.term = placed.last_term;
-      store(placed);
+void BrokerCore::raise_terms(const Agent& agent) {
+  for (const auto& [key, status] : agent.instances) {
+    const auto found = state_.placements.find(key);
+    if (found == state_.placements.end()) continue;
+    Placement& placed = found->second;
+    const bool same_term_elsewhere = status.term == placed.term && placed.agent != agent.name;
+    if (status.term <= placed.term && !same_term_elsewhere) continue;
+    if (status.term > kTermMax) continue;
+    log::warn(wire::to_string(key) + ": agent " + agent.name + " has term " +
+              std::to_string(status.term) + ", ours is " + std::to_string(placed.term));
+    const bool newer = status.term > placed.term && placed.agent != agent.name;
+    if (newer && agent.connected && !placed.agent.empty() && may_be_at(key, agent.name)) {
+      add_once(placed.former, placed.agent);
+      placed.agent = agent.name;
+      placed.log_term = status.log_term;
     }
+    placed.last_term = std::max({placed.last_term, placed.term, status.term}) + 1;
+    placed.term = placed.last_term;
+    store(placed);
   }
 }
 
@@ -52,7 +49,7 @@ void BrokerCore::raise_terms() {
 bool BrokerCore::may_be_at(const wire::InstanceKey& key, const std::string& agent) const {
   const auto pipeline = state_.pipelines.find(key.pipeline);
   if (pipeline == state_.pipelines.end()) return false;
-  const auto node = graph::find_node(pipeline->second.spec(), key.node);
+  const auto node = pipeline->second.find_node(key.node);
   if (!node) return false;
   const auto& hosts = pipeline->second.spec().nodes[*node].hosts;
   return hosts.empty() || std::find(hosts.begin(), hosts.end(), agent) != hosts.end();
@@ -60,17 +57,28 @@ bool BrokerCore::may_be_at(const wire::InstanceKey& key, const std::string& agen
 
 void BrokerCore::place(Pipeline& pipeline) {
   const bool may_move = !pipeline.record.run.options.stay_placed;
+  bool all = true;
   for (uint32_t node = 0; node < pipeline.spec().nodes.size(); ++node) {
     const Placement* placed = state_.placement(pipeline.key(node));
     if (placed == nullptr) {
-      place_node(pipeline, node);
+      all = place_node(pipeline, node) && all;
     } else if (may_move && state_.lost.contains(placed->agent)) {
-      move_node(pipeline, node);
+      all = move_node(pipeline, node) && all;
     }
+  }
+  if (all) {
+    changes_.waiting.erase(pipeline.spec().name);
+  } else {
+    changes_.waiting.insert(pipeline.spec().name);
   }
 }
 
-void BrokerCore::place_node(Pipeline& pipeline, uint32_t node) {
+const Loads& BrokerCore::loads() {
+  if (!loads_) loads_ = loads_of(state_);
+  return *loads_;
+}
+
+bool BrokerCore::place_node(Pipeline& pipeline, uint32_t node) {
   const wire::InstanceKey key = pipeline.key(node);
   std::optional<std::string> chosen;
   uint64_t term = 1;
@@ -84,8 +92,8 @@ void BrokerCore::place_node(Pipeline& pipeline, uint32_t node) {
     term = has->second.term + 1;
     log_term = has->second.log_term;
   }
-  if (!chosen) chosen = choose_agent(state_, pipeline.spec().nodes[node]);
-  if (!chosen) return;
+  if (!chosen) chosen = choose_agent(loads(), pipeline.spec().nodes[node]);
+  if (!chosen) return false;
   Placement& placed = state_.placements[key];
   placed.key = key;
   give_place(placed, *chosen, std::max({term, placed.term + 1, placed.last_term + 1}));
@@ -93,6 +101,7 @@ void BrokerCore::place_node(Pipeline& pipeline, uint32_t node) {
   placed.drained_lanes = open_drains(pipeline, node);
   placed.finished = false;
   store(placed);
+  return true;
 }
 
 void BrokerCore::give_place(Placement& placed, const std::string& agent, uint64_t term) {
@@ -107,15 +116,16 @@ void BrokerCore::give_place(Placement& placed, const std::string& agent, uint64_
   placed.term = placed.last_term = placed.log_term = term;
   placed.gone = false;
   placed.removed_from.clear();
+  if (loads_) ++(*loads_)[agent];
   log::info(wire::to_string(placed.key) + ": placed on agent " + agent + ", " + text);
   tell("node.placed", placed.key.pipeline, placed.key.node, agent, std::move(text));
 }
 
 // R4: elsewhere it begins with an empty log and a higher term; upstream replays what is not
 // settled. What only a source's own log holds is drained when its host is back (R5).
-void BrokerCore::move_node(Pipeline& pipeline, uint32_t node) {
-  const std::optional<std::string> chosen = choose_agent(state_, pipeline.spec().nodes[node]);
-  if (!chosen) return;  // The pipeline says what it waits for.
+bool BrokerCore::move_node(Pipeline& pipeline, uint32_t node) {
+  const std::optional<std::string> chosen = choose_agent(loads(), pipeline.spec().nodes[node]);
+  if (!chosen) return false;  // The pipeline says what it waits for.
   Placement& placed = state_.placements.at(pipeline.key(node));
   if (is_source(pipeline, node) && !placed.finished) {
     const auto last = state_.figures.find(placed.key);
@@ -125,6 +135,7 @@ void BrokerCore::move_node(Pipeline& pipeline, uint32_t node) {
   give_place(placed, *chosen, placed.last_term + 1);
   placed.drained_lanes = open_drains(pipeline, node);
   store(placed);
+  return true;
 }
 
 // ---- Draining (R5) -------------------------------------------------------------------------
@@ -143,7 +154,7 @@ void BrokerCore::begin_drain(Pipeline& pipeline, uint32_t node) {
   drain.log_term = lost.log_term;
   store(drain);
   const std::string lane = wire::lane_name(key.node, key.instance, key.drains);
-  for (const uint32_t output : graph::outputs_of(pipeline.spec(), node)) {
+  for (const uint32_t output : pipeline.outputs_of(node)) {
     const auto reader = state_.placements.find(pipeline.key(output));
     if (reader == state_.placements.end()) continue;  // It is told when it is placed.
     add_once(reader->second.drained_lanes, lane);
@@ -155,7 +166,7 @@ void BrokerCore::begin_drain(Pipeline& pipeline, uint32_t node) {
 
 std::vector<std::string> BrokerCore::open_drains(const Pipeline& pipeline, uint32_t node) const {
   std::vector<std::string> lanes;
-  for (const uint32_t input : graph::inputs_of(pipeline.spec(), node)) {
+  for (const uint32_t input : pipeline.inputs_of(node)) {
     for (const Placement* drain : state_.drains_of(pipeline.key(input))) {
       const wire::InstanceKey& key = drain->key;
       if (!drain->finished) lanes.push_back(wire::lane_name(key.node, key.instance, key.drains));
@@ -164,8 +175,8 @@ std::vector<std::string> BrokerCore::open_drains(const Pipeline& pipeline, uint3
   return lanes;
 }
 
-void BrokerCore::note_drained() {
-  for (auto& [key, placed] : state_.placements) {
+void BrokerCore::note_drained(const Pipeline& pipeline) {
+  for (auto& [key, placed] : state_.placements_of(pipeline.spec().name)) {
     if (key.drains == 0 || placed.finished) continue;
     const wire::InstanceStatus* report = state_.report(key);
     if (report == nullptr || !report->ended_and_settled) continue;
@@ -186,7 +197,7 @@ BrokerCore::Outcome BrokerCore::abandon(const std::string& name) {
       const Agent* agent = state_.agent(waits->agent);
       if (waits->finished || (agent != nullptr && agent->connected)) continue;
       // Any agent can say that there is nothing.
-      const std::optional<std::string> chosen = choose_agent(state_, graph::NodeSpec{});
+      const std::optional<std::string> chosen = choose_agent(loads(), graph::NodeSpec{});
       if (!chosen) {
         return Error{ErrorCode::kUnavailable, "no agent is connected; start one, and say it again"};
       }
@@ -211,18 +222,16 @@ BrokerCore::Outcome BrokerCore::abandon(const std::string& name) {
 
 // An agent that obeyed the very orders that say stop, and does not have the instance, will not get
 // it back: orders come in order.
-void BrokerCore::note_gone() {
-  for (const auto& [name, agent] : state_.agents) {
-    if (agent.orders.version == 0 || agent.obeyed_version != agent.orders.version) continue;
-    const auto has = [&agent = agent](const wire::InstanceKey& key) {
-      return agent.instances.contains(key) || agent.removing.contains(key);
-    };
-    for (const wire::InstanceKey& key : agent.orders.stop) {
-      if (!has(key)) note_stopped(name, key);
-    }
-    for (const wire::InstanceKey& key : agent.orders.remove) {
-      if (!has(key)) note_erased(name, key);
-    }
+void BrokerCore::note_gone(const Agent& agent) {
+  if (agent.orders.version == 0 || agent.obeyed_version != agent.orders.version) return;
+  const auto has = [&](const wire::InstanceKey& key) {
+    return agent.instances.contains(key) || agent.removing.contains(key);
+  };
+  for (const wire::InstanceKey& key : agent.orders.stop) {
+    if (!has(key)) note_stopped(agent.name, key);
+  }
+  for (const wire::InstanceKey& key : agent.orders.remove) {
+    if (!has(key)) note_erased(agent.name, key);
   }
 }
 
@@ -235,7 +244,9 @@ void BrokerCore::note_stopped(const std::string& agent, const wire::InstanceKey&
   const bool done = key.drains != 0 && placed.finished;
   // What was stopped is not removed yet.
   if (pipeline->second.record.wish == Wish::kRemove) return;
-  if (done || !is_wanted_up(pipeline->second)) placed.gone = true;
+  if (!done && is_wanted_up(pipeline->second)) return;
+  placed.gone = true;
+  changes_.pipelines.insert(key.pipeline);
 }
 
 void BrokerCore::note_erased(const std::string& agent, const wire::InstanceKey& key) {
@@ -244,7 +255,9 @@ void BrokerCore::note_erased(const std::string& agent, const wire::InstanceKey& 
   Placement& placed = found->second;
   const auto pipeline = state_.pipelines.find(key.pipeline);
   if (pipeline != state_.pipelines.end()) {
-    if (pipeline->second.record.wish == Wish::kRemove) placed.removed_from.insert(agent);
+    if (pipeline->second.record.wish != Wish::kRemove) return;
+    placed.removed_from.insert(agent);
+    changes_.pipelines.insert(key.pipeline);
     return;
   }
   // Its pipeline was removed while this agent was lost.
@@ -253,35 +266,28 @@ void BrokerCore::note_erased(const std::string& agent, const wire::InstanceKey& 
 }
 
 // Agents that are lost are not waited for: they are told when they are back.
-void BrokerCore::note_removed() {
-  std::vector<std::string> removed;
-  for (const auto& [name, pipeline] : state_.pipelines) {
-    if (pipeline.record.wish != Wish::kRemove) continue;
-    bool all_gone = true;
-    for (const auto& [key, placed] : state_.placements) {
-      if (key.pipeline != name) continue;
-      for (const std::string& agent : placed.kept_by()) {
-        all_gone = all_gone && (placed.removed_from.contains(agent) || state_.lost.contains(agent));
-      }
+bool BrokerCore::note_removed(const Pipeline& pipeline) {
+  if (pipeline.record.wish != Wish::kRemove) return false;
+  const std::string name = pipeline.spec().name;
+  for (const auto& [key, placed] : state_.placements_of(name)) {
+    for (const std::string& agent : placed.kept_by()) {
+      if (!placed.removed_from.contains(agent) && !state_.lost.contains(agent)) return false;
     }
-    if (all_gone) removed.push_back(name);
   }
-  for (const std::string& name : removed) {
-    const Pipeline& pipeline = state_.pipelines.at(name);
-    forget(pipeline);
-    effects_.writes.push_back({{RecordKind::kPipeline, pipeline.id}, std::nullopt});
-    tell("pipeline.removed", name, "", "", "");
-    state_.pipelines.erase(name);
-    effects_.contents_changed = true;
-  }
+  forget(pipeline);
+  effects_.writes.push_back({{RecordKind::kPipeline, pipeline.id}, std::nullopt});
+  tell("pipeline.removed", name, "", "", "");
+  state_.pipelines.erase(name);
+  changes_.waiting.erase(name);
+  effects_.contents_changed = true;
+  return true;
 }
 
 // What stays of its placements: the terms, and who is still to delete what.
 void BrokerCore::forget(const Pipeline& pipeline) {
   std::erase_if(state_.figures,
                 [&](const auto& entry) { return entry.first.pipeline == pipeline.spec().name; });
-  for (auto& [key, placed] : state_.placements) {
-    if (key.pipeline != pipeline.spec().name) continue;
+  for (auto& [key, placed] : state_.placements_of(pipeline.spec().name)) {
     std::vector<std::string> rest;
     for (const std::string& agent : placed.kept_by()) {
       if (!placed.removed_from.contains(agent)) rest.push_back(agent);

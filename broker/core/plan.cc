@@ -31,45 +31,48 @@ bool all_gone(const State& state, const wire::InstanceKey& key) {
 }
 
 bool may_stop(const State& state, const Pipeline& pipeline, uint32_t node) {
-  const auto inputs = graph::inputs_of(pipeline.spec(), node);
+  const auto& inputs = pipeline.inputs_of(node);
   return std::all_of(inputs.begin(), inputs.end(),
                      [&](uint32_t input) { return all_gone(state, pipeline.key(input)); });
 }
 
-void add_node(const State& state, const Agent& agent, const Pipeline& pipeline, uint32_t node,
+void add_node(const State& state, const Pipeline& pipeline, uint32_t node, const Placement& placed,
               wire::AgentOrders& orders) {
-  const wire::InstanceKey key = pipeline.key(node);
-  const Placement* placed = state.placement(key);
-  if (placed == nullptr || placed->agent != agent.name) return;
   if (is_wanted_up(pipeline)) {
-    if (auto order = make_order(state, pipeline, node, *placed)) {
+    if (auto order = make_order(state, pipeline, node, placed)) {
       orders.start.push_back(std::move(*order));
     }
-  } else if (!placed->gone && may_stop(state, pipeline, node)) {
-    orders.stop.push_back(key);
+  } else if (!placed.gone && may_stop(state, pipeline, node)) {
+    orders.stop.push_back(placed.key);
   }
 }
 
-void add_drains(const State& state, const Agent& agent, const Pipeline& pipeline, uint32_t node,
-                wire::AgentOrders& orders) {
-  for (const Placement* drain : state.drains_of(pipeline.key(node))) {
-    if (drain->agent != agent.name || drain->gone) continue;
-    if (drain->finished || !is_wanted_up(pipeline)) {
-      orders.stop.push_back(drain->key);
-    } else if (auto order = make_order(state, pipeline, node, *drain)) {
-      orders.start.push_back(std::move(*order));
-    }
+void add_drain(const State& state, const Pipeline& pipeline, uint32_t node, const Placement& drain,
+               wire::AgentOrders& orders) {
+  if (drain.gone) return;
+  if (drain.finished || !is_wanted_up(pipeline)) {
+    orders.stop.push_back(drain.key);
+  } else if (auto order = make_order(state, pipeline, node, drain)) {
+    orders.start.push_back(std::move(*order));
   }
 }
 
-void add_removals(const State& state, const Agent& agent, wire::AgentOrders& orders) {
-  for (const auto& [key, placed] : state.placements) {
-    const auto pipeline = state.pipelines.find(key.pipeline);
-    const bool known = pipeline != state.pipelines.end();
-    if (known && pipeline->second.record.wish != Wish::kRemove) continue;
-    if (placed.removed_from.contains(agent.name) || !placed.kept_by().contains(agent.name))
-      continue;
-    orders.remove.push_back(key);
+// Of something that it has, or had.
+void add_kept(const State& state, const Agent& agent, const Placement& placed,
+              wire::AgentOrders& orders) {
+  const wire::InstanceKey& key = placed.key;
+  const auto found = state.pipelines.find(key.pipeline);
+  if (found == state.pipelines.end() || found->second.record.wish == Wish::kRemove) {
+    if (!placed.removed_from.contains(agent.name)) orders.remove.push_back(key);
+    return;
+  }
+  const Pipeline& pipeline = found->second;
+  const auto node = pipeline.find_node(key.node);
+  if (!node || placed.agent != agent.name || pipeline.record.wish == Wish::kStored) return;
+  if (key.drains != 0) {
+    add_drain(state, pipeline, *node, placed, orders);
+  } else {
+    add_node(state, pipeline, *node, placed, orders);
   }
 }
 
@@ -84,8 +87,7 @@ void add_strays(const State& state, const Agent& agent, wire::AgentOrders& order
     if (wish == Wish::kStored || wish == Wish::kRemove) continue;
     const Placement* placed = state.placement(key);
     // No placement yet: it is about to be placed, most likely here.
-    const bool known = graph::find_node(pipeline->second.spec(), key.node).has_value();
-    const bool about_to_be = known && key.drains == 0;
+    const bool about_to_be = pipeline->second.find_node(key.node) && key.drains == 0;
     const bool stray = placed == nullptr ? !about_to_be : placed->agent != agent.name;
     if (stray) orders.stop.push_back(key);
   }
@@ -153,7 +155,7 @@ std::string unreachable_reader(const State& state, const Pipeline& pipeline, uin
   const Placement* placed = state.placement(pipeline.key(node));
   const Agent* from = placed == nullptr ? nullptr : state.agent(placed->agent);
   if (from == nullptr) return {};
-  for (const uint32_t output : graph::outputs_of(pipeline.spec(), node)) {
+  for (const uint32_t output : pipeline.outputs_of(node)) {
     const wire::InstanceKey key = pipeline.key(output);
     const InstanceStatus* report = state.report(key);
     if (report == nullptr || report->endpoint.empty()) continue;
@@ -265,8 +267,7 @@ void judge_stopping(const State& state, const Pipeline& pipeline, wire::Pipeline
     status.state = PipelineState::kStopping;
     if (!is_connected(state, agent)) status.reason = node + ": waits for agent " + agent;
   };
-  for (const auto& [key, placed] : state.placements) {
-    if (key.pipeline != status.name) continue;
+  for (const auto& [key, placed] : state.placements_of(status.name)) {
     if (!removes && !is_gone(state, &placed)) wait_for(key.node, placed.agent);
     if (!removes) continue;
     for (const std::string& agent : placed.kept_by()) {
@@ -284,7 +285,7 @@ std::vector<wire::NodeStatus> node_statuses(const State& state, const Pipeline& 
     const graph::NodeSpec& spec = pipeline.spec().nodes[node];
     nodes.push_back({spec.name,
                      spec.caller_stdin,
-                     graph::is_sink(pipeline.spec(), node),
+                     pipeline.outputs_of(node).empty(),
                      {make_report(state, pipeline.key(node))}});
   }
   return nodes;
@@ -292,23 +293,36 @@ std::vector<wire::NodeStatus> node_statuses(const State& state, const Pipeline& 
 
 }  // namespace
 
-std::optional<std::string> choose_agent(const State& state, const graph::NodeSpec& node) {
+Loads loads_of(const State& state) {
+  Loads loads;
+  for (const auto& [name, agent] : state.agents) {
+    if (!agent.connected) continue;
+    size_t& load = loads[name];
+    const auto kept = state.kept.find(name);
+    if (kept == state.kept.end()) continue;
+    for (const wire::InstanceKey& key : kept->second) {
+      const Placement& placed = state.placements.at(key);
+      if (placed.agent == name && !placed.gone) ++load;
+    }
+  }
+  return loads;
+}
+
+std::optional<std::string> choose_agent(const Loads& loads, const graph::NodeSpec& node) {
   for (const std::string& host : node.hosts) {
-    if (is_connected(state, host)) return host;
+    if (loads.contains(host)) return host;
   }
   if (!node.hosts.empty()) return std::nullopt;
-  std::map<std::string, size_t> load;
-  for (const auto& [name, agent] : state.agents) {
-    if (agent.connected) load[name] = 0;
-  }
-  for (const auto& [key, placed] : state.placements) {
-    if (placed.gone) continue;
-    if (const auto found = load.find(placed.agent); found != load.end()) ++found->second;
-  }
   const auto least = std::min_element(
-      load.begin(), load.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-  if (least == load.end()) return std::nullopt;
+      loads.begin(), loads.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (least == loads.end()) return std::nullopt;
   return least->first;
+}
+
+bool same_for_decisions(const wire::InstanceStatus& a, const wire::InstanceStatus& b) {
+  return a.term == b.term && a.log_term == b.log_term && a.state == b.state &&
+         a.ended_and_settled == b.ended_and_settled && a.endpoint == b.endpoint &&
+         a.remote_endpoint == b.remote_endpoint;
 }
 
 std::string endpoint_for(const Agent& from, const Agent& to, const wire::InstanceStatus& reader) {
@@ -323,7 +337,7 @@ std::optional<wire::StartOrder> make_order(const State& state, const Pipeline& p
   const wire::PipelineRun& run = pipeline.record.run;
   const Agent* from = state.agent(placed.agent);
   wire::StartOrder order;
-  for (const uint32_t output : graph::outputs_of(pipeline.spec(), node)) {
+  for (const uint32_t output : pipeline.outputs_of(node)) {
     const wire::InstanceKey reader = pipeline.key(output);
     const InstanceStatus* report = state.report(reader);
     if (report == nullptr || from == nullptr) return std::nullopt;
@@ -334,7 +348,7 @@ std::optional<wire::StartOrder> make_order(const State& state, const Pipeline& p
   }
   order.sink = order.readers.empty();
   if (order.sink && run.sink_reader) order.readers.push_back(*run.sink_reader);
-  for (const uint32_t input : graph::inputs_of(pipeline.spec(), node)) {
+  for (const uint32_t input : pipeline.inputs_of(node)) {
     const wire::InstanceKey writer = pipeline.key(input);
     order.writers.push_back(wire::lane_name(writer.node, writer.instance));
   }
@@ -361,15 +375,11 @@ std::optional<wire::StartOrder> make_order(const State& state, const Pipeline& p
 
 wire::AgentOrders make_orders(const State& state, const Agent& agent) {
   wire::AgentOrders orders;
-  for (const auto& [name, pipeline] : state.pipelines) {
-    const Wish wish = pipeline.record.wish;
-    if (wish == Wish::kStored || wish == Wish::kRemove) continue;
-    for (uint32_t node = 0; node < pipeline.spec().nodes.size(); ++node) {
-      add_node(state, agent, pipeline, node, orders);
-      add_drains(state, agent, pipeline, node, orders);
+  if (const auto kept = state.kept.find(agent.name); kept != state.kept.end()) {
+    for (const wire::InstanceKey& key : kept->second) {
+      add_kept(state, agent, state.placements.at(key), orders);
     }
   }
-  add_removals(state, agent, orders);
   add_strays(state, agent, orders);
   return orders;
 }
@@ -400,7 +410,7 @@ wire::PipelineSummary make_summary(const State& state, const Pipeline& pipeline)
   summary.state = full.state;
   summary.reason = std::move(full.reason);
   for (uint32_t node = 0; node < full.nodes.size(); ++node) {
-    const bool source = graph::inputs_of(pipeline.spec(), node).empty();
+    const bool source = pipeline.inputs_of(node).empty();
     for (const wire::InstanceReport& report : full.nodes[node].instances) {
       const InstanceStatus& status = report.status;
       ++summary.instances;

@@ -2,6 +2,7 @@
 // how a pipeline is doing. Nothing is remembered from one call to the next. Pure.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,9 +11,13 @@
 
 namespace weir::broker {
 
-// The agent for a node: the first of `hosts` that is connected, else the connected agent with the
-// fewest placements (by name where they are equal). None: no such agent is connected.
-std::optional<std::string> choose_agent(const State& state, const graph::NodeSpec& node);
+// How many placements each connected agent has.
+using Loads = std::map<std::string, size_t>;
+Loads loads_of(const State& state);
+
+// The agent for a node: the first of `hosts` that is connected, else the one with the least load
+// (by name where they are equal). None: no such agent is connected.
+std::optional<std::string> choose_agent(const Loads& loads, const graph::NodeSpec& node);
 
 // The order for a placed node, or for what is drained of it. None while a reader's endpoint is not
 // known: a node starts after its readers. Log folder, sockets and files are the agent's to fill in.
@@ -25,6 +30,9 @@ wire::AgentOrders make_orders(const State& state, const Agent& agent);
 
 wire::PipelineStatus make_status(const State& state, const Pipeline& pipeline);
 wire::PipelineSummary make_summary(const State& state, const Pipeline& pipeline);
+
+// Whether the difference between two reports of an instance can change a decision; figures do not.
+bool same_for_decisions(const wire::InstanceStatus& a, const wire::InstanceStatus& b);
 
 // Where writers on the agent `from` reach the lanes of a reader on the agent `to`, which reports
 // this; empty: nowhere, yet.

@@ -159,7 +159,7 @@ BrokerCore::Outcome BrokerCore::put(graph::PipelineSpec spec) {
   }
   Pipeline& pipeline = state_.pipelines[name];
   if (pipeline.id == 0) pipeline.id = ++last_pipeline_id_;
-  pipeline.record.spec = std::move(spec);
+  pipeline.set_spec(std::move(spec));
   pipeline.record.run.name = name;
   store(pipeline);
   tell("pipeline.stored", name, "", "", "");
@@ -202,9 +202,7 @@ BrokerCore::Outcome BrokerCore::run(wire::PipelineRun message) {
     record.was_running = false;
     record.ending = false;
     record.actions = std::move(*actions);
-    for (auto& [key, placed] : state_.placements) {
-      if (key.pipeline == message.name) placed.gone = false;
-    }
+    for (auto& [key, placed] : state_.placements_of(message.name)) placed.gone = false;
     tell("pipeline.run", message.name, "", "", "");
     effects_.contents_changed = true;
   }
@@ -259,9 +257,7 @@ BrokerCore::Outcome BrokerCore::remove(const std::string& name, bool discard) {
                     " dead letters; discard them with --discard");
   }
   record.wish = Wish::kRemove;
-  for (auto& [key, placed] : state_.placements) {
-    if (key.pipeline == name) placed.removed_from.clear();
-  }
+  for (auto& [key, placed] : state_.placements_of(name)) placed.removed_from.clear();
   store(*pipeline);
   tell("pipeline.rm", name, "", "", discard ? "with all that its logs hold" : "");
   return Done{};
@@ -398,7 +394,7 @@ void BrokerCore::pass_on(const std::string& peer, const std::string& request,
   };
   const Pipeline* const pipeline = find(key.pipeline);
   if (pipeline == nullptr) return send(peer, request, wire::refusal(not_found(key.pipeline)));
-  if (!graph::find_node(pipeline->spec(), key.node)) {
+  if (!pipeline->find_node(key.node)) {
     return refuse(ErrorCode::kNotFound,
                   "pipeline \"" + key.pipeline + "\" has no node \"" + key.node + "\"");
   }

@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <ranges>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "broker/core/records.h"
@@ -23,6 +25,9 @@ inline constexpr std::chrono::milliseconds kAgentSilence{3000};
 inline constexpr std::chrono::milliseconds kTickGapMax{1000};
 // How long nodes may take to end when all sinks have ended and settled.
 inline constexpr std::chrono::milliseconds kEndGrace{2000};
+// How often everything is decided about anew, whether something has happened to it or not: what was
+// forgotten is late then, and no more.
+inline constexpr std::chrono::seconds kAllDecided{30};
 inline constexpr size_t kAgentsMax = 1024;
 inline constexpr size_t kPipelinesMax = 1024;
 
@@ -38,10 +43,22 @@ struct Pipeline {
   PipelineRecord record;
   std::optional<wire::PipelineState> told;  // The last state that an event told of.
   std::optional<SteadyTime> settled_since;  // All sinks have ended and settled.
+  graph::Neighbours neighbours;             // Of its spec; see set_spec().
 
   const graph::PipelineSpec& spec() const { return record.spec; }
   wire::InstanceKey key(uint32_t node) const {
     return {spec().name, spec().nodes[node].name, kOnlyInstance};
+  }
+  const std::vector<uint32_t>& inputs_of(uint32_t node) const { return neighbours.inputs[node]; }
+  const std::vector<uint32_t>& outputs_of(uint32_t node) const { return neighbours.outputs[node]; }
+  std::optional<uint32_t> find_node(const std::string& name) const {
+    const auto found = neighbours.nodes.find(name);
+    if (found == neighbours.nodes.end()) return std::nullopt;
+    return found->second;
+  }
+  void set_spec(graph::PipelineSpec spec) {
+    record.spec = std::move(spec);
+    neighbours = graph::Neighbours(record.spec);
   }
 };
 
@@ -51,6 +68,7 @@ struct Placement : PlacementRecord {
   // told, that it does not have it.
   bool gone = false;
   std::set<std::string> removed_from;  // Agents that said that they keep nothing of it any more.
+  std::set<std::string> indexed;       // Where State::kept has it.
 
   // All agents that keep something of it.
   std::set<std::string> kept_by() const {
@@ -78,6 +96,15 @@ struct Identity {
   std::string text;
 };
 
+// The entries of one pipeline.
+template <typename Map>
+auto range_of(Map& map, const std::string& pipeline) {
+  const auto first = map.lower_bound(wire::InstanceKey{pipeline, "", 0, 0});
+  // The least name after this one.
+  const auto last = map.lower_bound(wire::InstanceKey{pipeline + '\0', "", 0, 0});
+  return std::ranges::subrange(first, last);
+}
+
 struct State {
   std::map<std::string, Pipeline> pipelines;
   std::map<wire::InstanceKey, Placement> placements;
@@ -86,6 +113,18 @@ struct State {
   std::map<std::string, Identity> identities;  // By the agents' names.
   // The last that was reported of each, wherever it was; also of those that are gone since.
   std::map<wire::InstanceKey, wire::InstanceStatus> figures;
+  // What each agent keeps something of: Placement::kept_by(), looked up from the other side.
+  std::map<std::string, std::set<wire::InstanceKey>> kept;
+
+  // After a change of where it is.
+  void index(Placement& placed) {
+    std::set<std::string> now = placed.kept_by();
+    for (const std::string& name : placed.indexed) {
+      if (!now.contains(name)) kept[name].erase(placed.key);
+    }
+    for (const std::string& name : now) kept[name].insert(placed.key);
+    placed.indexed = std::move(now);
+  }
 
   const Placement* placement(const wire::InstanceKey& key) const {
     const auto found = placements.find(key);
@@ -118,6 +157,10 @@ struct State {
     if (found == at->instances.end() || found->second.term != placed->term) return nullptr;
     return &found->second;
   }
+
+  // All of one pipeline.
+  auto placements_of(const std::string& pipeline) const { return range_of(placements, pipeline); }
+  auto placements_of(const std::string& pipeline) { return range_of(placements, pipeline); }
 };
 
 }  // namespace weir::broker

@@ -67,6 +67,8 @@ BrokerShell::~BrokerShell() {
   loop_.cancel(timer_);
 }
 
+// What comes at once is decided about at once, and written at once: the more there is to do, the
+// less each message costs.
 void BrokerShell::receive_some() {
   std::vector<runtime::Message> parts;
   for (int i = 0; i < kMessagesPerTurn && !failed_; ++i) {
@@ -75,9 +77,10 @@ void BrokerShell::receive_some() {
       log::warn(got.error().what);
       continue;
     }
-    if (!*got) return;
+    if (!*got) break;
     take(parts);
   }
+  carry_out(core_.decide());
 }
 
 void BrokerShell::take(const std::vector<runtime::Message>& parts) {
@@ -92,7 +95,7 @@ void BrokerShell::take(const std::vector<runtime::Message>& parts) {
   if (auto answered = answer(envelope->message)) {
     return send(peer, {envelope->request, std::move(*answered)});
   }
-  carry_out(core_.receive(peer, std::move(*envelope), loop_.now(), unix_ms()));
+  core_.take(peer, std::move(*envelope), loop_.now(), unix_ms());
 }
 
 std::optional<wire::Message> BrokerShell::answer(const wire::Message& message) {

@@ -73,6 +73,15 @@ std::vector<uint32_t> outputs_of(const PipelineSpec& spec, uint32_t node) {
   return result;
 }
 
+Neighbours::Neighbours(const PipelineSpec& spec)
+    : inputs(spec.nodes.size()), outputs(spec.nodes.size()) {
+  for (const EdgeSpec& edge : spec.edges) {
+    inputs[edge.to].push_back(edge.from);
+    outputs[edge.from].push_back(edge.to);
+  }
+  for (uint32_t node = 0; node < spec.nodes.size(); ++node) nodes[spec.nodes[node].name] = node;
+}
+
 bool is_source(const PipelineSpec& spec, uint32_t node) {
   return std::none_of(spec.edges.begin(), spec.edges.end(),
                       [node](const EdgeSpec& edge) { return edge.to == node; });

@@ -3,7 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,6 +21,16 @@ std::optional<uint32_t> find_node(const PipelineSpec& spec, std::string_view nam
 // Neighbours, ascending.
 std::vector<uint32_t> inputs_of(const PipelineSpec& spec, uint32_t node);
 std::vector<uint32_t> outputs_of(const PipelineSpec& spec, uint32_t node);
+
+// The same, and find_node(), looked up once for who asks often.
+struct Neighbours {
+  Neighbours() = default;
+  explicit Neighbours(const PipelineSpec& spec);
+
+  std::vector<std::vector<uint32_t>> inputs;   // By node.
+  std::vector<std::vector<uint32_t>> outputs;  // Likewise.
+  std::map<std::string, uint32_t, std::less<>> nodes;
+};
 
 bool is_source(const PipelineSpec& spec, uint32_t node);
 bool is_sink(const PipelineSpec& spec, uint32_t node);

@@ -170,6 +170,7 @@ class World {
 
   void do_all(const Effects& effects) {
     EXPECT_TRUE(store_->write(effects.writes));
+    expect_all_decided();
     for (const Outgoing& one : effects.sends) {
       if (one.peer == "ctl") {
         answer_ = one.envelope.message;
@@ -185,6 +186,15 @@ class World {
         }
       }
     }
+  }
+
+  // Nothing was overlooked of what has changed. Not each time, because all of the broker is copied.
+  void expect_all_decided() {
+    if (++decided_ % 5 != 0) return;
+    BrokerCore again = *core_;
+    const Effects more = again.decide_all();
+    EXPECT_TRUE(more.writes.empty());
+    EXPECT_TRUE(more.sends.empty());
   }
 
   void obey(FakeAgent& agent, const wire::AgentOrders& orders) {
@@ -229,6 +239,7 @@ class World {
   std::map<std::string, std::string> peers_;
   std::map<std::string, std::string> by_peer_;
   int connections_ = 0;
+  uint64_t decided_ = 0;
   std::optional<wire::Message> answer_;
 };
 
