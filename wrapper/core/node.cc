@@ -548,12 +548,17 @@ void Node::publish(const std::vector<Frontier>& frontiers) {
 
 void Node::when_persisted(std::function<void()> then) { batch_then_.push_back(std::move(then)); }
 
-bool Node::may_write_output() const {
+bool Node::pressure_allows_output() const {
+  // What they settle makes room.
+  if (config_.order.sink) return true;
   const bool is_source = inputs_.empty() || spec().caller_stdin;
-  // Sinks go on: what they settle makes room.
-  if (pressure_ >= (is_source ? Pressure::kSources : Pressure::kAll) && !config_.order.sink) {
-    return false;
-  }
+  if (is_source) return pressure_ < Pressure::kSources;
+  // Upstream of an empty log nothing would ever drain.
+  return pressure_ < Pressure::kAll || lane_->log_bytes() < kDrainBytes;
+}
+
+bool Node::may_write_output() const {
+  if (!pressure_allows_output()) return false;
   const uint64_t limit = config_.order.log_limit_bytes;
   if (limit != 0 && lane_->log_bytes() >= limit) return false;
   const size_t unread = unread_ ? unread_->held_bytes() : 0;

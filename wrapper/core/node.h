@@ -75,6 +75,9 @@ struct NodeCounters {
 class Node {
  public:
   static constexpr uint64_t kPersistingBytesMax = 4u << 20;  // Written but not yet in the log.
+  // What a node may have in its log although the disk is full. At least a group, so that trimming
+  // brings it below.
+  static constexpr uint64_t kDrainBytes = Lane::kGroupBytes;
   static constexpr std::chrono::milliseconds kTickInterval{250};
   // Writers say something each second and a bit, and readers answer.
   static constexpr std::chrono::milliseconds kHeardWithin{1750};
@@ -191,6 +194,7 @@ class Node {
   void settle();
   void trim();
   void check_full();
+  bool pressure_allows_output() const;
   void fail_without_room();
   void send_acks();
   void add_mark(Mark mark);

@@ -14,7 +14,8 @@ enum class Pressure {
   kNone,
   kSources,  // Sources are not read: what is in the logs can drain. The disk is near its reserve.
   kInputs,   // Nor is credit given to writers: nothing more is taken in. Memory is short.
-  kAll,      // Nor is any program read but a sink's: what is left is for commits and draining.
+  kAll,      // Of other programs only sinks' are read, and those whose log is next to empty: what
+             // is left is for commits and draining.
 };
 
 // What has to stay free; 0: nothing has to.
@@ -50,7 +51,7 @@ class PressureGauge {
 
   // For people; empty if nothing is short.
   std::string reason() const {
-    if (disk_out_) return disk_text("only sinks are read");
+    if (disk_out_) return disk_text("only what drains is read");
     if (memory_low_) {
       return "memory is short on this host: less than the reserve of " +
              mebibytes(reserves_.memory_bytes) +

@@ -26,6 +26,7 @@ Result<StoredLog> open_as_it_is(const wire::StartOrder& order,
     return Error{ErrorCode::kCorrupt, text.str()};
   }
   wal::RocksOptions options;
+  options.limit_bytes = order.log_limit_bytes;
   options.on_remark = note;
   Result<std::unique_ptr<wal::Log>> log = wal::open_rocks_log(log_of(order), options);
   if (!log) return std::move(log).error();

@@ -313,7 +313,7 @@ void Wrapper::persist(wal::LogBatch batch, bool sync) {
   // A fast program may use up a small reserve between two looks at the clock.
   unlooked_bytes_ += batch.bytes();
   const uint64_t reserve = options_.reserves.disk_bytes;
-  if (reserve > 0 && unlooked_bytes_ > reserve / 8) look_at_room();
+  if (reserve > 0 && unlooked_bytes_ > reserve / 32) look_at_room();
   writer_->submit(std::move(batch), sync);
 }
 void Wrapper::start_run(const core::RunOrder& order) { program_->start_run(order); }

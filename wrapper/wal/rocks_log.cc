@@ -44,11 +44,15 @@ class RocksLog : public StoredLog {
     rocksdb::WriteBatch out(bytes);
     size_t next_place = 0;
     bool trims = false;
+    bool discards = false;
     for (const LogBatch& batch : batches) {
       for (const LogBatch::Op& op : batch.ops()) {
         const bool large = is_large(op);
         const std::string place = large ? encode(places_[next_place++]) : std::string();
-        trims = trims || (op.kind == LogBatch::Op::Kind::kEraseRange && op.key[0] == kBlock);
+        if (op.kind == LogBatch::Op::Kind::kEraseRange && op.key[0] == kBlock) {
+          trims = true;
+          discards = discards || op.end == block_end_;
+        }
         const rocksdb::Status added = add(op, large ? std::string_view(place) : op.value(), out);
         if (!added.ok()) return to_error("log: write", added);
       }
@@ -60,7 +64,7 @@ class RocksLog : public StoredLog {
     if (sync) {
       if (Status marked = mark_->reached(db_->GetLatestSequenceNumber()); !marked) return marked;
     }
-    return trims ? drop_trimmed(sync) : Status();
+    return trims ? drop_unnamed(sync, discards) : Status();
   }
 
   Status scan(std::string_view from, std::string_view end, const Each& each) const override {
@@ -211,21 +215,37 @@ class RocksLog : public StoredLog {
     return rocksdb::Status::InvalidArgument("unknown operation");
   }
 
-  // Blocks are erased in the order in which they were written: files before the first one that is
-  // still named are not needed. What erased their keys is on the disk before they are removed, so a
-  // file that is named and not there is damage.
-  Status drop_trimmed(bool synced) {
-    uint64_t first = segments_->current_file();
+  // Blocks are erased in the order in which they were written, and staged ones (`discards`) from
+  // the end: files before the first one that is still named, and after the last, are not needed.
+  // What erased their keys is on the disk before they are removed, so a file that is named and not
+  // there is damage.
+  Status drop_unnamed(bool synced, bool discards) {
+    const uint64_t current = segments_->current_file();
+    uint64_t first = current;
     const Status listed = list(block_begin_, block_end_, [&](const Entry& entry) {
       if (entry.place) first = entry.place->file;
       return !entry.place;
     });
     if (!listed) return listed;
-    if (first <= segments_->first_file()) return {};
+    const Result<uint64_t> last = discards ? last_named(current) : Result<uint64_t>(current);
+    if (!last) return last.error();
+    if (first <= segments_->first_file() && *last + 1 >= current) return {};
     const rocksdb::Status status = synced ? rocksdb::Status() : db_->SyncWAL();
     if (!status.ok()) return to_error("log: sync", status);
     segments_->drop_before(first);
+    segments_->drop_after(*last);
     return {};
+  }
+
+  Result<uint64_t> last_named(uint64_t otherwise) const {
+    const Slice bound = slice(block_end_);
+    std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(read_options(&bound)));
+    Place place;
+    for (it->SeekForPrev(bound); it->Valid() && view(it->key()) >= block_begin_; it->Prev()) {
+      if (decode_place(view(it->value()), place)) return place.file;
+    }
+    if (!it->status().ok()) return to_error("log: read", it->status());
+    return otherwise;
   }
 
   // Without the bound a scan would walk over the tombstones of all that was trimmed.
@@ -343,7 +363,7 @@ Opened open_checked(const std::string& dir, const RocksOptions& options, uint64_
 }  // namespace
 
 Result<std::unique_ptr<Log>> open_rocks_log(const std::string& dir, const RocksOptions& options) {
-  Result<std::unique_ptr<Segments>> segments = Segments::open(dir + "/blocks");
+  Result<std::unique_ptr<Segments>> segments = Segments::open(dir + "/blocks", options.limit_bytes);
   if (!segments) return std::move(segments).error();
   Result<SyncedMark> mark = SyncedMark::open(mark_path(dir));
   if (!mark) return std::move(mark).error();

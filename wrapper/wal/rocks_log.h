@@ -14,6 +14,7 @@ namespace weir::wal {
 
 struct RocksOptions {
   size_t write_buffer_bytes = 8u << 20;  // Of the database; large values do not go there.
+  uint64_t limit_bytes = 0;              // R7: what the log may take; 0: no limit.
   // Something that a person should know, such as a tail that was lost.
   std::function<void(std::string)> on_remark;
 };

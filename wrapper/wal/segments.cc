@@ -50,7 +50,16 @@ bool decode_place(std::string_view value, Place& place) {
   return in.done();
 }
 
-Result<std::unique_ptr<Segments>> Segments::open(const std::string& dir) {
+// So that a log that is full stands in sixteen files at least, and what is left of a disk in sixty:
+// there are other logs on it.
+uint64_t Segments::file_bytes(uint64_t limit_bytes, uint64_t free_bytes) {
+  const uint64_t of_limit = limit_bytes == 0 ? kFileBytesMax : limit_bytes / 16;
+  const uint64_t bytes =
+      std::clamp(std::min(of_limit, free_bytes / 64), kFileBytesMin, kFileBytesMax);
+  return bytes / kAlignment * kAlignment;
+}
+
+Result<std::unique_ptr<Segments>> Segments::open(const std::string& dir, uint64_t limit_bytes) {
   std::error_code failure;
   std::filesystem::create_directories(dir, failure);
   if (failure) return Error{ErrorCode::kIo, "log " + dir + ": " + failure.message()};
@@ -65,6 +74,7 @@ Result<std::unique_ptr<Segments>> Segments::open(const std::string& dir) {
     last = std::max(last, number);
     first = std::min(first, number);
   }
+  segments->limit_bytes_ = limit_bytes;
   segments->file_ = last;
   segments->first_ = first == UINT64_MAX ? last + 1 : first;
   segments->stage_.reset(static_cast<uint8_t*>(std::aligned_alloc(kAlignment, kStageBytes)));
@@ -95,12 +105,15 @@ Status Segments::begin_file() {
   fd_.reset(::open(name.c_str(), flags | O_DIRECT, 0600));
   if (!fd_.valid() && errno == EINVAL) fd_.reset(::open(name.c_str(), flags, 0600));
   if (!fd_.valid()) return errno_error("log " + name, errno);
-  // Room for the file at once; where that would take most of what is left, it grows as it is
-  // written.
   struct statvfs disk {};
   const bool known = ::fstatvfs(fd_.get(), &disk) == 0;
-  const bool ample = known && disk.f_bavail * disk.f_frsize > 8 * kFileBytes;
-  if (ample) (void)::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(kFileBytes));
+  const uint64_t left = known ? static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize : 0;
+  file_bytes_ = file_bytes(limit_bytes_, left);
+  // Room for the file at once; where that would take most of what is left, it grows as it is
+  // written.
+  if (left > 8 * file_bytes_) {
+    (void)::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(file_bytes_));
+  }
   ++file_;
   written_ = 0;
   const UniqueFd dir(::open(dir_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -117,7 +130,7 @@ Status Segments::append(std::span<const std::string_view> values, std::vector<Pl
 }
 
 Status Segments::append_one(std::string_view value, Place& place) {
-  if (!fd_.valid() || written_ + staged_ >= kFileBytes) {
+  if (!fd_.valid() || written_ + staged_ >= file_bytes_) {
     if (Status written = write_stage(); !written) return written;
     if (Status begun = begin_file(); !begun) return begun;
   }
@@ -189,6 +202,13 @@ Result<std::string> Segments::read(const Place& place) const {
 
 void Segments::drop_before(uint64_t file) {
   for (; first_ < file && first_ < file_; ++first_) ::unlink(path(first_).c_str());
+}
+
+void Segments::drop_after(uint64_t file) {
+  for (uint64_t each = std::max(file, dropped_) + 1; each < file_; ++each) {
+    ::unlink(path(each).c_str());
+    dropped_ = each;
+  }
 }
 
 }  // namespace weir::wal

@@ -34,10 +34,15 @@ struct Place {
 class Segments {
  public:
   static constexpr size_t kAlignment = 4096;
-  static constexpr uint64_t kFileBytes = 64u << 20;  // A new file begins when this much is written.
+  // A new file begins when this much is written. What is trimmed is given back a file at a time, so
+  // files are small where there is little room (file_bytes()).
+  static constexpr uint64_t kFileBytesMin = 4u << 20;
+  static constexpr uint64_t kFileBytesMax = 64u << 20;
+  // Of a log that may take `limit_bytes` (0: no limit), on a disk with `free_bytes` left.
+  static uint64_t file_bytes(uint64_t limit_bytes, uint64_t free_bytes);
 
   // `dir` is made if it is not there. New values go to a new file.
-  static Result<std::unique_ptr<Segments>> open(const std::string& dir);
+  static Result<std::unique_ptr<Segments>> open(const std::string& dir, uint64_t limit_bytes = 0);
   // Only for read(): the folder is left as it is.
   static std::unique_ptr<Segments> open_to_read(const std::string& dir);
   ~Segments();
@@ -56,8 +61,9 @@ class Segments {
   Status check(uint64_t file, uint64_t bytes) const;
   std::string path(uint64_t file) const;
 
-  // Removes all files with a lower number. The current one stays.
+  // Removes all files with a lower or a higher number. The current one stays.
   void drop_before(uint64_t file);
+  void drop_after(uint64_t file);
   uint64_t current_file() const { return file_; }
   // The lowest number that exists.
   uint64_t first_file() const { return first_; }
@@ -74,9 +80,12 @@ class Segments {
   Status append_one(std::string_view value, Place& place);
 
   std::string dir_;
+  uint64_t limit_bytes_ = 0;
+  uint64_t file_bytes_ = kFileBytesMin;  // Of the current file.
   UniqueFd fd_;
   uint64_t file_ = 0;
   uint64_t first_ = 0;
+  uint64_t dropped_ = 0;                           // The highest that drop_after() has removed.
   uint64_t written_ = 0;                           // Of the current file, at the device.
   std::unique_ptr<uint8_t[], FreeAligned> stage_;  // What goes there next.
   size_t staged_ = 0;

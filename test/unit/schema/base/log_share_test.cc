@@ -20,7 +20,7 @@ TEST(LogShare, R7WhatStaysFree) {
   EXPECT_EQ(disk_reserve_bytes(1000 * kMiB, 100 * kGiB), 100 * kMiB);
   EXPECT_EQ(disk_reserve_bytes(100 * kGiB, 200 * kGiB), kGiB);
   EXPECT_EQ(disk_reserve_bytes(0, 200 * kGiB), 64 * kMiB);
-  EXPECT_EQ(disk_reserve_bytes(0, 640 * kMiB), 32 * kMiB);
+  EXPECT_EQ(disk_reserve_bytes(0, 128 * kMiB), 32 * kMiB);
 }
 
 }  // namespace

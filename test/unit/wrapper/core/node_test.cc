@@ -467,6 +467,48 @@ TEST_F(NodeTest, R7AFullLogStopsTheReading) {
   EXPECT_LT(written, 1'000'000u);
 }
 
+// A full disk gets room by what sinks settle: what they need must come through.
+TEST_F(NodeTest, R7OnAFullDiskAnInnerNodeHandsOnALittleAtATime) {
+  wire::StartOrder order = source();
+  order.node.unit = graph::Unit::kStream;
+  order.writers = {"source.0"};
+  make(order);
+  meet_reader();
+  turn();
+  node_->set_pressure(Pressure::kAll);
+  const std::string line = std::string(4095, 'x') + "\n";
+  const auto write_what_it_may = [&] {
+    size_t written = 0;
+    while (!node_->output_space().empty() && written < 64 * Node::kDrainBytes) {
+      output(line);
+      written += line.size();
+      turn();
+      write_all();
+    }
+    return written;
+  };
+  EXPECT_GE(write_what_it_may(), Node::kDrainBytes / 2);
+  EXPECT_LT(node_->lane().log_bytes(), 2 * Node::kDrainBytes);
+  turn();
+  EXPECT_EQ(write_what_it_may(), 0u) << "nothing has drained";
+  const auto& hello = std::get<edge::Hello>(fx_.to_readers.front());
+  const auto& last = fx_.sent.back().header;
+  EXPECT_EQ(last.last(), node_->lane().published_last());
+  const Position all{last.of, last.last()};
+  node_->on_reader_frame(0, edge::Ack{hello.session, all, all, false, false, false});
+  turn();
+  write_all();
+  EXPECT_EQ(node_->lane().log_bytes(), 0u);
+  EXPECT_GT(write_what_it_may(), 0u);
+}
+
+TEST_F(NodeTest, R7OnAFullDiskASourceIsNotRead) {
+  make(source());
+  turn();
+  node_->set_pressure(Pressure::kSources);
+  EXPECT_TRUE(node_->output_space().empty());
+}
+
 // Blocks go in groups; a limit that is smaller than one would be waited for without end.
 TEST_F(NodeTest, R7ALimitThatHasNoRoomForABlockIsAFailure) {
   for (const bool holds : {false, true}) {

@@ -19,7 +19,7 @@ TEST(Pressure, R7HoldsBackByWhatIsShort) {
        "less than the reserve of 100 MiB is left (disk_reserve): sources"},
       {25, 50, Pressure::kSources, "sources are not read"},
       {24, 50, Pressure::kAll,
-       "a quarter of the reserve of 100 MiB is left (disk_reserve): only sinks"},
+       "a quarter of the reserve of 100 MiB is left (disk_reserve): only what drains"},
       {100, 49, Pressure::kInputs, "less than the reserve of 50 MiB is available (memory_reserve)"},
       {99, 49, Pressure::kInputs, "memory_reserve"},
       {0, 0, Pressure::kAll, "disk_reserve"},

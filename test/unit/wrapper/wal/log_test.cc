@@ -96,9 +96,11 @@ TEST(Log, R6SurvivesKill9WithoutSync) {
   EXPECT_EQ(contents(**log).size(), 40u);
 }
 
-TEST(Log, TrimmedBlocksLeaveTheDisk) {
+void expect_trimmed_blocks_leave_the_disk(uint64_t limit_bytes, uint64_t left_bytes) {
   TempDir dir;
-  auto log = open_rocks_log(dir.path(), {});
+  RocksOptions options;
+  options.limit_bytes = limit_bytes;
+  auto log = open_rocks_log(dir.path(), options);
   ASSERT_TRUE(log);
   const auto blocks_on_disk = [&] {
     uint64_t bytes = 0;
@@ -115,8 +117,69 @@ TEST(Log, TrimmedBlocksLeaveTheDisk) {
     LogBatch trim;
     trim.erase_range(key(kBlock), key(kBlock, id(seq - 5)));
     ASSERT_TRUE((*log)->write(trim, false));
-    EXPECT_LE(blocks_on_disk(), 3 * Segments::kFileBytes);
+    EXPECT_LE(blocks_on_disk(), left_bytes);
   }
+}
+
+TEST(Log, TrimmedBlocksLeaveTheDisk) {
+  expect_trimmed_blocks_leave_the_disk(0, 3 * Segments::kFileBytesMax);
+}
+
+// Or a small log would be full for ever of what nobody needs.
+TEST(Log, R7TrimmedBlocksOfASmallLogLeaveTheDiskSoon) {
+  // What is not trimmed, and two files.
+  expect_trimmed_blocks_leave_the_disk(64u << 20, (7u << 20) + 2 * (5u << 20));
+}
+
+// Neither does what was staged and is dropped, however often, eat up the disk.
+TEST(Log, R7DroppedStagedBlocksLeaveTheDisk) {
+  TempDir dir;
+  RocksOptions options;
+  options.limit_bytes = 64u << 20;
+  const auto blocks_on_disk = [&] {
+    uint64_t bytes = 0;
+    for (const auto& entry : fs::directory_iterator(dir.path() + "/blocks")) {
+      bytes += entry.file_size();
+    }
+    return bytes;
+  };
+  uint64_t kept = 0;
+  for (int start = 0; start < 4; ++start) {
+    auto log = open_rocks_log(dir.path(), options);
+    ASSERT_TRUE(log) << log.error().what;
+    LogBatch publish;
+    ++kept;
+    publish.put(key(kBlock, id(kept)), block(kept, 1 << 20).bytes);
+    publish.put(key(kMeta, "small"), std::string("x"));
+    ASSERT_TRUE((*log)->write(publish, false));
+    for (uint64_t i = 1; i <= 30; ++i) {
+      LogBatch staged;
+      staged.put(key(kBlock, id(kept + i)), block(kept + i, 1 << 20).bytes);
+      ASSERT_TRUE((*log)->write(staged, false));
+    }
+    LogBatch discard;
+    discard.erase_range(key(kBlock, id(kept + 1)), key_end(kBlock));
+    ASSERT_TRUE((*log)->write(discard, false));
+    // A file for what is kept of each start, and the current one.
+    EXPECT_LE(blocks_on_disk(), (kept + 1) * (6u << 20)) << start;
+    for (uint64_t seq = 1; seq <= kept; ++seq) {
+      const auto found = (*log)->last(key(kBlock, id(seq)), key(kBlock, id(seq + 1)));
+      ASSERT_TRUE(found) << found.error().what;
+      EXPECT_TRUE(found->has_value()) << seq;
+    }
+  }
+}
+
+TEST(Segments, R7FilesAreSmallWhereThereIsLittleRoom) {
+  constexpr uint64_t kMiB = 1u << 20;
+  constexpr uint64_t kGiB = 1u << 30;
+  EXPECT_EQ(Segments::file_bytes(0, 100 * kGiB), 64 * kMiB);
+  EXPECT_EQ(Segments::file_bytes(64 * kGiB, 100 * kGiB), 64 * kMiB);
+  EXPECT_EQ(Segments::file_bytes(160 * kMiB, 100 * kGiB), 10 * kMiB) << "a sixteenth of its share";
+  EXPECT_EQ(Segments::file_bytes(64 * kGiB, 640 * kMiB), 10 * kMiB) << "a 64th of what is left";
+  EXPECT_EQ(Segments::file_bytes(kMiB, 100 * kGiB), 4 * kMiB);
+  EXPECT_EQ(Segments::file_bytes(0, 0), 4 * kMiB);
+  EXPECT_EQ(Segments::file_bytes(64 * kMiB + 16, 100 * kGiB) % Segments::kAlignment, 0u);
 }
 
 // The tail of a log that was not synced may be lost with the power: that is seen, not believed.

@@ -1,0 +1,122 @@
+// The disk of the logs is full (R7): nodes stop accepting, say so, and go on by themselves when
+// there is room, without losing or repeating anything. The disk is a small tmpfs.
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "test/e2e/cluster.h"
+#include "test/e2e/small_disk.h"
+
+namespace weir::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr size_t kDiskMiB = 256;
+
+TEST(DiskFull, R7ALogThatFillsItDrains) {
+  // More than fits, with the inner node's copy of it.
+  const std::string numbers = "seq -f %0199.0f 1 1500000";
+  Scene scene;
+  scene.write("p.toml",
+              "name = \"p\"\ndataflow = \"source ; inner ; sink\"\n"
+              "[node.source]\nrun = \"" +
+                  numbers +
+                  "\"\nrerun = true\n[node.inner]\nrun = \"cat\"\nunit = \"batch\"\n"
+                  "[node.sink]\nrun = \"[ -e go ] || exit 75; cat\"\nunit = \"batch\"\n"
+                  "backoff = \"20ms\"\n");
+  const CommandOptions command = scene.up({"--data", "d", "--output", scene.path("out"), "p.toml"});
+  const std::string logs = scene.path("d/agents/agent-1/wal");
+  {
+    // A run that has hardly begun, so that its folders are there.
+    Command up = scene.start(command);
+    ASSERT_TRUE(wait_until([&] { return fs::exists(logs + "/p/source.0/log/db/CURRENT"); }));
+    up.signal(SIGINT);
+    ASSERT_EQ(up.wait().code, 130);
+    ASSERT_TRUE(wait_until([&] { return scene.processes().empty(); }));
+  }
+  fs::remove_all(logs);  // Nothing was put out: all of it can be made again.
+  fs::remove_all(scene.path("d/agents/agent-1/orders"));
+  const SmallDisk disk(logs, kDiskMiB);
+  if (!disk.mounted()) GTEST_SKIP() << disk.why_not();
+
+  // Filled by the logs themselves: the source stops before nothing is left.
+  Command up = scene.start(command);
+  const auto says = [&](const std::string& what) {
+    return wait_until([&] { return up.err_so_far().find(what) != std::string::npos; });
+  };
+  ASSERT_TRUE(says("source: the disk of its log is nearly full")) << up.err_so_far();
+  ASSERT_TRUE(up.running());
+  // Then by somebody else, and a wrapper is started meanwhile.
+  disk.fill();
+  ASSERT_TRUE(says("inner: the disk of its log is nearly full")) << up.err_so_far();
+  const auto inner = scene.wrapper("inner");
+  ASSERT_TRUE(inner);
+  ASSERT_EQ(::kill(*inner, SIGKILL), 0);
+  disk.empty();
+  scene.write("go", "");
+  const Outcome done = up.wait();
+  EXPECT_EQ(done.code, 0) << done.err;
+  const Outcome same = scene.run(scene.shell(numbers + " | cmp - out/sink"));
+  EXPECT_EQ(same.code, 0) << same.out << same.err;
+}
+
+// A source that goes on where it was, until it is told to end.
+std::string steady_pipeline(const std::string& folder) {
+  return "name = \"p\"\ndataflow = \"source ; inner ; sink\"\n[node.source]\n"
+         "run = '''i=${WEIR_POSITION:-0}; until [ -e " +
+         folder +
+         "/end ]; do i=$((i+1)); printf '%0200d\\n' $i; [ $((i%20)) != 0 ] || sleep 0.01; done; "
+         "echo $i > " +
+         folder +
+         "/written'''\n"
+         "[node.inner]\nrun = \"cat\"\nunit = \"batch\"\n"
+         // Exactly once: the same records have the same name.
+         "[node.sink]\nrun = \"cat >tmp.$WEIR_UNIT && mv tmp.$WEIR_UNIT " +
+         folder + "/out/$WEIR_UNIT\"\nunit = \"batch\"\n";
+}
+
+TEST(DiskFull, R7SomebodyElseFillsIt) {
+  UserCluster cluster({"alpha"});
+  Scene& scene = cluster.scene();
+  scene.make_folder("out");
+  const SmallDisk disk(cluster.processes().layout("alpha").data_dir + "/wal", kDiskMiB);
+  if (!disk.mounted()) GTEST_SKIP() << disk.why_not();
+  cluster.processes().kill("alpha");
+  cluster.processes().start_agent("alpha");
+  cluster.wait_for_agents(1);
+  const auto arrived = [&] {
+    return std::distance(fs::directory_iterator(scene.path("out")), fs::directory_iterator());
+  };
+  cluster.put(steady_pipeline(scene.folder()));
+  cluster.out({"pipeline", "run", "p", "--wait=running"});
+  ASSERT_TRUE(wait_until([&] { return arrived() > 3; }));
+
+  disk.fill();
+  // Whether it was noticed in time, or a write failed: all say what it is, and how it goes on.
+  std::string said;
+  const auto all_say_so = [&] {
+    const json status = cluster.json({"pipeline", "status", "p"});
+    said = status.dump(2);
+    return std::all_of(status["nodes"].begin(), status["nodes"].end(), [](const json& node) {
+      const std::string error = node["instances"][0]["last_error"];
+      return error.find("the disk of its log is ") != std::string::npos;
+    });
+  };
+  ASSERT_TRUE(wait_until(all_say_so)) << said;
+  const std::string events = cluster.json({"events", "p"}).dump(2);
+  EXPECT_NE(events.find("the disk of its log is "), std::string::npos) << events;
+  const auto before = arrived();
+  disk.empty();
+  ASSERT_TRUE(wait_until([&] { return arrived() > before + 3; })) << said;
+  scene.write("end", "");
+  ASSERT_TRUE(cluster.wait_for_state("p", "completed"));
+  const Outcome same = scene.run(
+      scene.shell("cat out/* | sort > got; seq -f %0200.0f 1 $(cat written) | cmp - got"));
+  EXPECT_EQ(same.code, 0) << same.out << same.err;
+}
+
+}  // namespace
+}  // namespace weir::e2e

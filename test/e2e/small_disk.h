@@ -1,0 +1,34 @@
+// A small disk of its own for a test: a tmpfs that only the test and what it starts see.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace weir::e2e {
+
+class SmallDisk {
+ public:
+  // On `folder`, which is made. Not there if this process may not mount: see why_not().
+  SmallDisk(std::string folder, size_t mebibytes);
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  ~SmallDisk();
+
+  bool mounted() const { return why_not_.empty(); }
+  const std::string& why_not() const { return why_not_; }
+
+  // A file takes all that is left, or is gone again.
+  void fill() const;
+  void empty() const;
+  // False if somebody has a file open for writing.
+  bool set_read_only(bool read_only) const;
+
+ private:
+  std::string ballast() const { return folder_ + "/ballast"; }
+
+  std::string folder_;
+  std::string size_;
+  std::string why_not_;
+};
+
+}  // namespace weir::e2e
