@@ -1,1 +1,0 @@
-// Nothing: the precompiled header is made for the flags of this source.
