@@ -43,10 +43,10 @@ void fuzz_block(std::string_view data) {
 
 void fuzz_program_output(std::string_view data) {
   core::FrameParser parser;
-  if (!parser.added({reinterpret_cast<const uint8_t*>(data.data()), data.size()})) return;
+  parser.added({reinterpret_cast<const uint8_t*>(data.data()), data.size()});
   while (true) {
-    const auto frame = parser.next();
-    if (!frame || !frame->has_value()) return;
+    const auto part = parser.next();
+    if (!part || !part->has_value()) return;
   }
 }
 

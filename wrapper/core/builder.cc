@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "schema/base/check.h"
 #include "schema/base/codec.h"
@@ -104,81 +105,118 @@ size_t BlockBuilder::drop() {
   return std::exchange(used_, 0);
 }
 
-Status FrameParser::added(std::span<const uint8_t> bytes) {
-  if (at_ > 0 && at_ * 2 >= buffer_.size()) {
-    buffer_.erase(0, at_);
-    at_ = 0;
-  }
+void FrameParser::added(std::span<const uint8_t> bytes) {
+  buffer_.erase(0, at_);
+  at_ = 0;
   buffer_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  return check_length();
 }
 
-// A length is looked at as soon as it is there, so that a wrong one is never waited for.
-Status FrameParser::check_length() const {
-  if (buffer_.size() - at_ < 4) return {};
-  const uint32_t length = load_be<uint32_t>(reinterpret_cast<const uint8_t*>(&buffer_[at_]));
-  if (length <= kFrameBytesMax) return {};
-  return Error{ErrorCode::kLimit, "wrote a frame of " + std::to_string(length) +
-                                      " bytes; the limit is " + std::to_string(kFrameBytesMax)};
-}
-
-Result<std::optional<std::string>> FrameParser::next() {
-  if (buffer_.size() - at_ < 4) return std::optional<std::string>();
-  if (Status checked = check_length(); !checked) return std::move(checked).error();
-  const uint32_t length = load_be<uint32_t>(reinterpret_cast<const uint8_t*>(&buffer_[at_]));
-  if (buffer_.size() - at_ - 4 < length) return std::optional<std::string>();
-  std::string frame = buffer_.substr(at_ + 4, length);
-  at_ += 4 + size_t{length};
-  if (at_ == buffer_.size()) clear();
-  return std::optional<std::string>(std::move(frame));
+Result<std::optional<FrameParser::Part>> FrameParser::next() {
+  if (!in_frame_) {
+    if (buffer_.size() - at_ < 4) return std::optional<Part>();
+    const uint32_t length = load_be<uint32_t>(reinterpret_cast<const uint8_t*>(&buffer_[at_]));
+    // A length is looked at as soon as it is there, so that a wrong one is never waited for.
+    if (length > kFrameBytesMax) {
+      return Error{ErrorCode::kLimit, "wrote a frame of " + std::to_string(length) +
+                                          " bytes; the limit is " + std::to_string(kFrameBytesMax)};
+    }
+    at_ += 4;
+    left_ = length;
+    in_frame_ = true;
+  }
+  const size_t count = std::min(left_, buffer_.size() - at_);
+  if (count == 0 && left_ > 0) return std::optional<Part>();
+  const Part part{std::string_view(buffer_).substr(at_, count), count == left_};
+  at_ += count;
+  left_ -= count;
+  in_frame_ = !part.last;
+  return std::optional<Part>(part);
 }
 
 void FrameParser::clear() {
   buffer_.clear();
-  if (buffer_.capacity() > (4u << 20)) buffer_.shrink_to_fit();
-  at_ = 0;
+  at_ = left_ = 0;
+  in_frame_ = false;
 }
 
-void RecordPacker::put(std::string_view piece) {
+size_t RecordPacker::piece_bytes_max() const {
+  return kBlockPayloadBytesMax - (shape_ == wire::Shape::kFrames ? 4 : 0);
+}
+
+void RecordPacker::put(std::string_view piece, std::string& payload) const {
   if (shape_ == wire::Shape::kFrames) {
     uint8_t length[4];
     store_be(length, static_cast<uint32_t>(piece.size()));
-    payload_.append(reinterpret_cast<const char*>(length), 4);
+    payload.append(reinterpret_cast<const char*>(length), 4);
   }
-  payload_.append(piece);
-  ++pieces_;
+  payload.append(piece);
 }
 
 void RecordPacker::add(std::string_view record) {
+  if (record.size() > piece_bytes_max()) {
+    add_part(record);
+    return end_record();
+  }
   const size_t prefix = shape_ == wire::Shape::kFrames ? 4 : 0;
-  const size_t piece_max = kBlockPayloadBytesMax - prefix;
   if (!payload_.empty() &&
       payload_.size() + prefix + record.size() > BlockBuilder::kUsualPayloadBytes) {
-    close(0, true);
+    close();
   }
-  while (record.size() > piece_max) {
-    put(record.substr(0, piece_max));
-    close(wire::kContinued, false);
-    record.remove_prefix(piece_max);
-  }
-  put(record);
+  put(record, payload_);
+  ++pieces_;
 }
 
-void RecordPacker::close(uint8_t flags, bool ends_record) {
+void RecordPacker::add_part(std::string_view part) {
+  part_bytes_ += part.size();
+  // Something stays, so that the record's last piece is never empty.
+  while (part_.size() + part.size() > piece_bytes_max()) {
+    const size_t count = piece_bytes_max() - part_.size();
+    part_.append(part.substr(0, count));
+    part.remove_prefix(count);
+    std::string payload;
+    payload.reserve(part_.size() + 4);
+    put(part_, payload);
+    part_cuts_.push_back(make_cut(payload, 1, wire::kContinued));
+    part_.clear();
+  }
+  part_.append(part);
+}
+
+void RecordPacker::end_record() {
+  if (!part_cuts_.empty()) {
+    if (!payload_.empty()) close();
+    std::move(part_cuts_.begin(), part_cuts_.end(), std::back_inserter(cuts_));
+    part_cuts_.clear();
+  }
+  add(part_);
+  drop_part();
+}
+
+void RecordPacker::drop_part() {
+  part_cuts_.clear();
+  part_.clear();
+  part_bytes_ = 0;
+}
+
+Cut RecordPacker::make_cut(std::string_view payload, uint32_t pieces, uint8_t flags) {
   Cut cut;
-  cut.buffer.reset(new uint8_t[kBlockHeaderBytes + payload_.size()]);
-  std::memcpy(cut.buffer.get() + kBlockHeaderBytes, payload_.data(), payload_.size());
-  cut.payload_bytes = static_cast<uint32_t>(payload_.size());
-  cut.pieces = pieces_;
-  cut.records = ends_record ? pieces_ : 0;
+  cut.buffer.reset(new uint8_t[kBlockHeaderBytes + payload.size()]);
+  std::memcpy(cut.buffer.get() + kBlockHeaderBytes, payload.data(), payload.size());
+  cut.payload_bytes = static_cast<uint32_t>(payload.size());
+  cut.pieces = pieces;
+  cut.records = flags == wire::kContinued ? 0 : pieces;
   cut.flags = flags;
-  cuts_.push_back(std::move(cut));
+  return cut;
+}
+
+void RecordPacker::close() {
+  cuts_.push_back(make_cut(payload_, pieces_, 0));
   payload_.clear();
   pieces_ = 0;
 }
 
 std::vector<Cut> RecordPacker::take() {
-  if (!payload_.empty()) close(0, true);
+  if (!payload_.empty()) close();
   return std::exchange(cuts_, {});
 }
 
@@ -186,6 +224,7 @@ void RecordPacker::clear() {
   payload_.clear();
   pieces_ = 0;
   cuts_.clear();
+  drop_part();
 }
 
 }  // namespace weir::core

@@ -9,6 +9,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "schema/base/result.h"
 #include "schema/base/shared_bytes.h"
@@ -75,20 +77,25 @@ class FrameParser {
  public:
   static constexpr size_t kFrameBytesMax = 100u << 20;
 
-  // Takes what the program wrote. Errors: kLimit for a frame over the limit, as soon as its length
-  // is there.
-  Status added(std::span<const uint8_t> bytes);
-  // The next whole frame's bytes; nothing if none is whole yet. Errors as above.
-  Result<std::optional<std::string>> next();
+  struct Part {
+    std::string_view bytes;  // Void after the next added().
+    bool last;               // The frame ends with it.
+  };
+
+  // Takes what the program wrote.
+  void added(std::span<const uint8_t> bytes);
+  // What is here of the frame under way; nothing if that is nothing new. Errors: kLimit for a frame
+  // over the limit, as soon as its length is there.
+  Result<std::optional<Part>> next();
   // True if no part of a frame is left over.
-  bool empty() const { return buffer_.size() == at_; }
+  bool empty() const { return !in_frame_ && buffer_.size() == at_; }
   void clear();
 
  private:
-  Status check_length() const;
-
   std::string buffer_;
   size_t at_ = 0;
+  size_t left_ = 0;  // Of the frame under way.
+  bool in_frame_ = false;
 };
 
 // Collects whole records of known length into payloads of any shape: replies and frames.
@@ -98,19 +105,31 @@ class RecordPacker {
 
   // Adds one record; its delimiter, if its shape has one, is a part of it.
   void add(std::string_view record);
+  // The same for one that comes in parts. Until end_record() nothing of it is taken.
+  void add_part(std::string_view part);
+  void end_record();
+  void drop_part();
+  size_t part_bytes() const { return part_bytes_; }
+  // Of whole records.
   bool empty() const { return cuts_.empty() && payload_.empty(); }
-  // All that was added, as payloads in order.
+  // All whole records, as payloads in order.
   std::vector<Cut> take();
   void clear();
 
  private:
-  void close(uint8_t flags, bool ends_record);
-  void put(std::string_view piece);
+  size_t piece_bytes_max() const;
+  void close();
+  static Cut make_cut(std::string_view payload, uint32_t pieces, uint8_t flags);
+  void put(std::string_view piece, std::string& payload) const;
 
   wire::Shape shape_;
   std::string payload_;
   uint32_t pieces_ = 0;
   std::vector<Cut> cuts_;
+  // Of a record that is not whole: its pieces, and what is too little for one.
+  std::vector<Cut> part_cuts_;
+  std::string part_;
+  size_t part_bytes_ = 0;
 };
 
 }  // namespace weir::core

@@ -23,7 +23,7 @@ class FrameSource : public Runner {
   void turn(SteadyTime now) override {
     now_ = now;
     if (phase_ == Phase::kWaiting && now >= start_at_) start();
-    if (phase_ == Phase::kRunning) publish();
+    if (phase_ == Phase::kRunning && node_.may_write_output()) publish();
   }
 
   std::span<uint8_t> output_space() override {
@@ -34,13 +34,13 @@ class FrameSource : public Runner {
 
   void on_output(size_t bytes) override {
     if (broken_) return;
-    const Status added = parser_.added({reinterpret_cast<const uint8_t*>(scratch_.data()), bytes});
-    if (!added) return break_off(added.error().what);
+    parser_.added({reinterpret_cast<const uint8_t*>(scratch_.data()), bytes});
     while (!broken_) {
-      Result<std::optional<std::string>> frame = parser_.next();
-      if (!frame) return break_off(frame.error().what);
-      if (!frame->has_value()) return;
-      if (!(*frame)->empty()) packer_.add(**frame);
+      const Result<std::optional<FrameParser::Part>> part = parser_.next();
+      if (!part) return break_off(part.error().what);
+      if (!part->has_value()) return;
+      packer_.add_part((*part)->bytes);
+      if ((*part)->last && packer_.part_bytes() > 0) packer_.end_record();
     }
   }
 
@@ -89,6 +89,7 @@ class FrameSource : public Runner {
     phase_ = Phase::kRunning;
     broken_.reset();
     parser_.clear();
+    packer_.drop_part();
     position_at_start_ = node_.commit_state().position;
     RunOrder order;
     const CommitState& commit = node_.commit_state();
@@ -99,7 +100,7 @@ class FrameSource : public Runner {
   }
 
   void publish() {
-    if (packer_.empty() || !node_.may_write_output()) return;
+    if (packer_.empty()) return;
     for (Cut& cut : packer_.take()) {
       node_.commit_state().position += cut.records;
       node_.append(std::move(cut), wire::Shape::kFrames);

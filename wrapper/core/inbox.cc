@@ -187,8 +187,15 @@ std::optional<Portion> Inbox::take_record() {
   Held& held = blocks_.front();
   if (is_mark(held.block.header)) return take_block();
   if (!held.block.header.continued()) return cut(held, 1, piece_bytes(held, held.offset));
-  // A record in pieces: joined. An abandoned one leaves only its mark.
-  std::string joined;
+  // A record in pieces: joined, where each goes as soon as it is copied. An abandoned one leaves
+  // only its mark.
+  size_t room = 0;
+  for (const Held& each : blocks_) {
+    room += each.block.header.payload_bytes;
+    if (!each.block.header.continued()) break;
+  }
+  const std::shared_ptr<uint8_t[]> joined(new uint8_t[room]);
+  size_t size = 0;
   while (true) {
     Held& part = blocks_.front();
     const bool last = !part.block.header.continued();
@@ -196,9 +203,11 @@ std::optional<Portion> Inbox::take_record() {
                                        ? cut(part, 1, piece_bytes(part, part.offset))
                                        : take_block();
     if (piece->abandoned || piece->end) return piece;
-    joined.append(piece->bytes.view());
+    WEIR_CHECK(size + piece->bytes.size <= room, "a record is longer than its pieces");
+    std::memcpy(joined.get() + size, piece->bytes.data, piece->bytes.size);
+    size += piece->bytes.size;
     if (last) {
-      piece->bytes = SharedBytes::copy_of(joined);
+      piece->bytes = SharedBytes{joined, joined.get(), size};
       piece->sizes.clear();
       return piece;
     }

@@ -167,12 +167,13 @@ bool Lane::trim(const RecordId& settled, wal::LogBatch& batch) {
   return true;
 }
 
+// Also what is not visible yet: when it is, it is in the log, and is read from there.
 void Lane::forget_recent(const RecordId& sent) {
   while (!recent_.empty()) {
     const wire::Block& oldest = recent_.front();
     const RecordId last = oldest.header.last_id();
-    if (last >= history_.next()) break;  // Not visible yet: not sent to anybody.
-    if (last >= sent && recent_bytes_ <= kRecentBytesMax) break;
+    const bool needed = last >= sent || last >= history_.next();
+    if (needed && recent_bytes_ <= kRecentBytesMax) break;
     recent_bytes_ -= oldest.wire_bytes();
     recent_.pop_front();
   }

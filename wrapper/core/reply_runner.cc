@@ -106,7 +106,7 @@ class ReplyRunner : public Runner {
     if (enough_) return finish();
     if (!commit_replies()) return;
     if (broken_) return failed(*broken_, end);
-    const bool whole = frames_ ? parser_.empty() : line_.empty();
+    const bool whole = frames_ ? parser_.empty() : packer_.part_bytes() == 0;
     if (!accepted(node_.spec(), end)) return failed(describe(end), end);
     if (in_flight_ > 0) {
       return failed(describe(end) + " with " + std::to_string(in_flight_) + " inputs unanswered",
@@ -260,12 +260,9 @@ class ReplyRunner : public Runner {
     Portion record;
     record.bytes = SharedBytes::copy_of((*letter)->bytes);
     record.pieces = 1;
-    const SharedBytes bytes = encoded(record);
     in_flight_ = 1;
-    fed_bytes_ += bytes.size;
-    feeding_.push_back({kNoInput, {}, bytes.size});
     asked_.push_back({kNoInput, {}, {}, 1, true, {}});
-    node_.effects().feed(bytes);
+    hand_on(kNoInput, {}, record);
     if (all_taken()) {
       stdin_closed_ = true;
       node_.effects().close_stdin();
@@ -289,13 +286,10 @@ class ReplyRunner : public Runner {
     }
     const bool joined = portion->pieces > 1 && split_records(*portion).size() == 1;
     const uint32_t records = joined ? 1 : portion->pieces;
-    const SharedBytes bytes = encoded(*portion);
     in_flight_ += records;
-    fed_bytes_ += bytes.size;
-    feeding_.push_back({index, portion->last, bytes.size});
     asked_.push_back(
         {index, first, portion->last, records, joined, single() ? *portion : Portion{}});
-    node_.effects().feed(bytes);
+    hand_on(index, portion->last, *portion);
     return true;
   }
 
@@ -337,28 +331,51 @@ class ReplyRunner : public Runner {
     }
   }
 
-  // As the program reads it: lines with their delimiter, or frames.
-  SharedBytes encoded(const Portion& portion) const {
-    std::string out;
-    if (!frames_) {
-      const char delimiter = node_.spec().delimiter;
-      const bool plain = portion.shape != wire::Shape::kFrames && !portion.open_end &&
-                         portion.bytes.view().ends_with(delimiter);
-      if (plain) return portion.bytes;
-      for (const Portion& record : split_records(portion)) {
-        out.append(record.bytes.view());
-        if (out.empty() || out.back() != delimiter) out.push_back(delimiter);
+  // As the program reads it: lines with their delimiter, or frames. One record is not copied: it
+  // may be large.
+  std::vector<SharedBytes> encoded(const Portion& portion) const {
+    const std::vector<Portion> records = split_records(portion);
+    if (frames_) {
+      if (records.size() == 1) {
+        return {SharedBytes::copy_of(frame_length(portion)), portion.bytes};
       }
-      return SharedBytes::copy_of(out);
+      std::string out;
+      out.reserve(portion.bytes.size + 4 * records.size());
+      for (const Portion& record : records) {
+        out.append(frame_length(record));
+        out.append(record.bytes.view());
+      }
+      return {SharedBytes::copy_of(out)};
     }
-    out.reserve(portion.bytes.size + 4 * portion.pieces);
-    for (const Portion& record : split_records(portion)) {
-      uint8_t length[4];
-      store_be(length, static_cast<uint32_t>(record.bytes.size));
-      out.append(reinterpret_cast<const char*>(length), 4);
+    const std::string_view delimiter(&node_.spec().delimiter, 1);
+    const bool plain = portion.shape != wire::Shape::kFrames && !portion.open_end &&
+                       portion.bytes.view().ends_with(delimiter);
+    if (plain) return {portion.bytes};
+    if (records.size() == 1) {
+      if (portion.bytes.view().ends_with(delimiter)) return {portion.bytes};
+      return {portion.bytes, SharedBytes::copy_of(delimiter)};
+    }
+    std::string out;
+    for (const Portion& record : records) {
       out.append(record.bytes.view());
+      if (!record.bytes.view().ends_with(delimiter)) out.append(delimiter);
     }
-    return SharedBytes::copy_of(out);
+    return {SharedBytes::copy_of(out)};
+  }
+
+  static std::string frame_length(const Portion& record) {
+    uint8_t length[4];
+    store_be(length, static_cast<uint32_t>(record.bytes.size));
+    return std::string(reinterpret_cast<const char*>(length), 4);
+  }
+
+  void hand_on(size_t input, const Position& last, const Portion& portion) {
+    const std::vector<SharedBytes> all = encoded(portion);
+    size_t size = 0;
+    for (const SharedBytes& bytes : all) size += bytes.size;
+    fed_bytes_ += size;
+    feeding_.push_back({input, last, size});
+    for (const SharedBytes& bytes : all) node_.effects().feed(bytes);
   }
 
   bool all_taken() const {
@@ -382,43 +399,38 @@ class ReplyRunner : public Runner {
     const char delimiter = node_.spec().delimiter;
     while (!got.empty() && !broken_) {
       const size_t end = got.find(delimiter);
-      if (end == std::string_view::npos) {
-        line_.append(got);
-        if (line_.size() > kRecordBytesMax) break_off("a reply is over 100 MiB");
-        return;
+      const bool whole = end != std::string_view::npos;
+      const std::string_view part = got.substr(0, whole ? end + 1 : got.size());
+      got.remove_prefix(part.size());
+      const bool none = whole && packer_.part_bytes() + part.size() == 1;
+      if (!none) packer_.add_part(part);
+      if (packer_.part_bytes() - (whole && !none ? 1 : 0) > kRecordBytesMax) {
+        return break_off("a reply is over 100 MiB");
       }
-      const std::string_view part = got.substr(0, end + 1);
-      got.remove_prefix(end + 1);
-      if (line_.empty()) {
-        reply(part.size() > 1 ? part : std::string_view());
-      } else {
-        line_.append(part);
-        if (line_.size() - 1 > kRecordBytesMax) return break_off("a reply is over 100 MiB");
-        reply(line_);
-        line_.clear();
-      }
+      if (whole) end_reply();
     }
   }
 
   void take_frames(std::string_view got) {
-    const Status added = parser_.added({reinterpret_cast<const uint8_t*>(got.data()), got.size()});
-    if (!added) return break_off(added.error().what);
+    parser_.added({reinterpret_cast<const uint8_t*>(got.data()), got.size()});
     while (!broken_) {
-      Result<std::optional<std::string>> frame = parser_.next();
-      if (!frame) return break_off(frame.error().what);
-      if (!frame->has_value()) return;
-      reply(**frame);
+      const Result<std::optional<FrameParser::Part>> part = parser_.next();
+      if (!part) return break_off(part.error().what);
+      if (!part->has_value()) return;
+      packer_.add_part((*part)->bytes);
+      if ((*part)->last) end_reply();
     }
   }
 
-  // Empty: no output for this input.
-  void reply(std::string_view output) {
+  // What came since the last one is the answer to the next input; nothing: no output for it.
+  void end_reply() {
     if (asked_.empty()) return break_off("wrote a reply that nothing asked for");
+    if (packer_.part_bytes() > 0) packer_.end_record();
     Asked& asked = asked_.front();
     --in_flight_;
     if (asked.input == kNoInput) {
       asked_.pop_front();
-      letter_answer_ = std::string(output);
+      letter_answered_ = true;
       return;
     }
     --asked.left;
@@ -431,7 +443,6 @@ class ReplyRunner : public Runner {
       std::erase_if(suspects_, was_it);
     }
     if (asked.left == 0) asked_.pop_front();
-    if (!output.empty()) packer_.add(output);
     any_reply_ = true;
   }
 
@@ -444,7 +455,7 @@ class ReplyRunner : public Runner {
   // False if they are not committed: what was put aside gets its second chance first, and the run
   // is over.
   bool commit_replies() {
-    if (letter_answer_) commit_letter(*std::exchange(letter_answer_, std::nullopt));
+    if (std::exchange(letter_answered_, false)) commit_letter();
     if (!any_reply_) return true;
     if (std::any_of(suspects_.begin(), suspects_.end(), [](const Suspect& suspect) {
           return suspect.state == Suspect::State::kAside;
@@ -461,7 +472,7 @@ class ReplyRunner : public Runner {
       failed_ = 0;
       node_.batch().erase(key(wal::kAttempts));
     }
-    for (Cut& cut : packer_.take()) node_.append(std::move(cut), output_shape(node_.spec()));
+    append_replies();
     std::vector<Frontier> frontiers;
     for (size_t i = 0; i < inputs_.size(); ++i) {
       if (!answered_[i].none()) frontiers.push_back({i, answered_[i], false, false});
@@ -471,10 +482,13 @@ class ReplyRunner : public Runner {
     return true;
   }
 
-  void commit_letter(const std::string& output) {
-    RecordPacker packer(output_shape(node_.spec()));
-    if (!output.empty()) packer.add(output);
-    for (Cut& cut : packer.take()) node_.append(std::move(cut), output_shape(node_.spec()));
+  void append_replies() {
+    for (Cut& cut : packer_.take()) node_.append(std::move(cut), output_shape(node_.spec()));
+  }
+
+  // It was asked alone: what there is, is its answer.
+  void commit_letter() {
+    append_replies();
     accept_retried(node_);
   }
 
@@ -587,12 +601,11 @@ class ReplyRunner : public Runner {
 
   void drop_run() {
     node_.dead().put_back();
-    letter_answer_.reset();
+    letter_answered_ = false;
     asked_.clear();
     feeding_.clear();
     in_flight_ = 0;
     fed_bytes_ = 0;
-    line_.clear();
     parser_.clear();
     packer_.clear();
     any_reply_ = false;
@@ -687,13 +700,12 @@ class ReplyRunner : public Runner {
 
   // Replies.
   std::string scratch_;
-  std::string line_;
   FrameParser parser_;
   RecordPacker packer_;
   std::vector<Position> answered_;  // Of each input, in this turn; none: nothing.
   bool any_reply_ = false;
-  SteadyTime dead_letter_at_{};               // The next one not before.
-  std::optional<std::string> letter_answer_;  // To the dead letter under way; not committed.
+  SteadyTime dead_letter_at_{};   // The next one not before.
+  bool letter_answered_ = false;  // The dead letter under way; its answer is not committed.
   StallWatch stall_;
 };
 

@@ -95,17 +95,19 @@ TEST(FrameParser, FramesComeOutWholeHoweverTheyCome) {
   const std::string bytes = std::string("\0\0\0\3abc\0\0\0\0\0\0\0\1x", 16);
   for (size_t chunk = 1; chunk <= bytes.size(); ++chunk) {
     FrameParser parser;
-    std::vector<std::string> frames;
+    std::vector<std::string> frames{""};
     for (size_t at = 0; at < bytes.size(); at += chunk) {
-      const std::string part = bytes.substr(at, chunk);
-      ASSERT_TRUE(parser.added({reinterpret_cast<const uint8_t*>(part.data()), part.size()}));
+      const std::string some = bytes.substr(at, chunk);
+      parser.added({reinterpret_cast<const uint8_t*>(some.data()), some.size()});
       while (true) {
-        auto frame = parser.next();
-        ASSERT_TRUE(frame);
-        if (!frame->has_value()) break;
-        frames.push_back(**frame);
+        const auto part = parser.next();
+        ASSERT_TRUE(part);
+        if (!part->has_value()) break;
+        frames.back() += (*part)->bytes;
+        if ((*part)->last) frames.emplace_back();
       }
     }
+    frames.pop_back();
     EXPECT_EQ(frames, (std::vector<std::string>{"abc", "", "x"}));
     EXPECT_TRUE(parser.empty());
   }
@@ -114,9 +116,10 @@ TEST(FrameParser, FramesComeOutWholeHoweverTheyCome) {
 TEST(FrameParser, AFrameOverTheLimitIsRefusedAtItsLength) {
   FrameParser parser;
   const std::string bytes("\x7f\0\0\0", 4);
-  const Status added = parser.added({reinterpret_cast<const uint8_t*>(bytes.data()), 4});
-  ASSERT_FALSE(added);
-  EXPECT_EQ(added.error().what, "wrote a frame of 2130706432 bytes; the limit is 104857600");
+  parser.added({reinterpret_cast<const uint8_t*>(bytes.data()), 4});
+  const auto part = parser.next();
+  ASSERT_FALSE(part);
+  EXPECT_EQ(part.error().what, "wrote a frame of 2130706432 bytes; the limit is 104857600");
 }
 
 TEST(RecordPacker, LongRecordsComeInPieces) {
@@ -134,6 +137,37 @@ TEST(RecordPacker, LongRecordsComeInPieces) {
   EXPECT_EQ(records, 3u);
   EXPECT_EQ(bytes, 2'500'010u);
   EXPECT_TRUE(packer.empty());
+}
+
+// However a record comes, its payloads are the same; and what has not ended is not taken.
+TEST(RecordPacker, PartsAreAsGoodAsTheWhole) {
+  for (const wire::Shape shape : {wire::Shape::kFrames, wire::Shape::kLines}) {
+    for (const size_t size : {1ul, 70'000ul, (1ul << 20) - 4, 1ul << 20, 3ul << 20}) {
+      const std::string record(size, 'x');
+      RecordPacker whole(shape);
+      RecordPacker parts(shape);
+      for (RecordPacker* packer : {&whole, &parts}) packer->add("before");
+      whole.add(record);
+      for (size_t at = 0; at < size; at += 65536) {
+        parts.add_part(std::string_view(record).substr(at, 65536));
+      }
+      EXPECT_EQ(parts.part_bytes(), size);
+      parts.end_record();
+      for (RecordPacker* packer : {&whole, &parts}) packer->add("after");
+      parts.add_part(record);
+      const std::vector<Cut> a = whole.take();
+      const std::vector<Cut> b = parts.take();
+      ASSERT_EQ(a.size(), b.size()) << size;
+      for (size_t i = 0; i < a.size(); ++i) {
+        EXPECT_TRUE(std::ranges::equal(a[i].payload(), b[i].payload())) << size;
+        EXPECT_EQ(a[i].flags, b[i].flags);
+        EXPECT_EQ(a[i].records, b[i].records);
+      }
+      parts.drop_part();
+      EXPECT_EQ(parts.part_bytes(), 0u);
+      EXPECT_TRUE(parts.empty());
+    }
+  }
 }
 
 }  // namespace

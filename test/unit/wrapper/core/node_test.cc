@@ -467,6 +467,37 @@ TEST_F(NodeTest, R7AFullLogStopsTheReading) {
   EXPECT_LT(written, 1'000'000u);
 }
 
+// What one run of a batch writes may be half a log: it waits there, not in memory.
+TEST(Lane, R7StagedOutputIsNotKeptInMemory) {
+  wal::MemoryLog log;
+  wal::LogBatch batch;
+  Lane lane(log, {}, {1, 9, 7}, batch);
+  std::vector<std::weak_ptr<uint8_t[]>> buffers;
+  const auto append = [&] {
+    Cut cut;
+    cut.buffer.reset(new uint8_t[wire::kBlockHeaderBytes + wire::kBlockPayloadBytesMax]);
+    std::memset(cut.buffer.get() + wire::kBlockHeaderBytes, 'x', wire::kBlockPayloadBytesMax);
+    cut.payload_bytes = wire::kBlockPayloadBytesMax;
+    cut.pieces = cut.records = 1;
+    buffers.push_back(cut.buffer);
+    lane.append(std::move(cut), wire::Shape::kLines, batch);
+    ASSERT_TRUE(log.write(std::exchange(batch, {}), true));
+    lane.forget_recent(kAllRecords);
+  };
+  constexpr size_t kBlocks = 40;
+  for (size_t i = 0; i < kBlocks; ++i) append();
+  EXPECT_LE(std::ranges::count_if(buffers, [](const auto& each) { return !each.expired(); }),
+            static_cast<ptrdiff_t>(Lane::kRecentBytesMax >> 20));
+  lane.publish(batch);
+  lane.persisted(lane.staged_last());
+  for (uint64_t seq = 1; seq <= kBlocks; ++seq) {
+    const auto block = lane.block_at({1, 9, seq});
+    ASSERT_TRUE(block) << block.error().what;
+    ASSERT_TRUE(block->has_value()) << seq;
+    EXPECT_EQ((*block)->header.first, seq);
+  }
+}
+
 // A full disk gets room by what sinks settle: what they need must come through.
 TEST_F(NodeTest, R7OnAFullDiskAnInnerNodeHandsOnALittleAtATime) {
   wire::StartOrder order = source();
