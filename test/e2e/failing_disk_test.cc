@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "test/e2e/one_wrapper.h"
+#include "test/e2e/small_disk.h"
 
 namespace weir::e2e {
 namespace {
@@ -34,6 +35,21 @@ std::string inspect(const OneWrapper& wrapper, const std::string& what) {
                               wrapper.path("wal") + " >" + wrapper.path("told") + " 2>&1";
   EXPECT_EQ(std::system(command.c_str()), 0) << wrapper.content("told");
   return wrapper.content("told");
+}
+
+// On a disk that is well again.
+void expect_all_once_at_the_end(OneWrapper& wrapper, const wire::StartOrder& order) {
+  wrapper.start(order);
+  ASSERT_TRUE(wrapper.wait_for("the end", [](const auto& s) {
+    return s.state == wire::InstanceState::kEnded;
+  })) << wrapper.content("log");
+  wrapper.kill();
+  const std::string verified = inspect(wrapper, "verify");
+  EXPECT_NE(verified.find("\"damages\":[]"), std::string::npos) << verified;
+  EXPECT_NE(verified.find("\"records\":" + std::to_string(kRecords + 1) + ","), std::string::npos)
+      << verified;
+  const std::string dump = inspect(wrapper, "dump");
+  EXPECT_NE(dump.find("\"position\":" + std::to_string(kRecords) + ","), std::string::npos) << dump;
 }
 
 struct Failing {
@@ -74,27 +90,36 @@ TEST_P(FailingDisk, R6R7NothingIsLostOrRepeated) {
   }
   EXPECT_GT(failures, 0);
   std::printf("%d starts ended by a failed %s\n", failures, GetParam().call);
-  wrapper.start(order);
-  ASSERT_TRUE(wrapper.wait_for("the end", [](const auto& s) {
-    return s.state == wire::InstanceState::kEnded;
-  })) << wrapper.content("log");
-  wrapper.kill();
-  const std::string verified = inspect(wrapper, "verify");
-  EXPECT_NE(verified.find("\"damages\":[]"), std::string::npos) << verified;
-  EXPECT_NE(verified.find("\"records\":" + std::to_string(kRecords + 1) + ","), std::string::npos)
-      << verified;
-  const std::string dump = inspect(wrapper, "dump");
-  EXPECT_NE(dump.find("\"position\":" + std::to_string(kRecords) + ","), std::string::npos) << dump;
+  expect_all_once_at_the_end(wrapper, order);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, FailingDisk,
                          testing::Values(Failing{"posix/io/sync/fdatasync", "5"},
                                          Failing{"posix/io/rw/pwrite", "28"},
-                                         Failing{"posix/io/rw/pwrite", "5"}),
+                                         Failing{"posix/io/rw/pwrite", "5"},
+                                         Failing{"posix/io/rw/pwrite", "30"}),
                          [](const auto& one) {
                            const std::string call = one.param.call;
                            return call.substr(call.rfind('/') + 1) + "_errno_" + one.param.error;
                          });
+
+// A disk that its kernel has made read-only (the running wrapper saw failed writes: above).
+TEST(ReadOnlyDisk, R6R7TheLogIsNotOpenedAndNothingIsLost) {
+  OneWrapper wrapper;
+  const SmallDisk disk(wrapper.path("wal"), 64);
+  if (!disk.mounted()) GTEST_SKIP() << disk.why_not();
+  const wire::StartOrder order = counting_source(wrapper);
+  wrapper.start(order);
+  ASSERT_TRUE(wrapper.wait_for("records", [](const auto& s) { return s.records_out > 100; }));
+  wrapper.kill();
+  disk.set_read_only(true);
+  wrapper.start(order);
+  EXPECT_EQ(wrapper.wait_for_exit(), kExitAgain);
+  EXPECT_NE(wrapper.content("log").find("Read-only file system"), std::string::npos)
+      << wrapper.content("log");
+  disk.set_read_only(false);
+  expect_all_once_at_the_end(wrapper, order);
+}
 
 TEST(Pressure, R7MemoryIsShortAndThereAgain) {
   OneWrapper wrapper;

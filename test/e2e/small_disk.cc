@@ -1,6 +1,8 @@
 #include "test/e2e/small_disk.h"
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -13,6 +15,8 @@
 
 namespace weir::e2e {
 namespace {
+
+constexpr int kTriesMax = 2000;
 
 // Mounts of this process are its own and its children's from here on: whatever becomes of the
 // test, none is left behind.
@@ -46,9 +50,15 @@ void SmallDisk::fill() const {
 
 void SmallDisk::empty() const { std::filesystem::remove(ballast()); }
 
-bool SmallDisk::set_read_only(bool read_only) const {
+void SmallDisk::set_read_only(bool read_only) const {
   const unsigned long flags = MS_REMOUNT | (read_only ? MS_RDONLY : 0);
-  return ::mount("weir-test", folder_.c_str(), "tmpfs", flags, size_.c_str()) == 0;
+  const auto mounted = [&] {
+    return ::mount("weir-test", folder_.c_str(), "tmpfs", flags, size_.c_str()) == 0;
+  };
+  for (int tries = 0; !mounted(); ++tries) {
+    ASSERT_TRUE(errno == EBUSY && tries < kTriesMax) << std::strerror(errno);
+    ::poll(nullptr, 0, 10);
+  }
 }
 
 }  // namespace weir::e2e

@@ -20,8 +20,8 @@ class SmallDisk {
   // A file takes all that is left, or is gone again.
   void fill() const;
   void empty() const;
-  // False if somebody has a file open for writing.
-  bool set_read_only(bool read_only) const;
+  // Waits until nobody has a file open for writing.
+  void set_read_only(bool read_only) const;
 
  private:
   std::string ballast() const { return folder_ + "/ballast"; }

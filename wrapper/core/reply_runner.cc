@@ -221,14 +221,8 @@ class ReplyRunner : public Runner {
 
   void feed() {
     if (feed_dead_letter()) return;
-    bool more = true;
-    while (more && stdin_open_ && !broken_ && in_flight_ < window() &&
-           fed_bytes_ < kFeedAheadBytes) {
-      more = false;
-      for (size_t i = 0; i < inputs_.size() && in_flight_ < window(); ++i) {
-        const size_t index = (next_input_ + i) % inputs_.size();
-        more = feed_from(index) || more;
-      }
+    while (stdin_open_ && !broken_ && in_flight_ < window() && fed_bytes_ < kFeedAheadBytes) {
+      if (!feed_from_each()) break;
       next_input_ = (next_input_ + 1) % inputs_.size();
     }
     if (check_oversized()) return;
@@ -238,6 +232,22 @@ class ReplyRunner : public Runner {
       stdin_closed_ = true;
       node_.effects().close_stdin();
     }
+  }
+
+  // False if there was nothing, or the next one has to wait.
+  bool feed_from_each() {
+    bool any = false;
+    for (size_t i = 0; i < inputs_.size() && in_flight_ < window(); ++i) {
+      const size_t index = (next_input_ + i) % inputs_.size();
+      const Inbox& inbox = inputs_[index].inbox;
+      // A large record goes when the one before it is gone: two of them need not be in memory.
+      if (inbox.front_is_continued() && inbox.has_whole() && fed_bytes_ > 0) {
+        next_input_ = index;
+        return false;
+      }
+      any = feed_from(index) || any;
+    }
+    return any;
   }
 
   bool dead_letter_due() {

@@ -1,0 +1,206 @@
+// How long records stand still when something is killed, at random moments under a steady flow, on
+// two hosts. Prints medians and worst cases; fails when something is lost, or takes so long that it
+// is not a restart any more. WEIR_KILLS=N: so many of each kind (20); WEIR_TEST_SEED: the moments.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <mutex>
+#include <random>
+#include <sstream>
+#include <thread>
+
+#include "test/e2e/cluster.h"
+
+namespace weir::e2e {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+// A wrapper that has been up for 10 s is started again at once; each node gets every third kill.
+constexpr uint64_t kRecordsBetweenMin = 900;  // Of some 4 ms each.
+constexpr uint64_t kRecordsBetweenMax = 1400;
+constexpr milliseconds kLoopPause{1};
+constexpr milliseconds kWorstMax{kSlowdown * 15'000};
+constexpr const char* kNodes[] = {"source", "inner", "sink"};
+
+// When each number came that is higher than all before it.
+class Arrivals {
+ public:
+  explicit Arrivals(std::string path) : path_(std::move(path)), thread_([this] { run(); }) {}
+  Arrivals(const Arrivals&) = delete;
+  Arrivals& operator=(const Arrivals&) = delete;
+  ~Arrivals() {
+    stopping_ = true;
+    thread_.join();
+  }
+
+  uint64_t highest() const { return highest_; }
+
+  struct Standstill {
+    milliseconds gap{0};         // The longest between two new records.
+    milliseconds since_kill{0};  // From the kill to the end of that.
+  };
+  Standstill standstill_after(Clock::time_point kill) const {
+    const std::lock_guard lock(mutex_);
+    Standstill longest;
+    for (size_t i = 1; i < times_.size(); ++i) {
+      const auto gap = duration_cast<milliseconds>(times_[i] - times_[i - 1]);
+      if (times_[i] <= kill || gap <= longest.gap) continue;
+      longest = {gap, duration_cast<milliseconds>(times_[i] - kill)};
+    }
+    return longest;
+  }
+
+ private:
+  void run() {
+    std::ifstream file;
+    std::string line;
+    while (!stopping_) {
+      std::this_thread::sleep_for(kLoopPause);
+      if (!file.is_open()) file.open(path_);
+      file.clear();
+      for (std::string part; std::getline(file, part);) {
+        line += part;
+        if (file.eof()) break;  // The rest of it comes later.
+        take(std::stoull(line));
+        line.clear();
+      }
+    }
+  }
+  void take(uint64_t number) {
+    if (number <= highest_) return;
+    const std::lock_guard lock(mutex_);
+    highest_ = number;
+    times_.push_back(Clock::now());
+  }
+
+  const std::string path_;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<uint64_t> highest_ = 0;
+  mutable std::mutex mutex_;
+  std::vector<Clock::time_point> times_;
+  std::thread thread_;
+};
+
+pid_t child_named(pid_t parent, const std::string& name) {
+  std::istringstream children(read_file("/proc/" + std::to_string(parent) + "/task/" +
+                                        std::to_string(parent) + "/children"));
+  for (pid_t child = 0; children >> child;) {
+    if (read_file("/proc/" + std::to_string(child) + "/comm") == name + "\n") return child;
+  }
+  return 0;
+}
+
+size_t kills_of_each() {
+  const char* set = std::getenv("WEIR_KILLS");  // NOLINT(concurrency-mt-unsafe)
+  return set == nullptr ? 20 : std::stoul(set);
+}
+
+class RecoveryTimesLong : public ::testing::Test {
+ protected:
+  RecoveryTimesLong() : random_(seed_from_environment(1)) {
+    const std::string arrived = scene().path("arrived");
+    cluster_.put(
+        "name = \"p\"\ndataflow = \"source ; inner ; sink\"\n"
+        "[node.source]\nhosts = [\"alpha\"]\nretries = 1000\n"
+        "run = \"i=${WEIR_POSITION:-0}; while :; do i=$((i+1)); echo $i; sleep 0.002; done\"\n"
+        "[node.inner]\nhosts = [\"beta\"]\nprotocol = \"lines\"\nretries = 1000\n"
+        "run = 'while read -r l; do echo \"$l\"; done'\n"
+        "[node.sink]\nhosts = [\"alpha\"]\nprotocol = \"lines\"\nretries = 1000\n"
+        "run = 'while read -r l; do echo \"$l\" >>" +
+        arrived + "; echo; done'\n");
+    cluster_.out({"pipeline", "run", "p", "--wait=running"});
+    arrivals_.emplace(arrived);
+  }
+
+  Scene& scene() { return cluster_.scene(); }
+  Cluster& processes() { return cluster_.processes(); }
+
+  bool wait_for_records(uint64_t count) {
+    const uint64_t wanted = arrivals_->highest() + count;
+    return wait_until([&] { return arrivals_->highest() >= wanted; });
+  }
+
+  // 0: it is not there just now.
+  pid_t pid_of(const std::string& what, const std::string& node) {
+    for (const wire::NodeStatus& one : processes().status("p").nodes) {
+      if (one.name != node) continue;
+      const wire::InstanceStatus& status = one.instances.at(0).status;
+      const auto wrapper = static_cast<pid_t>(status.pid);
+      if (what == "wrapper" || wrapper == 0) return wrapper;
+      if (what == "guard") return child_named(wrapper, "weir-guard");
+      return static_cast<pid_t>(status.action_pid);
+    }
+    return 0;
+  }
+
+  // Kills one of this kind; the moment.
+  Clock::time_point kill(const std::string& what, size_t turn) {
+    if (what == "broker" || what == "agent") {
+      const std::string name = what == "broker" ? what : turn % 2 == 0 ? "alpha" : "beta";
+      const auto now = Clock::now();
+      processes().kill(name);
+      name == "broker" ? processes().start_broker() : processes().start_agent(name);
+      return now;
+    }
+    pid_t pid = 0;
+    EXPECT_TRUE(wait_until([&] { return (pid = pid_of(what, kNodes[turn % 3])) > 0; })) << what;
+    const auto now = Clock::now();
+    EXPECT_EQ(::kill(pid, SIGKILL), 0) << what;
+    return now;
+  }
+
+  void measure(const std::string& what, size_t kills) {
+    std::vector<milliseconds> gaps;
+    std::vector<milliseconds> until;
+    std::uniform_int_distribution<uint64_t> between(kRecordsBetweenMin, kRecordsBetweenMax);
+    for (size_t i = 0; i < kills; ++i) {
+      ASSERT_TRUE(wait_for_records(between(random_) / 2)) << what;
+      const auto killed = kill(what, i);
+      cluster_.wait_for_agents(2);
+      ASSERT_TRUE(wait_for_records(between(random_) / 2)) << what << ", after kill " << i;
+      const Arrivals::Standstill still = arrivals_->standstill_after(killed);
+      gaps.push_back(still.gap);
+      until.push_back(still.since_kill);
+    }
+    std::sort(gaps.begin(), gaps.end());
+    std::sort(until.begin(), until.end());
+    std::printf(
+        "%-8s %4zu kills: no new record for %5lld ms (median), %5lld ms (worst); "
+        "they flow again after %5lld ms (median), %5lld ms (worst)\n",
+        what.c_str(), kills, static_cast<long long>(gaps[kills / 2].count()),
+        static_cast<long long>(gaps.back().count()),
+        static_cast<long long>(until[kills / 2].count()),
+        static_cast<long long>(until.back().count()));
+    EXPECT_LT(gaps.back(), kWorstMax) << what;
+  }
+
+  UserCluster cluster_{{"alpha", "beta"}};
+  std::optional<Arrivals> arrivals_;
+  std::mt19937_64 random_;
+};
+
+TEST_F(RecoveryTimesLong, OfWhatIsKilled) {
+  ASSERT_TRUE(wait_for_records(10));
+  for (const char* what : {"wrapper", "guard", "program", "agent", "broker"}) {
+    measure(what, kills_of_each());
+    if (HasFailure()) return;
+  }
+  cluster_.out({"pipeline", "stop", "--end", "p"});
+  ASSERT_TRUE(cluster_.wait_for_state("p", "completed"));
+  const Outcome all = scene().run(
+      scene().shell("sort -nu arrived > got; seq 1 $(tail -n 1 got) | cmp - got && wc -l < got"));
+  EXPECT_EQ(all.code, 0) << all.out << all.err;
+  std::printf("%s records, none lost\n", all.out.substr(0, all.out.find('\n')).c_str());
+}
+
+}  // namespace
+}  // namespace weir::e2e
