@@ -72,6 +72,7 @@ void Program::start_run(const core::RunOrder& order) {
   run_.emplace();
   run_->id = action::RunId{next_run_++};
   Result<action::RunPipes> pipes = guard_->spawn(run_->id, request);
+  events_.on_begun(pipes ? "" : pipes.error().what);
   if (!pipes) {
     run_->end = core::RunEnd{core::RunEnd::Kind::kLost, 0, pipes.error().what, ""};
     run_->stdout_ended = run_->tree_gone = true;

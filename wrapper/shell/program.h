@@ -50,6 +50,8 @@ class Program {
     std::function<void(size_t)> on_fed;
     std::function<void()> on_stdin_broken;
     std::function<void(const core::RunEnd&)> on_run_end;
+    // Why a run cannot even be begun, which is tried again; empty: it has.
+    std::function<void(const std::string& why)> on_begun;
     std::function<void()>
         on_guard_gone;  // After stop(), or when the guard cannot be started again.
   };

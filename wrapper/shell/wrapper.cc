@@ -83,6 +83,11 @@ Status Wrapper::open() {
   events.on_fed = [this](size_t bytes) { node_->on_fed(bytes); };
   events.on_stdin_broken = [this] { node_->on_stdin_broken(); };
   events.on_run_end = [this](const core::RunEnd& end) { node_->on_run_end(end); };
+  events.on_begun = [this](const std::string& why) {
+    if (why == program_trouble_) return;
+    program_trouble_ = why;
+    if (!why.empty()) note("its program cannot be started: " + why + "; tried again");
+  };
   events.on_guard_gone = [this] { stopping_ ? finish() : shut_down(kExitAgain); };
   std::vector<int> keep = options_.keep_fds;
   if (options_.lifeline_fd >= 0) keep.push_back(options_.lifeline_fd);
@@ -263,7 +268,9 @@ wire::InstanceStatus Wrapper::status() const {
   status.unsettled_records = status.ended_and_settled ? 0 : node_->lane().held_records();
   status.log_bytes = node_->lane().log_bytes();
   status.dead_letters = node_->dead().count();
-  status.last_error = failure_.empty() ? trouble_ : failure_;
+  for (const std::string* error : {&failure_, &trouble_, &program_trouble_}) {
+    if (status.last_error.empty()) status.last_error = *error;
+  }
   status.notes = notes_;
   return status;
 }

@@ -102,6 +102,7 @@ class Wrapper : private core::Effects {
   LaneEndpoints endpoints_;
   std::optional<RotatingFile> output_;  // Of a sink that nobody reads.
   std::string failure_;                 // It cannot go on.
+  std::string program_trouble_;         // Why no run can be begun just now.
   std::string trouble_;                 // What it waits for, or why it begins again.
   std::vector<std::string> notes_;
   std::optional<wire::InstanceStatus> reported_;

@@ -40,6 +40,7 @@ class ProgramTest : public ::testing::Test {
       ends_.push_back(end);
       loop_.stop();
     };
+    events.on_begun = [](const std::string&) {};
     events.on_guard_gone = [] {};
     program_ = std::make_unique<Program>(loop_, order_, std::vector<int>{}, std::move(events));
     const Status started = program_->start_guard();
