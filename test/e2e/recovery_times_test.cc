@@ -25,8 +25,8 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 // A wrapper that has been up for 10 s is started again at once; each node gets every third kill.
-constexpr uint64_t kRecordsBetweenMin = 900;  // Of some 4 ms each.
-constexpr uint64_t kRecordsBetweenMax = 1400;
+constexpr uint64_t kRecordsBetweenMin = 600;  // Of some 4 ms each.
+constexpr uint64_t kRecordsBetweenMax = 1000;
 constexpr milliseconds kLoopPause{1};
 constexpr milliseconds kWorstMax{kSlowdown * 15'000};
 constexpr const char* kNodes[] = {"source", "inner", "sink"};
@@ -183,6 +183,7 @@ class RecoveryTimesLong : public ::testing::Test {
                   ms(until[kills / 2]), ms(until.back()));
     }
     std::printf("\n");
+    std::fflush(stdout);
     EXPECT_LT(gaps.back(), kWorstMax) << what;
   }
 
