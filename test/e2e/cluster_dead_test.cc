@@ -24,7 +24,8 @@ class ClusterDead : public ::testing::Test {
   Scene& scene() const { return cluster_.scene(); }
 
   // `work` hates all that ends in 7 until there is a file `cured`; `keep` writes each unit to a
-  // file of its own. The source goes on until there is a file `go`.
+  // file of its own. The source goes on until there is a file `go`. Each has its host, so nothing is
+  // moved, and so repeated (R4), however long an agent that was killed is away.
   std::string pipeline(const std::string& work) const {
     return R"toml(name = "p"
 dataflow = "numbers ; work ; keep"
@@ -32,12 +33,15 @@ dataflow = "numbers ; work ; keep"
 run = '''seq 1 60; until [ -e )toml" +
            path("go") + R"toml( ]; do sleep 0.02; done; seq 61 69'''
 rerun = true
+hosts = ["alpha"]
 [node.work]
+hosts = ["beta"]
 )toml" + work +
            R"toml(
 retries = 1
 backoff = "10ms"
 [node.keep]
+hosts = ["alpha"]
 run = '''cat > )toml" +
            path("tmp") + "/$WEIR_UNIT && mv " + path("tmp") + "/$WEIR_UNIT " + path("out") +
            R"toml('''
