@@ -217,7 +217,7 @@ void large_records(size_t mib, size_t count, Limit limit) {
   }
 }
 
-TEST(Bounds, R7MemoryWithLargeRecords) { large_records(32, 8, Limit(90'000)); }
+TEST(Bounds, R7MemoryWithLargeRecords) { large_records(32, 8, Limit(240'000)); }
 TEST(BoundsLong, R7MemoryWithLargeRecords) { large_records(100, 12, Limit(600'000)); }
 
 TEST(Bounds, AnEndlessSourceEndsWhenNobodyWantsMore) {

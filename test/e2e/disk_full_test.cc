@@ -15,10 +15,11 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr size_t kDiskMiB = 256;
+constexpr Limit kFullDiskLimit{kSlowdown * 240'000};
 
 TEST(DiskFull, R7ALogThatFillsItDrains) {
   // More than fits, with the inner node's copy of it.
-  const std::string numbers = "seq -f %0199.0f 1 1500000";
+  const std::string numbers = "seq -f %0199.0f 1 1200000";
   Scene scene;
   scene.write("p.toml",
               "name = \"p\"\ndataflow = \"source ; inner ; sink\"\n"
@@ -57,7 +58,7 @@ TEST(DiskFull, R7ALogThatFillsItDrains) {
   ASSERT_EQ(::kill(*inner, SIGKILL), 0);
   disk.empty();
   scene.write("go", "");
-  const Outcome done = up.wait();
+  const Outcome done = up.wait(kFullDiskLimit);
   EXPECT_EQ(done.code, 0) << done.err;
   const Outcome same = scene.run(scene.shell(numbers + " | cmp - out/sink"));
   EXPECT_EQ(same.code, 0) << same.out << same.err;

@@ -172,8 +172,11 @@ void Lane::forget_recent(const RecordId& sent) {
   while (!recent_.empty()) {
     const wire::Block& oldest = recent_.front();
     const RecordId last = oldest.header.last_id();
-    const bool needed = last >= sent || last >= history_.next();
-    if (needed && recent_bytes_ <= kRecentBytesMax) break;
+    const bool visible = last < history_.next();
+    if ((!visible || last >= sent) &&
+        recent_bytes_ <= (visible ? kRecentBytesMax : kStagedBytesMax)) {
+      break;
+    }
     recent_bytes_ -= oldest.wire_bytes();
     recent_.pop_front();
   }

@@ -23,6 +23,8 @@ class Lane {
  public:
   // Blocks kept in memory for readers that follow closely; others are served from the log.
   static constexpr size_t kRecentBytesMax = 8u << 20;
+  // The same of blocks that are not visible yet: what a usual unit writes is not read back.
+  static constexpr size_t kStagedBytesMax = 2 * kRecentBytesMax;
   // Blocks are trimmed in groups of at least this size: one range erased instead of many keys.
   static constexpr uint64_t kGroupBytes = 1u << 20;
 

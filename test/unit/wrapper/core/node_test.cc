@@ -487,7 +487,7 @@ TEST(Lane, R7StagedOutputIsNotKeptInMemory) {
   constexpr size_t kBlocks = 40;
   for (size_t i = 0; i < kBlocks; ++i) append();
   EXPECT_LE(std::ranges::count_if(buffers, [](const auto& each) { return !each.expired(); }),
-            static_cast<ptrdiff_t>(Lane::kRecentBytesMax >> 20));
+            static_cast<ptrdiff_t>(Lane::kStagedBytesMax >> 20));
   lane.publish(batch);
   lane.persisted(lane.staged_last());
   for (uint64_t seq = 1; seq <= kBlocks; ++seq) {
