@@ -40,7 +40,7 @@ inline Faults harsh() {
 // expectation, if it does not end or breaks a rule.
 inline bool run_world(World& world) {
   const bool ended = world.run(600);
-  if (std::getenv("WEIR_SIM_TRACE") != nullptr) std::puts(world.trace().c_str());
+  if (std::getenv("WEIR_SIM_TRACE") != nullptr) std::puts(world.told().c_str());
   EXPECT_TRUE(ended) << world.why();
   return ended;
 }
