@@ -58,6 +58,7 @@ void Runs::begin() {
   Program::Start start;
   start.run = past_.runs++;
   start.cured = around_.poison_is_cured();
+  if (past_.feed) start.feed = &*past_.feed;
   const std::string position = variable("WEIR_POSITION");
   if (!position.empty()) start.position = std::stoull(position);
   const bool may_go_wrong =
@@ -114,8 +115,8 @@ void Runs::run_some() {
   const std::span<uint8_t> space = node_->output_space();
   if (space.empty()) return;
   if (around_.outages_are_over()) program_->wait_no_more();
-  const std::string chunk =
-      program_->write(std::min<size_t>(space.size(), 1 + around_.pick(200)));
+  program_->draw(around_.now());
+  const std::string chunk = program_->write(std::min<size_t>(space.size(), 1 + around_.pick(200)));
   std::copy(chunk.begin(), chunk.end(), space.begin());
   if (order_.node.protocol != graph::Protocol::kPipe) said_ += chunk;
   if (!chunk.empty()) node_->on_output(chunk.size());
@@ -141,8 +142,21 @@ void Runs::end_if_over() {
   std::string line = order_.node.name + ": run " + variable("WEIR_UNIT") + " of";
   for (const uint64_t number : given_) line += " " + std::to_string(number);
   around_.trace(line + " ends, " + core::describe(end));
+  const bool well = end.kind == core::RunEnd::Kind::kExited && end.code == 0;
+  if (plan_.behaviour == Behaviour::kFile && well) rename_file();
   program_.reset();
   node_->on_run_end(end);
+}
+
+void Runs::rename_file() {
+  const std::string unit = order_.working_dir + "/out/" + variable("WEIR_UNIT");
+  const auto known = std::find_if(past_.files.begin(), past_.files.end(),
+                                  [&](const auto& file) { return file.first == unit; });
+  if (known != past_.files.end()) {
+    known->second = given_;
+  } else {
+    past_.files.emplace_back(unit, given_);
+  }
 }
 
 void Runs::kill_program(bool guard) {

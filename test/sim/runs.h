@@ -38,9 +38,12 @@ class Surroundings {
 struct NodePast {
   Outage outage;
   uint64_t runs = 0;
-  bool went_wrong = false;  // The last run was to go wrong by chance.
+  bool went_wrong = false;                             // The last run was to go wrong by chance.
   std::map<std::string, std::vector<uint64_t>> units;  // What each was given, by WEIR_UNIT.
   std::map<uint64_t, uint64_t> hurt;                   // See World::hurt().
+  std::optional<Feed> feed;                            // Of a source.
+  // Of a kFile: what is in out/, in the order in which it came there.
+  std::vector<std::pair<std::string, std::vector<uint64_t>>> files;
 };
 
 class Runs {
@@ -69,12 +72,18 @@ class Runs {
   void kill_program(bool guard);
 
   bool running() const { return program_ != nullptr; }
+  // There is something for it to do, beside waiting.
+  bool busy() const {
+    return start_wanted_ || (program_ && (!fed_.empty() || close_wanted_ || terminate_ ||
+                                          stdout_closed_ || program_->done() || program_->says()));
+  }
 
  private:
   void begin();
   std::string variable(std::string_view name) const;
   void check_unit();
   void count_hurt();
+  void rename_file();
 
   Surroundings& around_;
   const NodePlan& plan_;
@@ -88,7 +97,8 @@ class Runs {
   std::string said_;             // what it has answered.
   bool start_wanted_ = false;
   bool close_wanted_ = false;
-  bool stdout_closed_ = false;  // Its next write fails: it is gone with the signal that this brings.
+  bool stdout_closed_ =
+      false;  // Its next write fails: it is gone with the signal that this brings.
   bool terminate_ = false;
 };
 
