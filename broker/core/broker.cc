@@ -234,10 +234,7 @@ bool BrokerCore::take_identity(const wire::AgentRegister& message) {
     tell("agent.replaced", "", "", message.name,
          "another agent has this name now; what only the logs of the first one hold is given up");
     for (auto& [key, placed] : state_.placements) {
-      if (placed.agent != message.name || key.drains != 0) continue;
-      placed.term = placed.last_term = placed.log_term =
-          std::max(placed.term, placed.last_term) + 1;
-      store(placed);
+      if (placed.agent == message.name && (key.drains == 0 || !placed.finished)) begin_anew(placed);
     }
   }
   // None is known of agents that are older than identities.

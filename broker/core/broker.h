@@ -168,11 +168,14 @@ class BrokerCore {
   bool move_node(Pipeline& pipeline, uint32_t node);
   const Loads& loads();
   void begin_drain(Pipeline& pipeline, uint32_t node);
+  void drain_what_was_left(const wire::InstanceKey& key);
   void give_place(Placement& placed, const std::string& agent, uint64_t term);
+  void begin_anew(Placement& placed);
   std::vector<std::string> open_drains(const Pipeline& pipeline, uint32_t node) const;
   bool may_be_at(const wire::InstanceKey& key, const std::string& agent) const;
   void raise_terms(const Agent& agent);
   void note_drained(const Pipeline& pipeline);
+  void forget_lane(const wire::InstanceKey& drained);
   void note_gone(const Agent& agent);
   void note_stopped(const std::string& agent, const wire::InstanceKey& key);
   void note_erased(const std::string& agent, const wire::InstanceKey& key);

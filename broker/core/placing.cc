@@ -34,6 +34,7 @@ void BrokerCore::raise_terms(const Agent& agent) {
               std::to_string(status.term) + ", ours is " + std::to_string(placed.term));
     const bool newer = status.term > placed.term && placed.agent != agent.name;
     if (newer && agent.connected && !placed.agent.empty() && may_be_at(key, agent.name)) {
+      drain_what_was_left(key);
       add_once(placed.former, placed.agent);
       placed.agent = agent.name;
       placed.log_term = status.log_term;
@@ -42,6 +43,15 @@ void BrokerCore::raise_terms(const Agent& agent) {
     placed.term = placed.last_term;
     store(placed);
   }
+}
+
+// A source that was moved, and we have forgotten it: what it left behind was to be drained.
+void BrokerCore::drain_what_was_left(const wire::InstanceKey& key) {
+  const auto pipeline = state_.pipelines.find(key.pipeline);
+  if (key.drains != 0 || pipeline == state_.pipelines.end()) return;
+  const auto node = graph::find_node(pipeline->second.spec(), key.node);
+  if (!node || !is_source(pipeline->second, *node)) return;
+  if (!state_.placements.at(key).finished) begin_drain(pipeline->second, *node);
 }
 
 // ---- Placing -------------------------------------------------------------------------------
@@ -121,6 +131,17 @@ void BrokerCore::give_place(Placement& placed, const std::string& agent, uint64_
   tell("node.placed", placed.key.pipeline, placed.key.node, agent, std::move(text));
 }
 
+// Where it is, with an empty log: the one that was there is gone, or has another agent.
+void BrokerCore::begin_anew(Placement& placed) {
+  wire::InstanceKey key = placed.key;
+  key.drains = 0;
+  Placement& regular = state_.placements.at(key);
+  regular.last_term = std::max(regular.last_term, regular.term) + 1;
+  placed.term = placed.last_term = placed.log_term = regular.last_term;
+  store(placed);
+  if (&placed != &regular) store(regular);
+}
+
 // R4: elsewhere it begins with an empty log and a higher term; upstream replays what is not
 // settled. What only a source's own log holds is drained when its host is back (R5).
 bool BrokerCore::move_node(Pipeline& pipeline, uint32_t node) {
@@ -182,7 +203,17 @@ void BrokerCore::note_drained(const Pipeline& pipeline) {
     if (report == nullptr || !report->ended_and_settled) continue;
     placed.finished = true;
     store(placed);
+    forget_lane(key);
     tell("node.drained", key.pipeline, key.node, placed.agent, "all that its log held is settled");
+  }
+}
+
+// All of it is settled, so a reader that was moved meanwhile needs nothing of it, and nobody would
+// tell it that the lane has ended.
+void BrokerCore::forget_lane(const wire::InstanceKey& drained) {
+  const std::string lane = wire::lane_name(drained.node, drained.instance, drained.drains);
+  for (auto& [key, placed] : state_.placements_of(drained.pipeline)) {
+    if (std::erase(placed.drained_lanes, lane) > 0) store(placed);
   }
 }
 

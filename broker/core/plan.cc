@@ -291,6 +291,18 @@ std::vector<wire::NodeStatus> node_statuses(const State& state, const Pipeline& 
   return nodes;
 }
 
+// R5: whether a reader reads all lanes of `writer` that are to be drained. Before it does, their
+// successor must not write: the reader could take the successor's END for the end of all.
+bool reads_what_is_drained(const Placement& reader, const InstanceStatus& report,
+                           const wire::InstanceKey& writer) {
+  const std::string drained = wire::lane_name(writer.node, writer.instance) + "@";
+  return std::all_of(
+      reader.drained_lanes.begin(), reader.drained_lanes.end(), [&](const std::string& lane) {
+        return !lane.starts_with(drained) || std::find(report.writers.begin(), report.writers.end(),
+                                                       lane) != report.writers.end();
+      });
+}
+
 }  // namespace
 
 Loads loads_of(const State& state) {
@@ -322,7 +334,7 @@ std::optional<std::string> choose_agent(const Loads& loads, const graph::NodeSpe
 bool same_for_decisions(const wire::InstanceStatus& a, const wire::InstanceStatus& b) {
   return a.term == b.term && a.log_term == b.log_term && a.state == b.state &&
          a.ended_and_settled == b.ended_and_settled && a.endpoint == b.endpoint &&
-         a.remote_endpoint == b.remote_endpoint;
+         a.remote_endpoint == b.remote_endpoint && a.writers == b.writers;
 }
 
 std::string endpoint_for(const Agent& from, const Agent& to, const wire::InstanceStatus& reader) {
@@ -341,7 +353,9 @@ std::optional<wire::StartOrder> make_order(const State& state, const Pipeline& p
     const wire::InstanceKey reader = pipeline.key(output);
     const InstanceStatus* report = state.report(reader);
     if (report == nullptr || from == nullptr) return std::nullopt;
-    const Agent* to = state.agent(state.placement(reader)->agent);
+    const Placement& reads = *state.placement(reader);
+    if (key.drains == 0 && !reads_what_is_drained(reads, *report, key)) return std::nullopt;
+    const Agent* to = state.agent(reads.agent);
     std::string endpoint = endpoint_for(*from, *to, *report);
     if (endpoint.empty()) return std::nullopt;
     order.readers.push_back({wire::lane_name(reader.node, reader.instance), std::move(endpoint)});

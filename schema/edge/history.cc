@@ -42,6 +42,13 @@ RecordId History::next() const {
   return {entry.of.term, entry.of.boot, entry.last + 1};
 }
 
+RecordId History::last() const {
+  for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
+    if (!entry->empty()) return {entry->of.term, entry->of.boot, entry->last};
+  }
+  return {};
+}
+
 RecordId History::clip(const Position& acknowledged) const {
   if (acknowledged == kEverything) return kAllRecords;
   const HistoryEntry* entry = find(acknowledged.of);

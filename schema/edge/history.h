@@ -58,6 +58,8 @@ class History {
   RecordId clip(const Position& acknowledged) const;
   // The id of the next record of the newest entry.
   RecordId next() const;
+  // The id of the last record of all; none where there is none.
+  RecordId last() const;
   // The id of the first record of all, or next() where there is none.
   RecordId first() const;
 

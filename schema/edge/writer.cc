@@ -16,7 +16,8 @@ Hello EdgeWriter::hello(const History& history, const RecordId& first_held, Stea
 }
 
 EdgeWriter::Greeted EdgeWriter::on_welcome(const Welcome& welcome, const History& history,
-                                           const RecordId& first_held, SteadyTime now) {
+                                           const RecordId& first_held, SteadyTime now,
+                                           const RecordId& end) {
   Greeted greeted;
   // A WELCOME of the running session asks to go on from an earlier record: a block was lost.
   if (welcome.session != session_ || state_ == State::kDown) return greeted;
@@ -28,7 +29,10 @@ EdgeWriter::Greeted EdgeWriter::on_welcome(const Welcome& welcome, const History
   enough_ = welcome.enough;
   ended_ = welcome.ended;
   settled_ = std::max(settled_, history.clip(welcome.settled));
-  const Resume resume = history.resume(welcome.position, settled_, first_held);
+  // Whoever had settled all may have lost its log since: it has to be told again that this is all.
+  const bool knows_end = end.none() || satisfied() || settled_ < end;
+  const RecordId settled = knows_end ? settled_ : RecordId{end.term, end.boot, end.seq - 1};
+  const Resume resume = history.resume(welcome.position, settled, first_held);
   cursor_ = resume.from;
   // The reader may have gone back to an earlier record: what it takes is counted anew.
   taken_ = std::min(taken_, history.clip(welcome.position));

@@ -32,13 +32,14 @@ class EdgeWriter {
   // Begins a new session. `history` must not be empty.
   Hello hello(const History& history, const RecordId& first_held, SteadyTime now);
 
-  // What the reader's answer means for the writer. `begin` is to be sent before any block.
+  // What the reader's answer means for the writer. `begin` is to be sent before any block. `end`:
+  // the lane's END, if it has ended; it must be held for ever.
   struct Greeted {
     std::optional<Begin> begin;
     ResumeCause cause = ResumeCause::kAfter;
   };
   Greeted on_welcome(const Welcome& welcome, const History& history, const RecordId& first_held,
-                     SteadyTime now);
+                     SteadyTime now, const RecordId& end = {});
   void on_ack(const Ack& ack, const History& history, SteadyTime now);
   // The reader lost the thread. True if hello() is called for.
   bool on_reset(const Reset& reset);

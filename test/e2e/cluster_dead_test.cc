@@ -24,8 +24,8 @@ class ClusterDead : public ::testing::Test {
   Scene& scene() const { return cluster_.scene(); }
 
   // `work` hates all that ends in 7 until there is a file `cured`; `keep` writes each unit to a
-  // file of its own. The source goes on until there is a file `go`. Each has its host, so nothing is
-  // moved, and so repeated (R4), however long an agent that was killed is away.
+  // file of its own. The source goes on until there is a file `go`. Each has its host, so nothing
+  // is moved, and so repeated (R4), however long an agent that was killed is away.
   std::string pipeline(const std::string& work) const {
     return R"toml(name = "p"
 dataflow = "numbers ; work ; keep"

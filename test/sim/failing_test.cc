@@ -7,6 +7,7 @@
 
 #include "test/sim/seed_runner.h"
 #include "test/sim/seeds.h"
+#include "test/sim/world_runner.h"
 
 namespace weir::sim {
 namespace {

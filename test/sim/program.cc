@@ -12,6 +12,7 @@ namespace {
 
 constexpr uint64_t kLastRecords = 5;  // Of a source whose end comes late.
 constexpr uint64_t kBusyEvery = 16;
+constexpr size_t kDrawnBytesMax = 16;
 
 std::string frame_of(std::string_view text) {
   uint8_t length[4];
@@ -78,23 +79,41 @@ Program::Program(const NodePlan& plan, const Start& start, Outage& outage)
       replies_(plan.spec.protocol != graph::Protocol::kPipe),
       frames_(plan.spec.protocol == graph::Protocol::kFrames),
       outage_(outage),
+      feed_(start.feed),
+      drawn_(start.position),
       failing_(plan.behaviour == Behaviour::kFailOnce && start.run < plan.count),
       mishap_(start.mishap),
       mishap_after_(start.mishap_after),
       cured_(start.cured) {
-  if (plan.behaviour != Behaviour::kNumbers) return;
+  if (plan.behaviour != Behaviour::kNumbers || feed_ != nullptr) return;
   for (uint64_t i = start.position + 1; i <= plan.count; ++i) {
-    const std::string line = std::to_string(i) + "\n";
-    const std::string record = frames_ ? frame_of(line) : line;
-    if (mishap_ && records_++ >= mishap_after_) {
-      out_ += record.substr(0, record.size() / 2);
-      go_wrong(*mishap_);
-      break;
-    }
-    const bool late = plan.ills.waits && i + kLastRecords > plan.count;
-    (late ? late_ : out_) += record;
+    if (!write_record(i)) break;
   }
   done_ = late_.empty() || wrong_;
+}
+
+bool Program::write_record(uint64_t number) {
+  const std::string line = std::to_string(number) + "\n";
+  const std::string record = frames_ ? frame_of(line) : line;
+  if (mishap_ && records_++ >= mishap_after_) {
+    out_ += record.substr(0, record.size() / 2);
+    go_wrong(*mishap_);
+    return false;
+  }
+  const bool late = plan_.ills.waits && number + kLastRecords > plan_.count;
+  (late ? late_ : out_) += record;
+  return true;
+}
+
+void Program::draw(core::SteadyTime now) {
+  if (feed_ == nullptr || done_ || hung_) return;
+  uint64_t& drawn = plan_.behaviour == Behaviour::kFeed ? feed_->given : drawn_;
+  const uint64_t come = feed_->come(now);
+  // No more than it can soon write: what it has drawn goes with it.
+  while (drawn < come && out_.size() < kDrawnBytesMax) {
+    if (!write_record(feed_->first + drawn++)) return;
+  }
+  done_ = drawn >= feed_->count;
 }
 
 size_t Program::read(std::string_view bytes, core::SteadyTime now) {
@@ -219,6 +238,8 @@ void Program::take(const std::string& record) {
   ++records_;
   switch (plan_.behaviour) {
     case Behaviour::kNumbers:
+    case Behaviour::kFeed:
+    case Behaviour::kFile:
     case Behaviour::kCount:
       break;
     case Behaviour::kCat:

@@ -1,6 +1,7 @@
 // The programs of a simulated world: what they do with their input, and how they go wrong.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <random>
 #include <set>
@@ -22,6 +23,22 @@ enum class Behaviour {
   kHead,      // Writes the first `count` lines and exits.
   kTwice,     // Writes each line twice.
   kFailOnce,  // Like kCat, but its first `count` runs exit with status 3 half way.
+  kFeed,      // Source: passes on what comes from outside, and nobody gives it that twice.
+  kFile,      // Sink: writes what it reads to out/$WEIR_UNIT, and renames when it is whole.
+};
+
+// What comes to a source from outside, by and by: numbers from `first` on.
+struct Feed {
+  uint64_t first = 1;
+  uint64_t count = 0;
+  core::SteadyTime begin{};
+  std::chrono::milliseconds pace{0};  // Between two; 0: all are there.
+  uint64_t given = 0;                 // kFeed: so many were handed out.
+
+  uint64_t come(core::SteadyTime now) const {
+    if (pace.count() == 0) return count;
+    return std::min(count, static_cast<uint64_t>(std::max<int64_t>((now - begin) / pace, 0)));
+  }
 };
 
 // A way to go wrong.
@@ -58,6 +75,7 @@ struct NodePlan {
   Behaviour behaviour = Behaviour::kCat;
   uint64_t count = 0;
   Ills ills{};
+  std::chrono::milliseconds pace{0};  // Of a source: between two records; see Feed.
 };
 
 // The plan in one line, for traces.
@@ -76,6 +94,7 @@ class Program {
     std::optional<Mishap> mishap;
     uint64_t mishap_after = 0;  // So many records are well yet.
     bool cured = false;         // Nothing is poison to it.
+    Feed* feed = nullptr;       // Of a source; none: `count` numbers are there at once.
   };
   // `plan` and `outage` must outlive the program.
   Program(const NodePlan& plan, const Start& start, Outage& outage);
@@ -87,10 +106,13 @@ class Program {
   std::string write(size_t most);
   // All outages are over.
   void wait_no_more();
+  // A source with a feed takes what has come.
+  void draw(core::SteadyTime now);
 
   bool done() const { return done_; }  // It reads no more.
   bool finished() const { return done_ && out_.empty(); }
   bool hung() const { return hung_; }
+  bool says() const { return !out_.empty(); }
   // It has gone wrong, and may be stopped for it.
   bool wrong() const { return wrong_.has_value(); }
   uint64_t cpu_ticks() const { return cpu_ticks_; }
@@ -99,6 +121,7 @@ class Program {
  private:
   std::optional<std::string> next_record();
   void take(const std::string& record);
+  bool write_record(uint64_t number);
   void answer(const std::string& text);  // Empty: no output.
   void go_wrong(Mishap way);
   bool in_outage(core::SteadyTime now) const;
@@ -108,6 +131,8 @@ class Program {
   const bool replies_;
   const bool frames_;
   Outage& outage_;
+  Feed* feed_ = nullptr;
+  uint64_t drawn_ = 0;
   bool failing_ = false;
   std::optional<Mishap> mishap_;
   uint64_t mishap_after_ = 0;

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <variant>
 
-#include "schema/base/codec.h"
-#include "wrapper/core/runner.h"
+#include "test/sim/log_disk.h"
 #include "wrapper/wal/keys.h"
 
 namespace weir::sim {
@@ -38,76 +37,72 @@ struct World::Link {
 // A wrapper and its log.
 class World::Host : public core::Effects {
  public:
-  Host(World& world, size_t index) : world_(world), index_(index) { make_order(); }
+  Host(World& world, size_t index)
+      : world_(world), index_(index), runs_(world, world.plan_.nodes[index], past_, order_) {
+    make_order();
+  }
 
   void start() {
-    world_.trace_ += order_.node.name + " starts\n";
-    const Result<core::LogState> state = core::load(log_);
+    world_.trace(order_.node.name + " starts");
+    const Result<core::LogState> state = core::load(disk_.log());
     if (!state) return world_.fail("log does not load: " + state.error().what);
-    uint64_t boot = std::max(state->boot_floor, state->commit.of.boot);
-    for (const auto& entry : state->history) boot = std::max(boot, entry.of.boot);
     order_.term = term_;
-    core::NodeConfig config{order_, {term_, boot + 1, world_.random_() | 1}, 4096};
-    node_ = std::make_unique<core::Node>(config, log_, *state, *this);
+    const Incarnation of{term_, core::next_boot(*state), world_.random_() | 1};
+    node_ = std::make_unique<core::Node>(core::NodeConfig{order_, of, 4096}, disk_.log(), *state,
+                                         *this);
+    runs_.attach(node_.get());
     node_->start(world_.now_);
-    copies_.push_back(std::make_unique<wal::MemoryLog>(log_));
-    if (copies_.size() > 3) copies_.erase(copies_.begin());
+    disk_.keep_copy();
   }
 
   void crash(bool lose_unsynced) {
-    world_.trace_ += order_.node.name + (lose_unsynced ? " power cut\n" : " crashes\n");
+    world_.trace(order_.node.name + (lose_unsynced ? " power cut" : " crashes"));
+    runs_.attach(nullptr);
     node_.reset();
-    program_.reset();
-    start_wanted_ = false;
-    fed_.clear();
     // Batches that were handed over but not written are gone; how many were written is chance.
-    const size_t written = world_.pick(unwritten_.size() + 1);
-    for (size_t i = 0; i < written; ++i)
-      (void)log_.write(unwritten_[i].first, unwritten_[i].second);
-    unwritten_.clear();
+    disk_.stop_writing(world_.pick(disk_.waiting() + 1));
     if (lose_unsynced) {
-      if (log_.unsynced_batches() > 0) world_.logs_lost_ = true;
-      log_.lose_unsynced(world_.pick(log_.unsynced_batches() + 1));
+      if (disk_.unsynced() > 0) world_.logs_lost_ = true;
+      disk_.lose_unsynced(world_.pick(disk_.unsynced() + 1));
     }
   }
 
   void restore_old_copy() {
     crash(false);
-    log_ = *copies_[world_.pick(copies_.size())];
+    disk_.restore(world_.pick(disk_.copies()));
     world_.logs_lost_ = true;
   }
 
   void replace() {
     crash(false);
-    log_ = wal::MemoryLog();
-    copies_.clear();
+    disk_.wipe();
     ++term_;
     world_.logs_lost_ = true;
   }
 
   // `stop --end`: known to this wrapper, if it is up, and to all that follow.
   void end_source() {
-    world_.trace_ += order_.node.name + " is to end\n";
+    world_.trace(order_.node.name + " is to end");
     order_.end = true;
     if (node_) node_->end_source();
   }
 
-  std::vector<uint64_t> dead_letters() {
+  std::vector<uint64_t> dead_letters() const {
     std::vector<uint64_t> numbers;
-    (void)log_.scan(wal::key(wal::kDead), wal::key_end(wal::kDead),
-                    [&](std::string_view, std::string_view value) {
-                      const auto letter = core::decode_dead_letter(value);
-                      if (!letter) world_.fail("a dead letter does not decode");
-                      numbers.push_back(letter ? std::stoull(letter->bytes) : 0);
-                      return true;
-                    });
+    (void)disk_.log().scan(wal::key(wal::kDead), wal::key_end(wal::kDead),
+                           [&](std::string_view, std::string_view value) {
+                             const auto letter = core::decode_dead_letter(value);
+                             if (!letter) world_.fail("a dead letter does not decode");
+                             numbers.push_back(letter ? std::stoull(letter->bytes) : 0);
+                             return true;
+                           });
     return numbers;
   }
 
   void retry_dead() {
     const Result<uint64_t> asked = node_->retry_dead({});
     if (!asked && asked.error().code != ErrorCode::kConflict) world_.fail(asked.error().what);
-    if (asked && *asked > 0) world_.trace_ += order_.node.name + " is to retry its dead letters\n";
+    if (asked && *asked > 0) world_.trace(order_.node.name + " is to retry its dead letters");
   }
 
   // One of them, by its id.
@@ -120,7 +115,7 @@ class World::Host : public core::Effects {
     if (!letter || !letter->has_value()) return world_.fail("a dead letter that is listed is gone");
     const std::pair<size_t, uint64_t> of{index_, std::stoull((*letter)->bytes)};
     ++world_.drops_asked_[of];
-    world_.trace_ += order_.node.name + " is to drop dead letter " + std::to_string(number) + "\n";
+    world_.trace(order_.node.name + " is to drop dead letter " + std::to_string(number));
     const Result<uint64_t> dropped =
         node_->drop_dead({core::dead_letter_id(0, (*letter)->term, number)},
                          [this, of] { ++world_.drops_done_[of]; });
@@ -129,16 +124,19 @@ class World::Host : public core::Effects {
 
   bool outage_over() const {
     const Ills& ills = world_.plan_.nodes[index_].ills;
-    return ills.outage_for.count() == 0 || (outage_ && world_.now_ >= *outage_ + ills.outage_for);
+    return ills.outage_for.count() == 0 ||
+           (past_.outage && world_.now_ >= *past_.outage + ills.outage_for);
   }
 
   bool up() const { return node_ != nullptr; }
   core::Node& node() { return *node_; }
   const core::Node& node() const { return *node_; }
   const wire::StartOrder& order() const { return order_; }
+  const NodePast& past() const { return past_; }
   std::vector<size_t>& inputs() { return inputs_; }    // Links.
   std::vector<size_t>& readers() { return readers_; }  // Links.
-  bool runs() const { return program_ != nullptr; }
+  bool runs() const { return runs_.running(); }
+  void kill_program(bool guard) { runs_.kill_program(guard); }
 
   // One thing that the surroundings of a wrapper may do now, chosen by chance; then its turn.
   void step() {
@@ -148,33 +146,20 @@ class World::Host : public core::Effects {
         break;
       case 1:
       case 2:
-        run_program();
+        runs_.run_some();
         break;
       case 3:
-        end_program();
+        runs_.end_if_over();
         break;
       default:
         break;
     }
-    if (start_wanted_ && !program_) begin_run();
+    runs_.begin_if_wanted();
     if (again_) {
       again_ = false;
       return crash(false);
     }
     if (node_) node_->turn(world_.now_);
-  }
-
-  void kill_program(bool guard) {
-    if (!program_) return;
-    world_.trace_ += order_.node.name + (guard ? " guard lost\n" : " program killed\n");
-    if (!guard) count_hurt();
-    program_.reset();
-    fed_.clear();
-    core::RunEnd end;
-    end.kind = guard ? core::RunEnd::Kind::kLost : core::RunEnd::Kind::kSignaled;
-    end.code = 9;
-    end.reason = "the guard was killed";
-    node_->on_run_end(end);
   }
 
   // ---- core::Effects
@@ -194,55 +179,22 @@ class World::Host : public core::Effects {
     return true;
   }
   void reconnect(size_t reader) override { world_.drop_link(*world_.links_[readers_[reader]]); }
-  void persist(wal::LogBatch batch, bool sync) override {
-    unwritten_.emplace_back(std::move(batch), sync);
-  }
-  void start_run(const core::RunOrder& order) override {
-    start_wanted_ = true;
-    wanted_ = order;
-    fed_.clear();
-    given_.clear();
-    said_.clear();
-    close_wanted_ = false;
-  }
-  void feed(const SharedBytes& bytes) override {
-    if (!start_wanted_ && !program_) return;
-    fed_.emplace_back(bytes.view());
-    for (const uint64_t number : numbers_in(bytes.view(), order_.node.protocol)) {
-      given_.push_back(number);
-    }
-  }
-  void close_stdin() override {
-    close_wanted_ = true;
-    check_unit();
-  }
-  void close_stdout() override {
-    // Its next write fails: it is gone with the signal that this brings.
-    stdout_closed_ = true;
-  }
-  void kill_run() override {
-    program_.reset();
-    start_wanted_ = false;
-    fed_.clear();
-  }
-  void terminate_run() override {
-    terminate_ = true;
-    if (!order_.end && (!program_ || !program_->wrong())) {
-      world_.fail(order_.node.name +
-                  " stops a program that does nothing wrong (R12): " + node_->runner_state());
-    }
-  }
-  uint64_t run_cpu_ticks() override { return program_ ? program_->cpu_ticks() : 0; }
+  void persist(wal::LogBatch batch, bool sync) override { disk_.submit(std::move(batch), sync); }
+  void start_run(const core::RunOrder& order) override { runs_.start(order); }
+  void feed(const SharedBytes& bytes) override { runs_.feed(bytes); }
+  void close_stdin() override { runs_.close_stdin(); }
+  void close_stdout() override { runs_.close_stdout(); }
+  void kill_run() override { runs_.kill(); }
+  void terminate_run() override { runs_.terminate(); }
+  uint64_t run_cpu_ticks() override { return runs_.cpu_ticks(); }
   void keep_output(const SharedBytes&) override { world_.fail("a sink's output went to a file"); }
   void wake_at(core::SteadyTime) override {}
-  void note(std::string text) override { world_.trace_ += order_.node.name + ": " + text + "\n"; }
+  void note(std::string text) override { world_.trace(order_.node.name + ": " + text); }
   void failed(std::string reason) override { world_.fail(order_.node.name + " failed: " + reason); }
   void superseded(const Incarnation& by) override {
     if (by.term > term_) return world_.fail("fenced by a term that nobody gave");
-    wal::LogBatch batch;
-    batch.put(wal::key(wal::kMeta, "floor"), Encoder().u64(by.boot).bytes());
-    unwritten_.emplace_back(std::move(batch), true);
-    while (!unwritten_.empty()) write_one(false);
+    disk_.submit(core::boot_floor_batch(by.boot), true);
+    disk_.stop_writing(disk_.waiting());
     again_ = true;
   }
 
@@ -263,127 +215,20 @@ class World::Host : public core::Effects {
   }
 
   void write_some() {
-    for (uint64_t i = world_.pick(4); i > 0 && !unwritten_.empty(); --i) write_one(true);
-  }
-  void write_one(bool tell) {
-    (void)log_.write(unwritten_.front().first, unwritten_.front().second);
-    unwritten_.pop_front();
-    if (tell && node_) node_->on_persisted();
-  }
-
-  void begin_run() {
-    start_wanted_ = false;
-    stdout_closed_ = terminate_ = false;
-    const NodePlan& plan = world_.plan_.nodes[index_];
-    Program::Start start;
-    start.run = runs_++;
-    start.cured = world_.steps_ >= world_.plan_.cured_at;
-    const std::string position = variable("WEIR_POSITION");
-    if (!position.empty()) start.position = std::stoull(position);
-    const bool may_go_wrong = !plan.ills.mishaps.empty() && !world_.healed_ && !went_wrong_;
-    went_wrong_ = may_go_wrong && world_.chance(plan.ills.mishap_per_thousand);
-    if (went_wrong_) {
-      start.mishap = plan.ills.mishaps[world_.pick(plan.ills.mishaps.size())];
-      // Sometimes only at the end of its input.
-      start.mishap_after = world_.pick(3) == 0 ? UINT64_MAX : world_.pick(8);
+    for (uint64_t i = world_.pick(4); i > 0 && disk_.waiting() > 0; --i) {
+      disk_.write_next();
+      if (node_) node_->on_persisted();
     }
-    program_ = std::make_unique<Program>(plan, start, outage_);
-  }
-
-  std::string variable(std::string_view name) const {
-    for (const auto& [each, value] : wanted_.env) {
-      if (each == name) return value;
-    }
-    return {};
-  }
-
-  // The name of a unit stands for the same records for ever (design 4, WEIR_UNIT).
-  void check_unit() {
-    const graph::NodeSpec& spec = order_.node;
-    const bool whole = spec.protocol == graph::Protocol::kPipe && !order_.writers.empty() &&
-                       spec.unit != graph::Unit::kStream;
-    if (!whole || world_.logs_lost_) return;
-    const auto [known, is_new] = units_.emplace(variable("WEIR_UNIT"), given_);
-    if (is_new || known->second == given_) return;
-    world_.fail(spec.name + " gives unit " + known->first + " other records than before");
-  }
-
-  // The program goes wrong or is killed now. Does a single record look like the culprit?
-  void count_hurt() {
-    const bool replies = order_.node.protocol != graph::Protocol::kPipe;
-    const size_t answered = replies ? numbers_in(said_, order_.node.protocol).size() : 0;
-    if (given_.size() == answered + 1) ++world_.hurt_[{index_, given_.back()}];
-  }
-
-  void run_program() {
-    if (!program_ || !node_) return;
-    if (!fed_.empty() && !program_->done()) {
-      std::string& next = fed_.front();
-      const size_t most = 1 + world_.pick(next.size());
-      const size_t count = program_->read(std::string_view(next).substr(0, most), world_.now_);
-      next.erase(0, count);
-      if (next.empty()) fed_.pop_front();
-      if (count > 0) node_->on_fed(count);
-    } else if (!program_->done()) {
-      program_->read({}, world_.now_);
-    }
-    if (!program_) return;
-    if (fed_.empty() && close_wanted_) program_->end_of_input(world_.now_);
-    if (stdout_closed_) return;
-    const std::span<uint8_t> space = node_->output_space();
-    if (space.empty()) return;
-    if (world_.outages_over()) program_->wait_no_more();
-    const std::string chunk = program_->write(std::min<size_t>(space.size(), 1 + world_.pick(200)));
-    std::copy(chunk.begin(), chunk.end(), space.begin());
-    if (order_.node.protocol != graph::Protocol::kPipe) said_ += chunk;
-    if (!chunk.empty()) node_->on_output(chunk.size());
-  }
-
-  void end_program() {
-    if (!program_ || !node_) return;
-    if (program_->done() && !fed_.empty()) {
-      fed_.clear();
-      node_->on_stdin_broken();
-    }
-    if (!program_) return;
-    const bool ended = stdout_closed_ || terminate_ || program_->finished();
-    if (!ended) return;
-    core::RunEnd end;
-    if (stdout_closed_ || terminate_) {
-      end.kind = core::RunEnd::Kind::kSignaled;
-      end.code = stdout_closed_ ? 13 : 15;
-    } else {
-      end = program_->end();
-    }
-    if (went_wrong_ && program_->wrong()) count_hurt();
-    std::string line = order_.node.name + ": run " + variable("WEIR_UNIT") + " of";
-    for (const uint64_t number : given_) line += " " + std::to_string(number);
-    world_.trace_ += line + " ends, " + core::describe(end) + "\n";
-    program_.reset();
-    node_->on_run_end(end);
   }
 
   World& world_;
   size_t index_;
   wire::StartOrder order_;
   uint64_t term_ = 1;
-  wal::MemoryLog log_;
-  std::vector<std::unique_ptr<wal::MemoryLog>> copies_;
+  LogDisk disk_;
+  NodePast past_;
   std::unique_ptr<core::Node> node_;
-  std::deque<std::pair<wal::LogBatch, bool>> unwritten_;
-  std::unique_ptr<Program> program_;
-  std::deque<std::string> fed_;
-  std::vector<uint64_t> given_;  // The records of this run, and
-  std::string said_;             // what it has answered.
-  std::map<std::string, std::vector<uint64_t>> units_;
-  Outage outage_;
-  bool went_wrong_ = false;  // The run was to go wrong by chance.
-  core::RunOrder wanted_;
-  uint64_t runs_ = 0;
-  bool start_wanted_ = false;
-  bool close_wanted_ = false;
-  bool stdout_closed_ = false;
-  bool terminate_ = false;
+  Runs runs_;
   bool again_ = false;
   std::vector<size_t> inputs_;
   std::vector<size_t> readers_;
@@ -457,7 +302,7 @@ class World::Sink {
 World::World(uint64_t seed, Plan plan, Faults faults)
     : random_(seed), plan_(std::move(plan)), faults_(faults) {
   now_ += std::chrono::hours(1);
-  for (const NodePlan& node : plan_.nodes) trace_ += describe(node) + "\n";
+  for (const NodePlan& node : plan_.nodes) trace(describe(node));
   sinks_.resize(plan_.nodes.size());
   for (size_t i = 0; i < plan_.nodes.size(); ++i)
     hosts_.push_back(std::make_unique<Host>(*this, i));
@@ -500,7 +345,11 @@ uint64_t World::count_in(const Counts& counts, size_t node, uint64_t record) {
   return found == counts.end() ? 0 : found->second;
 }
 
-uint64_t World::hurt(size_t node, uint64_t record) const { return count_in(hurt_, node, record); }
+uint64_t World::hurt(size_t node, uint64_t record) const {
+  const auto& hurt = hosts_[node]->past().hurt;
+  const auto found = hurt.find(record);
+  return found == hurt.end() ? 0 : found->second;
+}
 
 uint64_t World::drops_asked(size_t node, uint64_t record) const {
   return count_in(drops_asked_, node, record);
@@ -641,7 +490,7 @@ void World::step() {
   }
 }
 
-bool World::outages_over() const {
+bool World::outages_are_over() const {
   return std::all_of(hosts_.begin(), hosts_.end(),
                      [](const auto& host) { return host->outage_over(); });
 }

@@ -14,10 +14,9 @@
 #include <vector>
 
 #include "schema/edge/reader.h"
-#include "test/sim/program.h"
+#include "test/sim/runs.h"
 #include "wrapper/core/inbox.h"
 #include "wrapper/core/node.h"
-#include "wrapper/wal/memory_log.h"
 
 namespace weir::sim {
 
@@ -46,10 +45,10 @@ struct Faults {
   int replace = 0;       // A wrapper's host is lost: a new one with a higher term and no log.
 };
 
-class World {
+class World : private Surroundings {
  public:
   World(uint64_t seed, Plan plan, Faults faults);
-  ~World();
+  ~World() override;
 
   // Runs with faults for `steps`, then without until everything has ended. False, with why() set,
   // if that does not happen within a generous number of steps or a rule is broken.
@@ -67,7 +66,7 @@ class World {
   // answer for: such a record is as good as poison.
   uint64_t hurt(size_t node, uint64_t record) const;
   // What happened, one line each: faults and what the nodes noted.
-  const std::string& trace() const { return trace_; }
+  const std::string& told() const { return trace_; }
   const std::string& why() const { return why_; }
   uint64_t faults_done() const { return faults_done_; }
   // Logs lost something (power cuts, old copies, replacements): records may be seen again.
@@ -80,19 +79,23 @@ class World {
   friend class Host;
   friend class Sink;
 
-  bool chance(int per_thousand) {
-    return per_thousand > 0 && pick(1000) < static_cast<uint64_t>(per_thousand);
-  }
-  uint64_t pick(uint64_t below) { return below == 0 ? 0 : random_() % below; }
+  // Surroundings
+  uint64_t pick(uint64_t below) override { return below == 0 ? 0 : random_() % below; }
+  core::SteadyTime now() const override { return now_; }
+  void trace(const std::string& line) override { trace_ += line + "\n"; }
+  void fail(std::string why) override;
+  bool programs_go_wrong() const override { return !healed_; }
+  bool poison_is_cured() const override { return steps_ >= plan_.cured_at; }
+  bool outages_are_over() const override;
+  bool logs_were_lost() const override { return logs_lost_; }
+
   void step();
   void inject();
   void operate();
   void deliver(Link& link, bool to_reader);
   void drop_link(Link& link);
-  bool outages_over() const;
   bool finished() const;
   void heal();
-  void fail(std::string why);
 
   std::mt19937_64 random_;
   Plan plan_;
@@ -104,7 +107,6 @@ class World {
   using Counts = std::map<std::pair<size_t, uint64_t>, uint64_t>;  // By node and record.
   static uint64_t count_in(const Counts& counts, size_t node, uint64_t record);
 
-  Counts hurt_;
   Counts drops_asked_;
   Counts drops_done_;
   uint64_t steps_ = 0;

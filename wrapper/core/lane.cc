@@ -96,9 +96,15 @@ void Lane::publish(wal::LogBatch& batch) {
   staged_bytes_ = 0;
   publishing_last_ = staged_last_;
   if (group_bytes_ < kGroupBytes) return;
-  groups_.push_back({{of_.term, of_.boot, staged_last_}, group_bytes_});
+  // The END stays: a reader that loses its log has to be told again.
+  const wire::Block* last = recent_.empty() ? nullptr : &recent_.back();
+  const bool ends = last != nullptr && last->header.end() &&
+                    last->header.last_id() == RecordId{of_.term, of_.boot, staged_last_};
+  const uint64_t kept = ends ? last->wire_bytes() : 0;
+  const uint64_t seq = staged_last_ - (ends ? 1 : 0);
+  groups_.push_back({{of_.term, of_.boot, seq}, group_bytes_ - kept});
   batch.put(key(wal::kGroup, groups_.back().last), encode(groups_.back()));
-  group_bytes_ = 0;
+  group_bytes_ = kept;
 }
 
 // R1: only what is in the log becomes visible, and only what is visible is sent.

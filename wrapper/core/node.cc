@@ -324,7 +324,9 @@ void Node::on_reader_frame(size_t index, const edge::Frame& frame) {
   if (const auto* ack = std::get_if<edge::Ack>(&frame)) {
     reader.on_ack(*ack, lane_->history(), now_);
   } else if (const auto* welcome = std::get_if<edge::Welcome>(&frame)) {
-    const auto greeted = reader.on_welcome(*welcome, lane_->history(), lane_->first_held(), now_);
+    const RecordId end = runner_->ended() ? lane_->history().last() : RecordId{};
+    const auto greeted =
+        reader.on_welcome(*welcome, lane_->history(), lane_->first_held(), now_, end);
     if (!greeted.begin) return;
     const RecordId wanted =
         lane_->history().after(std::max(welcome->position.id(), reader.settled()));

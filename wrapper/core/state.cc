@@ -256,6 +256,18 @@ Result<DeadLetter> decode_dead_letter(std::string_view bytes) {
   return letter;
 }
 
+uint64_t next_boot(const LogState& state) {
+  uint64_t boot = std::max(state.boot_floor, state.commit.of.boot);
+  for (const edge::HistoryEntry& entry : state.history) boot = std::max(boot, entry.of.boot);
+  return boot + 1;
+}
+
+wal::LogBatch boot_floor_batch(uint64_t boot) {
+  wal::LogBatch batch;
+  batch.put(wal::key(wal::kMeta, "floor"), Encoder().u64(boot).bytes());
+  return batch;
+}
+
 Result<LogState> load(const wal::Log& log) {
   Result<LogState> state = load_without_blocks(log);
   if (!state) return state;

@@ -113,6 +113,11 @@ std::string encode(const Group& group);
 std::string encode(const DeadLetter& letter);
 Result<DeadLetter> decode_dead_letter(std::string_view bytes);
 
+// The boot of the next opening of a log (design 2, R2).
+uint64_t next_boot(const LogState& state);
+// What makes it higher than `boot`; to be synced.
+wal::LogBatch boot_floor_batch(uint64_t boot);
+
 // Reads all but the blocks, and of those at the end their sizes. Errors: kCorrupt for values that
 // do not decode and for a format that this version does not know, kIo.
 Result<LogState> load(const wal::Log& log);

@@ -33,9 +33,9 @@ runtime::SocketOptions Edges::options() {
 
 Result<LaneEndpoints> Edges::open(core::Node& node, const wire::StartOrder& order) {
   node_ = &node;
-  routes_.resize(order.writers.size());
+  door_.emplace(node);
+  endpoints_.emplace(order.readers);
   links_.resize(order.readers.size());
-  for (size_t i = 0; i < links_.size(); ++i) links_[i].name = order.readers[i].name;
   if (order.writers.empty()) return LaneEndpoints();
   Result<runtime::ZmqSocket> socket = runtime::ZmqSocket::router(context_, options());
   if (!socket) return std::move(socket).error();
@@ -57,13 +57,7 @@ Result<LaneEndpoints> Edges::open(core::Node& node, const wire::StartOrder& orde
 // ---- readers
 
 void Edges::set_readers(const std::vector<wire::ReaderOrder>& readers) {
-  for (const wire::ReaderOrder& reader : readers) {
-    for (size_t i = 0; i < links_.size(); ++i) {
-      if (links_[i].name != reader.name || links_[i].endpoint == reader.endpoint) continue;
-      links_[i].endpoint = reader.endpoint;
-      reconnect(i);
-    }
-  }
+  for (const size_t reader : endpoints_->move(readers)) reconnect(reader);
 }
 
 void Edges::reconnect(size_t reader) {
@@ -73,13 +67,15 @@ void Edges::reconnect(size_t reader) {
 
 void Edges::connect(size_t reader) {
   Link& link = links_[reader];
-  if (link.endpoint.empty()) return;
+  const std::string& name = endpoints_->name(reader);
+  const std::string& endpoint = endpoints_->endpoint(reader);
+  if (endpoint.empty()) return;
   Result<runtime::ZmqSocket> socket = runtime::ZmqSocket::dealer(context_, options());
-  if (!socket) return log::error("reader " + link.name + ": " + socket.error().what);
+  if (!socket) return log::error("reader " + name + ": " + socket.error().what);
   link.socket.emplace(*std::move(socket));
-  if (Status connected = link.socket->connect(link.endpoint); !connected) {
+  if (Status connected = link.socket->connect(endpoint); !connected) {
     link.socket.reset();
-    return log::error("reader " + link.name + ": " + connected.error().what);
+    return log::error("reader " + name + ": " + connected.error().what);
   }
   link.watch =
       loop_.watch_socket(link.socket->get(), [this, reader] { receive_from_reader(reader); });
@@ -141,49 +137,31 @@ void Edges::receive_from_writers() {
 }
 
 void Edges::on_writer_message(const std::string& route, runtime::Message message) {
-  const auto known = by_route_.find(route);
+  std::optional<edge::Frame> answer;
   if (wire::looks_like_block(static_cast<const uint8_t*>(message.data()), message.size())) {
-    // A block of a writer that we have not met: it must say HELLO first.
-    if (known == by_route_.end()) return send_to(route, edge::Reset{});
+    const std::optional<size_t> known = door_->input_of(route);
+    // Before its bytes are looked at.
+    if (!known) return send_to(route, edge::Reset{});
     Result<wire::Block> block = wire::decode_block(share(std::move(message)));
     if (!block) {
       ++refused_;
-      return log::warn("a block from " + node_->inputs()[known->second].name +
+      return log::warn("a block from " + node_->inputs()[*known].name +
                        " is refused: " + block.error().what);
     }
-    return node_->on_block(known->second, *std::move(block));
+    answer = door_->on_block(route, *std::move(block));
+  } else {
+    const Result<edge::Frame> frame = edge::decode(message.view());
+    answer = frame ? door_->on_frame(route, *frame)
+                   : edge::Refuse{0, edge::RefuseReason::kMalformed, {}, frame.error().what};
   }
-  const Result<edge::Frame> frame = edge::decode(message.view());
-  if (!frame) {
-    ++refused_;
-    return send_to(route, edge::Refuse{0, edge::RefuseReason::kMalformed, {}, frame.error().what});
-  }
-  if (const auto* hello = std::get_if<edge::Hello>(&*frame)) return on_hello(route, *hello);
-  if (known == by_route_.end()) return send_to(route, edge::Reset{});
-  node_->on_writer_frame(known->second, *frame);
-}
-
-void Edges::on_hello(const std::string& route, const edge::Hello& hello) {
-  const std::optional<size_t> input = node_->input_named(hello.edge.from);
-  if (!input) {
-    ++refused_;
-    return send_to(route,
-                   edge::Refuse{hello.session,
-                                edge::RefuseReason::kWrongEdge,
-                                {},
-                                "no lane " + hello.edge.from.substr(0, 100) + " is read here"});
-  }
-  if (const auto refuse = node_->on_hello(*input, hello)) {
-    ++refused_;
-    return send_to(route, *refuse);
-  }
-  by_route_.erase(routes_[*input]);
-  routes_[*input] = route;
-  by_route_[route] = *input;
+  if (!answer) return;
+  if (std::holds_alternative<edge::Refuse>(*answer)) ++refused_;
+  send_to(route, *answer);
 }
 
 void Edges::to_writer(size_t input, const edge::Frame& frame) {
-  if (!routes_[input].empty()) send_to(routes_[input], frame);
+  const std::string& route = door_->route_of(input);
+  if (!route.empty()) send_to(route, frame);
 }
 
 void Edges::send_to(const std::string& route, const edge::Frame& frame) {

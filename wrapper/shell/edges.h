@@ -4,7 +4,6 @@
 
 #include <functional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "schema/edge/frames.h"
@@ -12,6 +11,7 @@
 #include "schema/runtime/zmq_socket.h"
 #include "schema/wire/block.h"
 #include "schema/wire/order.h"
+#include "wrapper/core/lane_door.h"
 #include "wrapper/core/node.h"
 
 namespace weir::shell {
@@ -42,8 +42,6 @@ class Edges {
 
  private:
   struct Link {
-    std::string name;
-    std::string endpoint;
     std::optional<runtime::ZmqSocket> socket;
     runtime::WatchId watch = runtime::WatchId::kNone;
   };
@@ -55,7 +53,6 @@ class Edges {
   void receive_from_writers();
   void receive_from_reader(size_t reader);
   void on_writer_message(const std::string& route, runtime::Message message);
-  void on_hello(const std::string& route, const edge::Hello& hello);
   void send_to(const std::string& route, const edge::Frame& frame);
 
   runtime::Loop& loop_;
@@ -63,9 +60,9 @@ class Edges {
   core::Node* node_ = nullptr;
   std::optional<runtime::ZmqSocket> router_;
   runtime::WatchId router_watch_ = runtime::WatchId::kNone;
-  std::vector<std::string> routes_;                   // Of each input: its writer's connection.
-  std::unordered_map<std::string, size_t> by_route_;  // The other way round.
-  std::vector<Link> links_;
+  std::optional<core::LaneDoor> door_;
+  std::optional<core::ReaderEndpoints> endpoints_;
+  std::vector<Link> links_;  // By reader.
   std::vector<runtime::Message> parts_;
   uint64_t refused_ = 0;
 };

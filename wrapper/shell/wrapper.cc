@@ -13,7 +13,6 @@
 #include "wrapper/shell/host_room.h"
 #include "wrapper/shell/own_log.h"
 #include "wrapper/shell/stored_log.h"
-#include "wrapper/wal/keys.h"
 
 namespace weir::shell {
 namespace {
@@ -25,12 +24,6 @@ using std::chrono::seconds;
 constexpr auto kLockWait = seconds(20);
 constexpr auto kStopWait = seconds(15);
 constexpr size_t kNotesKept = 32;
-
-uint64_t next_boot(const core::LogState& state) {
-  uint64_t boot = std::max(state.boot_floor, state.commit.of.boot);
-  for (const edge::HistoryEntry& entry : state.history) boot = std::max(boot, entry.of.boot);
-  return boot + 1;
-}
 
 std::string said(const Error& error) {
   return (error.code == ErrorCode::kLimit ? "the disk of its log is full: " : "") + error.what;
@@ -84,8 +77,8 @@ Status Wrapper::open() {
   events.on_stdin_broken = [this] { node_->on_stdin_broken(); };
   events.on_run_end = [this](const core::RunEnd& end) { node_->on_run_end(end); };
   events.on_begun = [this](const std::string& why) {
-    if (why == program_trouble_) return;
-    program_trouble_ = why;
+    if (why == facts_.program_trouble) return;
+    facts_.program_trouble = why;
     if (!why.empty()) note("its program cannot be started: " + why + "; tried again");
   };
   events.on_guard_gone = [this] { stopping_ ? finish() : shut_down(kExitAgain); };
@@ -97,7 +90,9 @@ Status Wrapper::open() {
   }
   Result<LaneEndpoints> endpoints = edges_->open(*node_, order_);
   if (!endpoints) return std::move(endpoints).error();
-  endpoints_ = *std::move(endpoints);
+  facts_.endpoint = std::move(endpoints->local);
+  facts_.remote_endpoint = std::move(endpoints->remote);
+  facts_.pid = getpid();
   if (Status connected = connect_agent(); !connected) return connected;
   if (options_.lifeline_fd >= 0) {
     loop_.watch_fd(options_.lifeline_fd, runtime::Interest::kRead,
@@ -135,7 +130,7 @@ Status Wrapper::open_log() {
   const core::LogState& state = stored->state;
   Result<uint64_t> nonce = random_number();
   if (!nonce) return std::move(nonce).error();
-  of_ = {order_.term, std::max(next_boot(state), kept_boot(order_) + 1), *nonce};
+  of_ = {order_.term, std::max(core::next_boot(state), kept_boot(order_) + 1), *nonce};
   keep_boot(order_, of_.boot);
   writer_ = std::make_unique<WalWriter>(
       loop_, *log_,
@@ -195,8 +190,8 @@ void Wrapper::look_at_room() {
   unlooked_bytes_ = 0;
   if (!gauge_.look(room_of(order_.log_dir, options_.memory_file))) return;
   node_->set_pressure(gauge_.pressure());
-  trouble_ = gauge_.reason();
-  note(trouble_.empty() ? "there is room again: goes on" : trouble_);
+  facts_.trouble = gauge_.reason();
+  note(facts_.trouble.empty() ? "there is room again: goes on" : facts_.trouble);
 }
 
 void Wrapper::answer_agent(const std::string& request, const wire::Message& answer) {
@@ -240,54 +235,12 @@ void Wrapper::on_turn_end() {
   report(false);
 }
 
-wire::InstanceStatus Wrapper::status() const {
-  wire::InstanceStatus status;
-  status.pipeline = order_.pipeline;
-  status.node = order_.node.name;
-  status.instance = order_.instance;
-  status.term = of_.term;
-  status.log_term = order_.log_term;
-  status.drains = order_.drains;
-  status.writers = order_.writers;
-  status.heard = node_->heard(loop_.now());
-  status.boot = of_.boot;
-  status.state = wire::InstanceState::kRunning;
-  if (node_->ended()) status.state = wire::InstanceState::kEnded;
-  if (!failure_.empty()) status.state = wire::InstanceState::kFailed;
-  status.ended_and_settled = node_->ended_and_settled();
-  status.endpoint = endpoints_.local;
-  status.remote_endpoint = endpoints_.remote;
-  status.pid = getpid();
-  status.action_pid = program_->pid();
-  const core::NodeCounters& counters = node_->counters();
-  status.records_in = counters.records_in;
-  status.records_out = counters.records_out;
-  status.bytes_in = counters.bytes_in;
-  status.bytes_out = counters.bytes_out;
-  // What is settled may still lie in the log for a moment.
-  status.unsettled_records = status.ended_and_settled ? 0 : node_->lane().held_records();
-  status.log_bytes = node_->lane().log_bytes();
-  status.dead_letters = node_->dead().count();
-  for (const std::string* error : {&failure_, &trouble_, &program_trouble_}) {
-    if (status.last_error.empty()) status.last_error = *error;
-  }
-  status.notes = notes_;
-  return status;
-}
-
 // Once a second, and at once when something changed that somebody waits for.
 void Wrapper::report(bool always) {
   if (!agent_ || !node_) return;
-  if (!always && reported_) {
-    const bool failed = !failure_.empty();
-    if (reported_->ended_and_settled == node_->ended_and_settled() &&
-        (reported_->state == wire::InstanceState::kFailed) == failed &&
-        (reported_->state == wire::InstanceState::kEnded || !node_->ended() || failed) &&
-        reported_->notes.size() == notes_.size() && reported_->action_pid == program_->pid()) {
-      return;
-    }
-  }
-  reported_ = status();
+  facts_.action_pid = program_->pid();
+  if (!always && reported_ && !core::has_news(*node_, facts_, *reported_)) return;
+  reported_ = core::make_report(*node_, facts_, loop_.now());
   const Result<std::string> bytes = wire::encode({"", wire::WrapperReport{*reported_}});
   if (bytes) (void)agent_->send({std::string_view(*bytes)});
 }
@@ -350,12 +303,12 @@ void Wrapper::wake_at(core::SteadyTime when) {
 
 void Wrapper::note(std::string text) {
   log::info(text);
-  if (notes_.size() < kNotesKept) notes_.push_back(std::move(text));
+  if (facts_.notes.size() < kNotesKept) facts_.notes.push_back(std::move(text));
 }
 
 void Wrapper::failed(std::string reason) {
   log::error(reason);
-  failure_ = std::move(reason);
+  facts_.failure = std::move(reason);
 }
 
 // The tail of the log is unknown now, or what it holds is not what was written: nothing more is
@@ -369,8 +322,8 @@ void Wrapper::log_failed(const Error& error) {
   if (final) {
     failed(damaged_sole_copy(order_, error).what);
   } else {
-    trouble_ = said(error);
-    log::error(trouble_);
+    facts_.trouble = said(error);
+    log::error(facts_.trouble);
   }
   report(true);
   exit_status_ = final ? kExitDamaged : kExitAgain;
@@ -386,9 +339,7 @@ void Wrapper::superseded(const Incarnation& by) {
   if (std::exchange(superseded_, true)) return;
   log::warn("a later boot of this log is known (" + std::to_string(by.boot) + ", this one is " +
             std::to_string(of_.boot) + "): an old copy was restored; begins again above it");
-  wal::LogBatch batch;
-  batch.put(wal::key(wal::kMeta, "floor"), Encoder().u64(by.boot).bytes());
-  writer_->submit(std::move(batch), true);
+  writer_->submit(core::boot_floor_batch(by.boot), true);
   loop_.post([this] { shut_down(kExitAgain); });
 }
 

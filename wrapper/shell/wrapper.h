@@ -16,6 +16,7 @@
 #include "schema/wire/control.h"
 #include "schema/wire/order.h"
 #include "wrapper/core/node.h"
+#include "wrapper/core/report.h"
 #include "wrapper/shell/edges.h"
 #include "wrapper/shell/program.h"
 #include "wrapper/shell/rotating_file.h"
@@ -54,7 +55,6 @@ class Wrapper : private core::Effects {
   void on_turn_end();
   void look_at_room();
   void report(bool always);
-  wire::InstanceStatus status() const;
   void on_agent_message();
   void answer_agent(const std::string& request, const wire::Message& answer);
   wire::Message answer_dead(const wire::DeadRead& question) const;
@@ -99,12 +99,8 @@ class Wrapper : private core::Effects {
   std::unique_ptr<core::Node> node_;
   std::optional<runtime::SignalWatch> signals_;
   Incarnation of_;
-  LaneEndpoints endpoints_;
+  core::ProcessFacts facts_;
   std::optional<RotatingFile> output_;  // Of a sink that nobody reads.
-  std::string failure_;                 // It cannot go on.
-  std::string program_trouble_;         // Why no run can be begun just now.
-  std::string trouble_;                 // What it waits for, or why it begins again.
-  std::vector<std::string> notes_;
   std::optional<wire::InstanceStatus> reported_;
   bool stopping_ = false;
   bool superseded_ = false;  // By a later boot: it goes, and begins again above that.

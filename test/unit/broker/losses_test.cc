@@ -187,7 +187,67 @@ TEST_F(LossesTest, R5TheLogOfALostSourceIsDrainedWhenItsHostIsBack) {
   world_.agents["alpha"].runs.at(kDrained).ended_and_settled = true;
   world_.settle();
   EXPECT_THAT(world_.agents["alpha"].runs, IsEmpty());
-  EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0", "a.0@1")) << "it has ended for b";
+  EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0"));
+}
+
+// It would take the END of the successor for the end of all, and never have what is drained.
+TEST_F(LossesTest, R5TheSuccessorStartsWhenItsReadersReadWhatIsDrained) {
+  world_.drains_end = false;
+  world_.agents["beta"].holds_back = true;
+  world_.pass(seconds(4), {"beta", "gamma"});
+  EXPECT_EQ(place_of(kSource), "gamma in term 2");
+  EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0"));
+  EXPECT_EQ(order("gamma", kSource), nullptr);
+  world_.agents["beta"].holds_back = false;
+  world_.settle();
+  EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0", "a.0@1"));
+  EXPECT_NE(order("gamma", kSource), nullptr);
+}
+
+// What was drained is settled, but not with the reader that was moved while it was.
+TEST_F(LossesTest, R5AReaderThatMovedMeanwhileDoesNotWaitForWhatIsDrained) {
+  world_.drains_end = false;
+  world_.pass(seconds(4), {"beta", "gamma"});
+  world_.pass(seconds(1), {"alpha", "beta", "gamma"});
+  world_.pass(seconds(4), {"alpha", "gamma"});
+  EXPECT_EQ(place_of({"p", "b", 0, 0}), "gamma in term 2");
+  EXPECT_THAT(lanes_of_b("gamma"), ElementsAre("a.0", "a.0@1"));
+  world_.agents["alpha"].runs.at(kDrained).ended_and_settled = true;  // Of the b before.
+  world_.settle();
+  EXPECT_THAT(lanes_of_b("gamma"), ElementsAre("a.0"));
+}
+
+// What the broker had ordered after the copy of its store was made goes on, and what the source
+// left behind is not forgotten with it.
+TEST_F(LossesTest, R5AMoveThatTheBrokerForgotIsDrainedAllTheSame) {
+  world_.drains_end = false;
+  world_.keep_copy();
+  world_.pass(seconds(4), {"beta", "gamma"});
+  EXPECT_EQ(place_of(kSource), "gamma in term 2");
+  world_.restore_copy();
+  world_.pass(seconds(1), {"beta", "gamma"});
+  EXPECT_EQ(place_of(kSource), "gamma in term 3");
+  EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0", "a.0@1"));
+  world_.pass(seconds(1), {"alpha", "beta", "gamma"});
+  EXPECT_NE(order("alpha", kDrained), nullptr);
+}
+
+// The first one may still drain its log, and nothing could tell the two apart.
+TEST_F(LossesTest, ADrainedLaneOfAnAgentThatWasReplacedHasAnotherTerm) {
+  world_.drains_end = false;
+  world_.agents["alpha"].identity = "one";
+  world_.forget_connection("alpha");
+  world_.pass(seconds(1), {"alpha", "beta", "gamma"});
+  world_.pass(seconds(4), {"beta", "gamma"});
+  world_.agents["alpha"] = {};
+  world_.agents["alpha"].address = "host-alpha";
+  world_.agents["alpha"].identity = "another";
+  world_.forget_connection("alpha");
+  world_.pass(seconds(1), {"alpha", "beta", "gamma"});
+  const wire::StartOrder* drain = order("alpha", kDrained);
+  ASSERT_NE(drain, nullptr);
+  EXPECT_EQ(drain->term, 3u);
+  EXPECT_EQ(drain->log_term, 3u) << "an empty log";
 }
 
 // A reader that is placed when a drained lane has ended would wait for its end for ever.

@@ -38,6 +38,7 @@ struct FakeAgent {
   std::string identity;
   std::map<wire::InstanceKey, wire::InstanceStatus> runs;
   uint64_t version = 0;
+  bool holds_back = false;  // It gets no orders: they are under way for a long time.
   int orders_seen = 0;
   std::vector<wire::StartOrder> last_start;
   std::vector<wire::InstanceKey> last_stop;
@@ -65,6 +66,19 @@ class World {
 
   void lose_memory() {
     store_ = make_memory_store();
+    restart_broker();
+  }
+
+  void keep_copy() {
+    copy_.clear();
+    auto records = store_->load();
+    ASSERT_TRUE(records);
+    for (StoreRecord& record : *records) copy_.push_back({record.key, std::move(record.value)});
+  }
+  // The broker's disk is as it was then.
+  void restore_copy() {
+    store_ = make_memory_store();
+    ASSERT_TRUE(store_->write(copy_));
     restart_broker();
   }
 
@@ -133,6 +147,8 @@ class World {
     EXPECT_TRUE(ok(wire::PipelineRun{"p", wire::ReaderOrder{"weirctl.0", "ipc://w"}, {}}));
   }
 
+  // Its next word comes over another one.
+  void forget_connection(const std::string& name) { peers_.erase(name); }
   // An agent's own words, with a request id.
   void say(const std::string& name, const wire::Envelope& envelope) {
     do_all(core_->receive(peers_.at(name), envelope, now));
@@ -176,7 +192,7 @@ class World {
         answer_ = one.envelope.message;
       } else if (const auto name = by_peer_.find(one.peer); name != by_peer_.end()) {
         if (const auto* orders = std::get_if<wire::AgentOrders>(&one.envelope.message)) {
-          obey(agents[name->second], *orders);
+          if (!agents[name->second].holds_back) obey(agents[name->second], *orders);
         } else if (std::holds_alternative<wire::Refusal>(one.envelope.message)) {
           peers_.erase(name->second);
         } else if (std::holds_alternative<wire::LogRead>(one.envelope.message) ||
@@ -210,6 +226,7 @@ class World {
       ASSERT_NE(placed, nullptr);
       ASSERT_EQ(placed->term, order.term);
       wire::InstanceStatus& status = agent.runs[wire::key_of(order)];
+      status.writers = order.writers;  // A wrapper that reads other lanes is started again.
       if (status.term == order.term) continue;
       started.push_back(order.node.name);
       status = {};
@@ -235,6 +252,7 @@ class World {
   }
 
   std::unique_ptr<Store> store_ = make_memory_store();
+  std::vector<StoreWrite> copy_;
   std::optional<BrokerCore> core_;
   std::map<std::string, std::string> peers_;
   std::map<std::string, std::string> by_peer_;

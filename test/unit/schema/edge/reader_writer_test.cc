@@ -57,6 +57,34 @@ TEST(EdgeReader, R2RefusesAnEarlierIncarnationAndACopy) {
   EXPECT_EQ(copy.refuse->reason, RefuseReason::kCopy);
 }
 
+// All was settled, and then the reader lost its log or was placed elsewhere: without the END it
+// would wait for ever.
+TEST(EdgeWriter, R8AReaderThatLostItsLogIsToldTheEndAgain) {
+  const History history({{kFirst, 1, 10}, {kSecond, 11, 10}});
+  const RecordId end{1, 1, 10};
+  EdgeWriter writer(kName);
+  EdgeReader first(kName, 1000, {});
+  meet(writer, first, history);
+  first.set_ended();
+  first.set_settled(kEverything);
+  writer.on_ack(first.ack(), history, kNow);
+  ASSERT_TRUE(writer.satisfied());
+
+  EdgeReader second(kName, 1000, {});
+  (void)second.on_hello(writer.hello(history, history.first(), kNow));
+  const auto greeted = writer.on_welcome(second.welcome(), history, history.first(), kNow, end);
+  ASSERT_TRUE(greeted.begin);
+  EXPECT_EQ(greeted.begin->from, end);
+  EXPECT_FALSE(writer.satisfied());
+
+  // One that has it, and has not committed it, does not get it twice.
+  (void)second.on_begin(*greeted.begin);
+  EXPECT_EQ(second.on_block(block(kFirst, 10, 1)).verdict, EdgeReader::Verdict::kTake);
+  (void)second.on_hello(writer.hello(history, history.first(), kNow));
+  const auto again = writer.on_welcome(second.welcome(), history, history.first(), kNow, end);
+  EXPECT_EQ(again.begin->from, (RecordId{1, 2, 11}));
+}
+
 TEST(EdgeReader, R2ALostTailIsRewound) {
   EdgeReader reader(kName, 1000, {});
   EdgeWriter before(kName);

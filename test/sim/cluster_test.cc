@@ -1,0 +1,113 @@
+// All state machines together, in one simulated cluster: see test/sim/cluster/cluster.h. What must
+// hold is in checker.h.
+#include "test/sim/cluster/cluster.h"
+#include "schema/base/log.h"
+#include "test/sim/seed_runner.h"
+
+namespace weir::sim {
+namespace {
+
+using graph::Protocol;
+using graph::Unit;
+
+graph::NodeSpec spec(std::string name, Unit unit) {
+  graph::NodeSpec node;
+  node.name = std::move(name);
+  node.run = "simulated";
+  node.unit = unit;
+  node.retries = 1'000'000;
+  node.backoff_max = milliseconds(200);
+  node.max_records = 7;
+  return node;
+}
+
+ClusterPlan draw_plan(uint64_t seed) {
+  std::mt19937_64 random(seed * 0x2545f4914f6cdd1d);
+  const auto pick = [&](uint64_t below) { return random() % below; };
+  constexpr Unit kUnits[] = {Unit::kBatch, Unit::kRecord, Unit::kStream, Unit::kBatch};
+  ClusterPlan plan;
+  plan.hosts = 3 + pick(3);
+  const auto source = [&](const std::string& name) {
+    const bool feed = pick(2) == 0;
+    NodePlan node{spec(name, Unit::kStream), feed ? Behaviour::kFeed : Behaviour::kNumbers,
+                  10 + pick(50)};
+    node.spec.durability = graph::Durability::kDisk;
+    node.pace = milliseconds(pick(400));
+    return node;
+  };
+  const auto inner = [&](const std::string& name) {
+    return NodePlan{spec(name, kUnits[pick(4)]), pick(3) == 0 ? Behaviour::kEven : Behaviour::kCat};
+  };
+  const auto sink = [&](const std::string& name) {
+    return NodePlan{spec(name, kUnits[pick(2)]), Behaviour::kFile};
+  };
+  switch (pick(4)) {
+    case 0:
+    case 1:
+      plan.nodes = {source("source"), inner("inner"), sink("sink")};
+      plan.edges = {{0, 1}, {1, 2}};
+      break;
+    case 2:
+      plan.nodes = {source("source"), inner("left"), inner("right"), sink("sink")};
+      plan.edges = {{0, 1}, {0, 2}, {1, 3}, {2, 3}};
+      break;
+    default:
+      plan.nodes = {source("one"), source("two"), inner("join"), sink("sink"), sink("other")};
+      plan.edges = {{0, 2}, {1, 2}, {2, 3}, {2, 4}};
+      break;
+  }
+  return plan;
+}
+
+uint64_t run_plan(uint64_t seed, ClusterPlan plan) {
+  log::init("sim", log::Level::kError);
+  Cluster cluster(seed, std::move(plan));
+  const bool ended = cluster.run();
+  if (std::getenv("WEIR_SIM_TRACE") != nullptr) std::puts(cluster.told().c_str());
+  EXPECT_TRUE(ended) << cluster.why();
+  return cluster.faults_done();
+}
+
+// Each seed has some of these kinds, or all, often or seldom.
+uint64_t run_faults(uint64_t seed, const std::vector<Fault>& kinds) {
+  std::mt19937_64 random(seed);
+  ClusterPlan plan = draw_plan(seed);
+  for (const Fault kind : kinds) {
+    if (random() % 2 == 0) plan.faults.kinds.push_back(kind);
+  }
+  if (plan.faults.kinds.empty()) plan.faults.kinds = kinds;
+  plan.faults.gap = milliseconds(100 + random() % 3000);
+  plan.faults_for = milliseconds(2000 + random() % 25'000);
+  return run_plan(seed, std::move(plan));
+}
+
+const std::vector<Fault> kProcesses = {Fault::kKillWrapper, Fault::kKillAgent,   Fault::kKillBroker,
+                                       Fault::kKillAtWork,  Fault::kKillProgram, Fault::kKillGuard,
+                                       Fault::kBreakEdge};
+const std::vector<Fault> kWays = {Fault::kCutHost,       Fault::kCutHostOneWay, Fault::kCutPair,
+                                  Fault::kCutFromBroker, Fault::kStopHost,      Fault::kStopBroker};
+const std::vector<Fault> kDisks = {Fault::kPowerCut, Fault::kOldLog, Fault::kDiskShort,
+                                   Fault::kDiskFull, Fault::kSlowDisk};
+
+void run_kinds(uint64_t usual, const std::vector<Fault>& kinds) {
+  run_seeds(usual, [&](uint64_t seed) { return run_faults(seed, kinds); });
+}
+
+std::vector<Fault> all_kinds() {
+  std::vector<Fault> all;
+  for (int i = 0; i < static_cast<int>(Fault::kCount); ++i) all.push_back(static_cast<Fault>(i));
+  return all;
+}
+
+TEST(Cluster, WithoutFaults) {
+  run_seeds(100, [](uint64_t seed) { return run_plan(seed, draw_plan(seed)); });
+}
+TEST(Cluster, R10ProcessesDie) { run_kinds(500, kProcesses); }
+TEST(Cluster, R10HostsAreCutOff) { run_kinds(500, kWays); }
+TEST(Cluster, R6DisksForget) { run_kinds(500, kDisks); }
+TEST(Cluster, R5AHostIsLostForEver) { run_kinds(300, {Fault::kLoseHost}); }
+TEST(Cluster, R10TheBrokersStoreIsAnOlderOne) { run_kinds(300, {Fault::kOldStore}); }
+TEST(Cluster, Everything) { run_kinds(1000, all_kinds()); }
+
+}  // namespace
+}  // namespace weir::sim

@@ -1,0 +1,51 @@
+#include "wrapper/core/report.h"
+
+namespace weir::core {
+
+using wire::InstanceState;
+
+wire::InstanceStatus make_report(const Node& node, const ProcessFacts& facts, SteadyTime now) {
+  const wire::StartOrder& order = node.order();
+  wire::InstanceStatus status;
+  status.pipeline = order.pipeline;
+  status.node = order.node.name;
+  status.instance = order.instance;
+  status.term = node.lane().incarnation().term;
+  status.log_term = order.log_term;
+  status.drains = order.drains;
+  status.writers = order.writers;
+  status.heard = node.heard(now);
+  status.boot = node.lane().incarnation().boot;
+  status.state = InstanceState::kRunning;
+  if (node.ended()) status.state = InstanceState::kEnded;
+  if (!facts.failure.empty()) status.state = InstanceState::kFailed;
+  status.ended_and_settled = node.ended_and_settled();
+  status.endpoint = facts.endpoint;
+  status.remote_endpoint = facts.remote_endpoint;
+  status.pid = facts.pid;
+  status.action_pid = facts.action_pid;
+  const NodeCounters& counters = node.counters();
+  status.records_in = counters.records_in;
+  status.records_out = counters.records_out;
+  status.bytes_in = counters.bytes_in;
+  status.bytes_out = counters.bytes_out;
+  // What is settled may still lie in the log for a moment.
+  status.unsettled_records = status.ended_and_settled ? 0 : node.lane().held_records();
+  status.log_bytes = node.lane().log_bytes();
+  status.dead_letters = node.dead().count();
+  for (const std::string* error : {&facts.failure, &facts.trouble, &facts.program_trouble}) {
+    if (status.last_error.empty()) status.last_error = *error;
+  }
+  status.notes = facts.notes;
+  return status;
+}
+
+bool has_news(const Node& node, const ProcessFacts& facts, const wire::InstanceStatus& told) {
+  const bool failed = !facts.failure.empty();
+  return told.ended_and_settled != node.ended_and_settled() ||
+         (told.state == InstanceState::kFailed) != failed ||
+         (told.state != InstanceState::kEnded && node.ended() && !failed) ||
+         told.notes.size() != facts.notes.size() || told.action_pid != facts.action_pid;
+}
+
+}  // namespace weir::core
