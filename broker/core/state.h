@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <ranges>
 #include <set>
 #include <string>
 #include <utility>
@@ -97,12 +96,21 @@ struct Identity {
 };
 
 // The entries of one pipeline.
+template <typename Iterator>
+struct Entries {
+  Iterator first;
+  Iterator last;
+
+  Iterator begin() const { return first; }
+  Iterator end() const { return last; }
+};
+
 template <typename Map>
-auto range_of(Map& map, const std::string& pipeline) {
+auto entries_of(Map& map, const std::string& pipeline) {
   const auto first = map.lower_bound(wire::InstanceKey{pipeline, "", 0, 0});
   // The least name after this one.
   const auto last = map.lower_bound(wire::InstanceKey{pipeline + '\0', "", 0, 0});
-  return std::ranges::subrange(first, last);
+  return Entries{first, last};
 }
 
 struct State {
@@ -159,8 +167,8 @@ struct State {
   }
 
   // All of one pipeline.
-  auto placements_of(const std::string& pipeline) const { return range_of(placements, pipeline); }
-  auto placements_of(const std::string& pipeline) { return range_of(placements, pipeline); }
+  auto placements_of(const std::string& pipeline) const { return entries_of(placements, pipeline); }
+  auto placements_of(const std::string& pipeline) { return entries_of(placements, pipeline); }
 };
 
 }  // namespace weir::broker
