@@ -8,12 +8,12 @@ namespace {
 constexpr uint64_t kRecordBytes = 100;
 
 void run_answer_row(Bench& bench, const std::string& framing) {
-  const uint64_t count = bench.bytes(300'000'000, 100'000'000) / kRecordBytes;
+  const uint64_t count = bench.bytes(300'000'000, 50'000'000) / kRecordBytes;
   const Chain chain{framing, count, kRecordBytes};
   Samples weir;
   Samples pipes;
   Samples cpu;
-  for (int run = 0; run < bench.runs(5, 3); ++run) {
+  for (int run = 0; run < bench.runs(5, 2); ++run) {
     pipes.push_back(static_cast<double>(count) / through_pipes(bench, chain).wall_s);
     const Usage usage = through_weir(bench, chain);
     weir.push_back(static_cast<double>(count) / usage.wall_s);

@@ -119,7 +119,17 @@ const std::vector<Group>& groups() {
   static const std::vector<Group> all = {
       {{"pipe", "pipe-disk", "pipe-batch"}, run_pipe_rows},
       {{"lines-1k", "lines-64k", "frames-1m", "frames-64m"}, run_size_rows},
+      {{"nats"}, run_nats_rows},
       {{"frames", "lines"}, run_answer_rows},
+      {{"branches"}, run_branch_rows},
+      {{"latency", "latency-disk"}, run_latency_rows},
+      {{"idle"}, run_idle_rows},
+      {{"record"}, run_record_rows},
+      {{"memory"}, run_memory_rows},
+      {{"replay"}, run_replay_rows},
+      {{"open"}, run_open_rows},
+      {{"control"}, run_control_rows},
+      {{"bare"}, run_bare_rows},
   };
   return all;
 }

@@ -116,6 +116,16 @@ const std::vector<Group>& groups();
 
 void run_pipe_rows(Bench& bench);
 void run_size_rows(Bench& bench);
+void run_nats_rows(Bench& bench);
 void run_answer_rows(Bench& bench);
+void run_branch_rows(Bench& bench);
+void run_latency_rows(Bench& bench);
+void run_idle_rows(Bench& bench);
+void run_record_rows(Bench& bench);
+void run_memory_rows(Bench& bench);
+void run_replay_rows(Bench& bench);
+void run_open_rows(Bench& bench);
+void run_control_rows(Bench& bench);
+void run_bare_rows(Bench& bench);
 
 }  // namespace weir::bench

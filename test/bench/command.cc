@@ -61,12 +61,12 @@ void write_file(const std::string& path, const std::string& text) {
 }
 
 void wait_until(const std::string& what, std::chrono::seconds limit,
-                const std::function<bool()>& condition) {
+                const std::function<bool()>& condition, std::chrono::milliseconds look) {
   const auto start = Clock::now();
   while (!condition()) {
     throw_if_interrupted();
     if (Clock::now() - start > limit) throw Failed("waited in vain: " + what);
-    ::poll(nullptr, 0, kLookMs);
+    ::poll(nullptr, 0, static_cast<int>(look.count()));
   }
 }
 

@@ -23,9 +23,10 @@ double seconds_since(Clock::time_point start);
 std::string read_file(const std::string& path);
 void write_file(const std::string& path, const std::string& text);
 
-// Looks every few milliseconds; Failed, with `what`, when it did not come in time.
+// Looks now and then; Failed, with `what`, when it did not come in time.
 void wait_until(const std::string& what, std::chrono::seconds limit,
-                const std::function<bool()>& condition);
+                const std::function<bool()>& condition,
+                std::chrono::milliseconds look = std::chrono::milliseconds(5));
 
 struct Command {
   std::vector<std::string> argv;  // The program's path first.

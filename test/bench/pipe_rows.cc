@@ -45,7 +45,7 @@ Pipeline pipeline_of(const Way& way, const LineFile& file) {
 }  // namespace
 
 void run_pipe_rows(Bench& bench) {
-  const LineFile file = bench.lines_of(kLineBytes, bench.bytes(1'000'000'000, 200'000'000));
+  const LineFile file = bench.lines_of(kLineBytes, bench.bytes(1'000'000'000, 100'000'000));
   const std::string shell = "cat " + file.path + " | cat | wc -l";
   Measured pipe;
   std::map<std::string, Measured> weir;

@@ -1,5 +1,7 @@
 #include "test/bench/processes.h"
 
+#include <unistd.h>
+
 #include <ctime>
 #include <sstream>
 
@@ -65,6 +67,20 @@ double tree_cpu_seconds(pid_t root) {
   double sum = 0;
   for (const Process& process : tree_of(root)) sum += cpu_seconds(process.pid);
   return sum;
+}
+
+double waited_cpu_seconds(pid_t pid) {
+  const std::string stat = read_file("/proc/" + std::to_string(pid) + "/stat");
+  const size_t name_end = stat.rfind(')');
+  if (name_end == std::string::npos) return 0;
+  std::istringstream rest(stat.substr(name_end + 1));
+  std::string word;
+  // Behind the name: state is field 3 of proc(5), cutime and cstime are 16 and 17.
+  double ticks = 0;
+  for (int field = 3; field <= 17 && rest >> word; ++field) {
+    if (field >= 16) ticks += std::stod(word);
+  }
+  return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
 uint64_t resident_bytes(pid_t pid) { return field(pid, "status", "VmRSS") * 1024; }

@@ -25,6 +25,8 @@ pid_t wrapper_of(pid_t root, const std::string& node);
 double cpu_seconds(pid_t pid);
 // Its own, and that of all its descendants.
 double tree_cpu_seconds(pid_t root);
+// Of its children that it has waited for.
+double waited_cpu_seconds(pid_t pid);
 uint64_t resident_bytes(pid_t pid);
 uint64_t peak_resident_bytes(pid_t pid);
 // What it had the disk write, past the page cache or into it.

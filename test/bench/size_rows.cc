@@ -30,7 +30,7 @@ double rate(uint64_t bytes, const Usage& usage) {
 Rates measure_lines(Bench& bench, uint64_t record_bytes, uint64_t bytes) {
   const LineFile file = bench.lines_of(record_bytes, bytes);
   Rates rates;
-  for (int run = 0; run < bench.runs(5, 2); ++run) {
+  for (int run = 0; run < bench.runs(5, 1); ++run) {
     const Printed pipe =
         run_shell("cat " + file.path + " | cat | wc -l", bench.fresh("pipe"), kUpLimit);
     expect_count("lines through the pipe", file.lines, sum_of(pipe.out));
@@ -47,7 +47,7 @@ Rates measure_frames(Bench& bench, uint64_t record_bytes, uint64_t bytes) {
   const Chain chain{"frames", std::max<uint64_t>(bytes / record_bytes, 2), record_bytes};
   const uint64_t moved = chain.count * record_bytes;
   Rates rates;
-  for (int run = 0; run < bench.runs(5, 2); ++run) {
+  for (int run = 0; run < bench.runs(5, 1); ++run) {
     rates.pipe.push_back(rate(moved, through_pipes(bench, chain)));
     rates.weir.push_back(rate(moved, through_weir(bench, chain)));
   }
@@ -67,7 +67,7 @@ void add(Bench& bench, const Size& size, const std::string& how, const Rates& ra
 }  // namespace
 
 void run_size_rows(Bench& bench) {
-  const uint64_t bytes = bench.bytes(1'000'000'000, 200'000'000);
+  const uint64_t bytes = bench.bytes(1'000'000'000, 100'000'000);
   for (const Size& size : kLines) {
     if (!bench.wants(size.row)) continue;
     add(bench, size, ", cat ; cat ; wc -l", measure_lines(bench, size.record_bytes, bytes));
