@@ -1,0 +1,122 @@
+// The least that three hops over ZeroMQ and pipes can be: no log, no credit, no acknowledgement.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "schema/base/files.h"
+#include "schema/runtime/process.h"
+#include "test/bench/program/programs.h"
+
+namespace weir::bench {
+namespace {
+
+constexpr int kNoLimit = 0;  // Of messages that wait: the pipes before and after have one.
+constexpr size_t kReadBytes = 64u << 10;
+
+[[noreturn]] void give_up(const std::string& what) {
+  std::fprintf(stderr, "relay: %s: %s\n", what.c_str(), zmq_strerror(zmq_errno()));
+  std::exit(1);
+}
+
+void* open_socket(void* context, int type, const std::string& listen, const std::string& connect) {
+  void* socket = zmq_socket(context, type);
+  zmq_setsockopt(socket, ZMQ_SNDHWM, &kNoLimit, sizeof kNoLimit);
+  zmq_setsockopt(socket, ZMQ_RCVHWM, &kNoLimit, sizeof kNoLimit);
+  if (!listen.empty() && zmq_bind(socket, listen.c_str()) != 0) give_up("bind " + listen);
+  if (!connect.empty() && zmq_connect(socket, connect.c_str()) != 0) give_up("connect " + connect);
+  return socket;
+}
+
+struct Pipe {
+  Pipe() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) give_up("pipe");
+    read.reset(ends[0]);
+    write.reset(ends[1]);
+  }
+  UniqueFd read;
+  UniqueFd write;
+};
+
+class Relay {
+ public:
+  Relay(const std::string& listen, const std::string& connect, std::vector<std::string> argv)
+      : context_(zmq_ctx_new()) {
+    if (!listen.empty()) in_ = open_socket(context_, ZMQ_PULL, listen, "");
+    if (!connect.empty()) out_ = open_socket(context_, ZMQ_PUSH, "", connect);
+    Pipe stdin_pipe;
+    Pipe stdout_pipe;
+    runtime::SpawnOptions options;
+    options.program = argv.at(0);
+    options.argv = std::move(argv);
+    options.fds = {{stdin_pipe.read.get(), 0}, {stdout_pipe.write.get(), 1}, {2, 2}};
+    auto child = runtime::spawn(options);
+    if (!child) give_up(child.error().what);
+    child_ = std::move(*child);
+    to_program_ = std::move(stdin_pipe.write);
+    from_program_ = std::move(stdout_pipe.read);
+  }
+
+  int run() {
+    if (in_ == nullptr) to_program_.reset();
+    while (from_program_.valid()) {
+      zmq_pollitem_t items[2] = {{nullptr, from_program_.get(), ZMQ_POLLIN, 0},
+                                 {in_, 0, ZMQ_POLLIN, 0}};
+      if (zmq_poll(items, to_program_.valid() ? 2 : 1, -1) < 0) give_up("poll");
+      if (to_program_.valid() && items[1].revents != 0) take_message();
+      if (items[0].revents != 0) take_output();
+    }
+    if (in_ != nullptr) zmq_close(in_);
+    if (out_ != nullptr) zmq_close(out_);
+    zmq_ctx_term(context_);  // Waits until all is sent.
+    int status = 0;
+    ::waitpid(child_.pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+  }
+
+ private:
+  void take_message() {
+    zmq_msg_t message;
+    zmq_msg_init(&message);
+    if (zmq_msg_recv(&message, in_, 0) < 0) give_up("receive");
+    const std::string_view bytes(static_cast<const char*>(zmq_msg_data(&message)),
+                                 zmq_msg_size(&message));
+    if (bytes.empty()) {  // That is the end.
+      to_program_.reset();
+    } else if (auto written = write_all(to_program_.get(), bytes, "stdin"); !written) {
+      give_up(written.error().what);
+    }
+    zmq_msg_close(&message);
+  }
+
+  void take_output() {
+    const ssize_t count = ::read(from_program_.get(), buffer_.data(), buffer_.size());
+    if (count < 0) give_up("read");
+    if (out_ != nullptr && zmq_send(out_, buffer_.data(), static_cast<size_t>(count), 0) < 0) {
+      give_up("send");
+    }
+    if (count == 0) from_program_.reset();
+  }
+
+  void* context_;
+  void* in_ = nullptr;
+  void* out_ = nullptr;
+  runtime::Child child_;
+  UniqueFd to_program_;
+  UniqueFd from_program_;
+  std::string buffer_ = std::string(kReadBytes, '\0');
+};
+
+}  // namespace
+
+int relay(const std::string& listen, const std::string& connect,
+          const std::vector<std::string>& argv) {
+  return Relay(listen, connect, argv).run();
+}
+
+}  // namespace weir::bench
