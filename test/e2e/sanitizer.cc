@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <string>
 
 #include "test/e2e/slowdown.h"
 
@@ -34,7 +35,12 @@ std::string sanitizer_reports(const std::string& folder) {
   if (!kSanitized) return all.str();
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     if (!entry.path().filename().string().starts_with(kFile)) continue;
-    all << entry.path().string() << ":\n" << std::ifstream(entry.path()).rdbuf();
+    std::ifstream file(entry.path());
+    for (std::string line; std::getline(file, line);) {
+      // LeakSanitizer looks at all threads as a process ends, and one may have ended meanwhile.
+      if (line.find("Unable to get registers from thread") != std::string::npos) continue;
+      all << entry.path().string() << ": " << line << "\n";
+    }
   }
   return all.str();
 }
