@@ -76,6 +76,10 @@ class Descriptors : public ::testing::Test {
 };
 
 TEST_F(Descriptors, AWrapperThatHasNoneBeginsAgain) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "UBSan tests by means of a pipe whether an object can be read, and takes a "
+                  "process without descriptors for one with broken objects";
+#endif
   ASSERT_GT(wrapper_of("inner"), 0);
   {
     const NoMoreDescriptors none(wrapper_of("inner"));
