@@ -299,8 +299,10 @@ BrokerCore::Outcome BrokerCore::remove_action(const std::string& name, uint32_t 
   for (const auto& [other, pipeline] : state_.pipelines) {
     const bool stays = pipeline.record.wish != Wish::kRemove;
     if (last && stays && names_action(pipeline.spec(), name)) {
-      return conflict("action \"" + name + "\" is named by pipeline \"" + other +
-                      "\", and this is all there is of it; remove that pipeline first");
+      std::string what = "action \"" + name;
+      what += "\" is named by pipeline \"" + other;
+      what += "\", and this is all there is of it; remove that pipeline first";
+      return conflict(std::move(what));
     }
   }
   if (Status done = actions_.remove(name, version, effects_.writes); !done) {

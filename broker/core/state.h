@@ -107,10 +107,11 @@ struct Entries {
 
 template <typename Map>
 auto entries_of(Map& map, const std::string& pipeline) {
-  const auto first = map.lower_bound(wire::InstanceKey{pipeline, "", 0, 0});
+  using Iterator = decltype(map.begin());
+  const Iterator first = map.lower_bound(wire::InstanceKey{pipeline, "", 0, 0});
   // The least name after this one.
-  const auto last = map.lower_bound(wire::InstanceKey{pipeline + '\0', "", 0, 0});
-  return Entries{first, last};
+  const Iterator last = map.lower_bound(wire::InstanceKey{pipeline + '\0', "", 0, 0});
+  return Entries<Iterator>{first, last};
 }
 
 struct State {

@@ -20,6 +20,7 @@ struct Options {
 
 Error no_such_action(const std::string& name, const std::vector<wire::ActionVersion>& versions) {
   std::vector<std::string> names;
+  names.reserve(versions.size());
   for (const wire::ActionVersion& version : versions) names.push_back(version.action.name);
   const std::string hint = graph::did_you_mean(name, names);
   return Error{ErrorCode::kNotFound,

@@ -111,7 +111,7 @@ class RocksLog : public StoredLog {
     if (db_->Get(rocksdb::ReadOptions(), kSyncedKey, &marker).ok()) synced = Decoder(marker).u64();
     std::map<uint64_t, uint64_t> files;  // How long they are at least.
     Status damage;
-    const Status listed = list(block_begin_, block_end_, [&](const Entry& entry) {
+    Status listed = list(block_begin_, block_end_, [&](const Entry& entry) {
       if (!entry.place) return true;
       uint64_t& bytes = files[entry.place->file];
       bytes = std::max(bytes, entry.place->offset + entry.place->size);
@@ -222,7 +222,7 @@ class RocksLog : public StoredLog {
   Status drop_unnamed(bool synced, bool discards) {
     const uint64_t current = segments_->current_file();
     uint64_t first = current;
-    const Status listed = list(block_begin_, block_end_, [&](const Entry& entry) {
+    Status listed = list(block_begin_, block_end_, [&](const Entry& entry) {
       if (entry.place) first = entry.place->file;
       return !entry.place;
     });
