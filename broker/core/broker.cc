@@ -309,7 +309,8 @@ void BrokerCore::take_report(Agent& agent, std::vector<wire::InstanceStatus> ins
 void BrokerCore::keep_figures(const wire::InstanceKey& key, const wire::InstanceStatus& status) {
   wire::InstanceStatus& kept = state_.figures[key];
   // Notes are those of a process: what the last one said is not unsaid by its end.
-  std::vector<std::string> notes = status.pid == 0 ? std::move(kept.notes) : status.notes;
+  std::vector<std::string> notes = status.notes;
+  if (status.pid == 0) notes = std::move(kept.notes);
   kept = status;
   kept.notes = std::move(notes);
 }

@@ -44,6 +44,7 @@ Result<LogSource::Progress> BrokerLogs::poll(const OnLine& on_line) {
   std::vector<Asked> asked = next_readers();
   if (asked.empty()) return Progress::kDrained;
   std::vector<wire::Message> questions;
+  questions.reserve(asked.size());
   for (const Asked& one : asked) questions.emplace_back(question(readers_[one.reader]));
   auto answers = broker_.ask_all(std::move(questions), kAnswerWait);
   if (broker_.signal() != 0) return Error{ErrorCode::kTimeout, "interrupted"};
