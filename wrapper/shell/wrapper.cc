@@ -124,8 +124,8 @@ Status Wrapper::open_log() {
                                     : runtime::FileLock::acquire_within(lock_path, kLockWait);
   if (!lock) return std::move(lock).error().in("another wrapper has this log");
   lock_.emplace(*std::move(lock));
-  Result<StoredLog> stored = open_stored_log(
-      order_, [this](std::string text) { note(std::move(text)); });
+  Result<StoredLog> stored =
+      open_stored_log(order_, [this](std::string text) { note(std::move(text)); });
   if (!stored) return std::move(stored).error();
   log_ = std::move(stored->log);
   const core::LogState& state = stored->state;
