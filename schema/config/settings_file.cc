@@ -54,10 +54,11 @@ void SettingsFile::duration(std::string key, std::chrono::milliseconds& out, boo
                 }));
 }
 
-void SettingsFile::choice(std::string key, std::vector<std::string> values, std::string& out,
+void SettingsFile::choice(std::string key, const std::vector<std::string>& values, std::string& out,
                           bool given) {
   std::vector<std::pair<std::string, std::string>> choices;
-  for (std::string& value : values) choices.emplace_back(value, value);
+  choices.reserve(values.size());
+  for (const std::string& value : values) choices.emplace_back(value, value);
   add(std::move(key),
       take_into(out, given,
                 [choices](ValueReader& reader, const TomlValue& value, std::string& taken) {

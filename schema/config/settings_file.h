@@ -30,7 +30,7 @@ class SettingsFile {
   void flag(std::string key, bool& out, bool given = false);
   void size(std::string key, uint64_t& out, bool given = false);
   void duration(std::string key, std::chrono::milliseconds& out, bool given = false);
-  void choice(std::string key, std::vector<std::string> values, std::string& out,
+  void choice(std::string key, const std::vector<std::string>& values, std::string& out,
               bool given = false);
 
   // kInvalid: all that is wrong with it, with lines; kNotFound, kIo: it cannot be read.
