@@ -4,8 +4,8 @@
 #include "schema/edge/frames.h"
 #include "schema/wire/block.h"
 #include "test/fuzz/fuzz.h"
-#include "wrapper/core/builder.h"
 #include "wrapper/core/inbox.h"
+#include "wrapper/core/packer.h"
 #include "wrapper/core/state.h"
 
 namespace weir::fuzz {
@@ -38,6 +38,9 @@ void fuzz_block(std::string_view data) {
   while (const auto portion = inbox.take_records(2, 10)) (void)core::split_records(*portion);
   inbox.push(block, header.pieces / 2);
   while (inbox.take_record()) {
+  }
+  inbox.push(block, 0);
+  while (inbox.take_records(3, 20, core::FrameLengths::kKept)) {
   }
 }
 

@@ -2,7 +2,7 @@
 #include <optional>
 #include <utility>
 
-#include "wrapper/core/builder.h"
+#include "wrapper/core/packer.h"
 #include "wrapper/core/runner.h"
 #include "wrapper/wal/keys.h"
 
@@ -39,8 +39,7 @@ class FrameSource : public Runner {
       const Result<std::optional<FrameParser::Part>> part = parser_.next();
       if (!part) return break_off(part.error().what);
       if (!part->has_value()) return;
-      packer_.add_part((*part)->bytes);
-      if ((*part)->last && packer_.part_bytes() > 0) packer_.end_record();
+      packer_.add_part((*part)->bytes, (*part)->last);
     }
   }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "schema/base/check.h"
 #include "schema/base/codec.h"
@@ -38,13 +39,30 @@ void strip_lengths(Portion& portion) {
   portion.bytes = SharedBytes::copy_of(joined);
 }
 
+// A block's hashes may be right and what it says of its frames wrong all the same.
+bool are_frames(const SharedBytes& payload, uint32_t pieces) {
+  size_t at = 0;
+  for (uint32_t i = 0; i < pieces; ++i) {
+    if (at + 4 > payload.size) return false;
+    at += size_t{4} + load_be<uint32_t>(payload.data + at);
+  }
+  return at == payload.size;
+}
+
 }  // namespace
 
+bool is_one_record(const Portion& portion) {
+  if (portion.pieces <= 1) return true;
+  if (portion.framed || !portion.sizes.empty()) return false;
+  if (portion.shape == wire::Shape::kFrames) return true;
+  const void* found =
+      std::memchr(portion.bytes.data, delimiter_of(portion.shape), portion.bytes.size);
+  return found == nullptr || found == portion.bytes.data + portion.bytes.size - 1;
+}
+
 std::vector<Portion> split_records(const Portion& portion) {
-  // One record, perhaps joined from several pieces, is not split further.
-  const bool joined =
-      portion.sizes.empty() && portion.pieces > 1 && portion.shape == wire::Shape::kFrames;
-  if (portion.pieces <= 1 || joined) return {portion};
+  WEIR_CHECK(!portion.framed, "frames are not split while they have their lengths");
+  if (is_one_record(portion)) return {portion};
   std::vector<Portion> records;
   size_t at = 0;
   for (uint32_t i = 0; i < portion.pieces; ++i) {
@@ -55,7 +73,6 @@ std::vector<Portion> split_records(const Portion& portion) {
                    std::memchr(portion.bytes.data + at, delimiter_of(portion.shape), size)) {
       size = static_cast<size_t>(static_cast<const uint8_t*>(found) - portion.bytes.data) + 1 - at;
     }
-    if (size == portion.bytes.size && portion.sizes.empty()) return {portion};
     Portion record;
     record.bytes = portion.bytes.sub(at, size);
     record.last = {portion.last.of, portion.last.seq - (portion.pieces - 1 - i)};
@@ -138,7 +155,7 @@ size_t Inbox::front_pieces_bytes() const {
 }
 
 // Takes `pieces` pieces that are `raw_bytes` of payload; drops the block when it is used up.
-Portion Inbox::cut(Held& held, uint32_t pieces, size_t raw_bytes) {
+Portion Inbox::cut(Held& held, uint32_t pieces, size_t raw_bytes, FrameLengths lengths) {
   const wire::BlockHeader& header = held.block.header;
   Portion portion;
   held.skip += pieces;
@@ -151,7 +168,8 @@ Portion Inbox::cut(Held& held, uint32_t pieces, size_t raw_bytes) {
   if (!is_mark(header)) {
     portion.bytes = held.block.payload().sub(held.offset, raw_bytes);
     if (header.shape == wire::Shape::kFrames) {
-      strip_lengths(portion);
+      portion.framed = lengths == FrameLengths::kKept && are_frames(portion.bytes, pieces);
+      if (!portion.framed) strip_lengths(portion);
     } else {
       portion.open_end =
           portion.ends_record && !portion.bytes.view().ends_with(delimiter_of(header.shape));
@@ -182,11 +200,32 @@ std::optional<Portion> Inbox::take_upto(const Position& last) {
   return cut(held, pieces, raw_bytes);
 }
 
+// Of the first record, or all that is left of its block if that has no more of it.
+Portion Inbox::take_first_piece() {
+  Held& held = blocks_.front();
+  const wire::BlockHeader& header = held.block.header;
+  if (header.continued() || is_mark(header)) return *take_block();
+  return cut(held, 1, piece_bytes(held, held.offset));
+}
+
+std::optional<Portion> Inbox::take_pieces(std::vector<SharedBytes>& pieces) {
+  pieces.clear();
+  if (whole_blocks_ == 0) return std::nullopt;
+  while (true) {
+    const bool last = !front_is_continued();
+    Portion piece = take_first_piece();
+    if (piece.abandoned || piece.end) {
+      pieces.clear();
+      return piece;
+    }
+    pieces.push_back(std::exchange(piece.bytes, {}));
+    if (last) return piece;
+  }
+}
+
 std::optional<Portion> Inbox::take_record() {
   if (whole_blocks_ == 0) return std::nullopt;
-  Held& held = blocks_.front();
-  if (is_mark(held.block.header)) return take_block();
-  if (!held.block.header.continued()) return cut(held, 1, piece_bytes(held, held.offset));
+  if (!front_is_continued()) return take_first_piece();
   // A record in pieces: joined, where each goes as soon as it is copied. An abandoned one leaves
   // only its mark.
   size_t room = 0;
@@ -197,31 +236,28 @@ std::optional<Portion> Inbox::take_record() {
   const std::shared_ptr<uint8_t[]> joined(new uint8_t[room]);
   size_t size = 0;
   while (true) {
-    Held& part = blocks_.front();
-    const bool last = !part.block.header.continued();
-    std::optional<Portion> piece = last && !is_mark(part.block.header)
-                                       ? cut(part, 1, piece_bytes(part, part.offset))
-                                       : take_block();
-    if (piece->abandoned || piece->end) return piece;
-    WEIR_CHECK(size + piece->bytes.size <= room, "a record is longer than its pieces");
-    std::memcpy(joined.get() + size, piece->bytes.data, piece->bytes.size);
-    size += piece->bytes.size;
+    const bool last = !front_is_continued();
+    Portion piece = take_first_piece();
+    if (piece.abandoned || piece.end) return piece;
+    WEIR_CHECK(size + piece.bytes.size <= room, "a record is longer than its pieces");
+    std::memcpy(joined.get() + size, piece.bytes.data, piece.bytes.size);
+    size += piece.bytes.size;
     if (last) {
-      piece->bytes = SharedBytes{joined, joined.get(), size};
-      piece->sizes.clear();
+      piece.bytes = SharedBytes{joined, joined.get(), size};
       return piece;
     }
   }
 }
 
-std::optional<Portion> Inbox::take_records(uint64_t records, uint64_t bytes) {
+std::optional<Portion> Inbox::take_records(uint64_t records, uint64_t bytes,
+                                           FrameLengths lengths) {
   if (whole_blocks_ == 0) return std::nullopt;
   Held& held = blocks_.front();
   const wire::BlockHeader& header = held.block.header;
   if (header.continued() || is_mark(header)) return take_record();
   const uint32_t left = header.pieces - held.skip;
   const size_t left_bytes = header.payload_bytes - held.offset;
-  if (left <= records && left_bytes <= bytes) return take_block();
+  if (left <= records && left_bytes <= bytes) return cut(held, left, left_bytes, lengths);
   uint32_t pieces = 0;
   size_t raw_bytes = 0;
   while (pieces < left && pieces < records) {
@@ -230,7 +266,7 @@ std::optional<Portion> Inbox::take_records(uint64_t records, uint64_t bytes) {
     raw_bytes += next;
     ++pieces;
   }
-  return cut(held, pieces, raw_bytes);
+  return cut(held, pieces, raw_bytes, lengths);
 }
 
 }  // namespace weir::core

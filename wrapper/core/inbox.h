@@ -11,7 +11,8 @@
 
 namespace weir::core {
 
-// Bytes of consecutive pieces of one lane, as a program gets them: without frame lengths.
+// Bytes of consecutive pieces of one lane, as a program gets them: without frame lengths, unless
+// `framed`.
 struct Portion {
   SharedBytes bytes;
   Position last;  // The last piece of it.
@@ -20,12 +21,17 @@ struct Portion {
   bool open_end = false;    // A delimiter is missing: it is due before what follows (design 4).
   wire::Shape shape = wire::Shape::kLines;
   std::vector<uint32_t> sizes;  // Of each record, where bytes alone do not tell (frames).
+  bool framed = false;          // Whole frames, each with its length in front.
   bool abandoned = false;       // No bytes: what came of the record under way is to be forgotten.
   bool end = false;             // No bytes: the lane ends here.
 };
 
-// The records of a portion that has no part of a record, one by one.
+// The records of a portion that has no part of a record, one by one. Not of a `framed` one.
 std::vector<Portion> split_records(const Portion& portion);
+// True if that is a single one, perhaps joined from several pieces.
+bool is_one_record(const Portion& portion);
+
+enum class FrameLengths { kStripped, kKept };
 
 class Inbox {
  public:
@@ -69,8 +75,14 @@ class Inbox {
   // One whole record, joined where it came in pieces; marks come as such. Nothing unless
   // has_whole().
   std::optional<Portion> take_record();
+  // The same where the record comes in pieces, which are not joined but go to `pieces`: the portion
+  // has no bytes. Nothing but the mark of an abandoned one.
+  std::optional<Portion> take_pieces(std::vector<SharedBytes>& pieces);
   // Whole records of the first block, at most `records` and `bytes` (but at least one record).
-  std::optional<Portion> take_records(uint64_t records, uint64_t bytes);
+  // Frames keep their lengths if that is asked, they are not pieces of a longer record, and they
+  // are what their block says.
+  std::optional<Portion> take_records(uint64_t records, uint64_t bytes,
+                                      FrameLengths lengths = FrameLengths::kStripped);
 
  private:
   struct Held {
@@ -78,7 +90,9 @@ class Inbox {
     uint32_t skip = 0;  // Pieces before this one are consumed.
     size_t offset = 0;  // Where the next piece begins in the payload.
   };
-  Portion cut(Held& held, uint32_t pieces, size_t raw_bytes);
+  Portion cut(Held& held, uint32_t pieces, size_t raw_bytes,
+              FrameLengths lengths = FrameLengths::kStripped);
+  Portion take_first_piece();
   size_t piece_bytes(const Held& held, size_t offset) const;
   void drop_front();
 

@@ -19,11 +19,11 @@
 #include <deque>
 #include <optional>
 
-#include "schema/base/codec.h"
-#include "wrapper/core/builder.h"
 #include "wrapper/core/dead_letters.h"
+#include "wrapper/core/replies.h"
 #include "wrapper/core/runner.h"
 #include "wrapper/core/stall.h"
+#include "wrapper/core/suspects.h"
 #include "wrapper/wal/keys.h"
 
 namespace weir::core {
@@ -32,7 +32,6 @@ namespace {
 using std::chrono::milliseconds;
 using wal::key;
 
-constexpr size_t kScratchBytes = 256u << 10;
 constexpr uint64_t kFeedPortionBytes = 256u << 10;
 constexpr size_t kFeedAheadBytes = 4u << 20;
 // After a dead letter has failed, for other inputs: they are fetched again then.
@@ -45,7 +44,7 @@ class ReplyRunner : public Runner {
       : node_(node),
         inputs_(node.inputs_for_runner()),
         frames_(node.spec().protocol == graph::Protocol::kFrames),
-        packer_(output_shape(node.spec())),
+        replies_(node.spec()),
         answered_(inputs_.size()),
         stall_(node.spec().stall_timeout) {
     if (state.commit.ended) phase_ = Phase::kEnded;
@@ -65,7 +64,7 @@ class ReplyRunner : public Runner {
       case Phase::kRunning:
         feed();
         if (!commit_replies()) break;
-        if (in_flight_ == 0 && only_suspects_left()) ask_suspects_again();
+        if (in_flight_ == 0 && suspects_.only_these_left(inputs_)) ask_suspects_again();
         check_stall();
         break;
       case Phase::kEnding:
@@ -75,16 +74,15 @@ class ReplyRunner : public Runner {
   }
 
   std::span<uint8_t> output_space() override {
-    if (phase_ != Phase::kRunning) return {};
-    scratch_.resize(kScratchBytes);
-    return {reinterpret_cast<uint8_t*>(scratch_.data()), scratch_.size()};
+    return phase_ == Phase::kRunning ? replies_.space() : std::span<uint8_t>();
   }
 
   void on_output(size_t bytes) override {
     progress();
     if (broken_) return;
-    const std::string_view got(scratch_.data(), bytes);
-    frames_ ? take_frames(got) : take_lines(got);
+    ReplyReader::Got got = replies_.added(bytes, in_flight_);
+    if (got.replies > 0) answered(got.replies);
+    if (got.broken) break_off(*std::move(got.broken));
   }
 
   void on_fed(size_t bytes) override {
@@ -106,13 +104,12 @@ class ReplyRunner : public Runner {
     if (enough_) return finish();
     if (!commit_replies()) return;
     if (broken_) return failed(*broken_, end);
-    const bool whole = frames_ ? parser_.empty() : packer_.part_bytes() == 0;
     if (!accepted(node_.spec(), end)) return failed(describe(end), end);
     if (in_flight_ > 0) {
       return failed(describe(end) + " with " + std::to_string(in_flight_) + " inputs unanswered",
                     end);
     }
-    if (!whole) return failed(describe(end) + " in the middle of a reply", end);
+    if (!replies_.empty()) return failed(describe(end) + " in the middle of a reply", end);
     if (all_taken()) return end_of_input();
     // It went by itself with nothing owed: started again for what comes.
     wait(node_.spec().backoff_first);
@@ -130,9 +127,7 @@ class ReplyRunner : public Runner {
   }
 
   void on_meeting(size_t input) override {
-    std::erase_if(suspects_, [&](const Suspect& suspect) {
-      return suspect.input == input && !inputs_[input].reader.writer_has(suspect.record.last);
-    });
+    suspects_.forget_lost(input, inputs_[input].reader);
   }
 
   void on_enough() override {
@@ -172,19 +167,6 @@ class ReplyRunner : public Runner {
     Position last;
     size_t bytes;
   };
-  struct Suspect {  // A record that failed alone.
-    enum class State {
-      kAside,      // Until an answer shows that the program works.
-      kDue,        // To be asked once more.
-      kConfirmed,  // Failed again, and nothing else did: a dead letter with the next answer.
-    };
-    size_t input;
-    RecordId first;
-    Portion record;
-    Failure why;
-    State state = State::kAside;
-  };
-
   // ---- feeding
 
   void start_if_needed() {
@@ -197,7 +179,7 @@ class ReplyRunner : public Runner {
     if (check_oversized()) return;
     if (any) return start();
     if (all_taken()) return end_of_input();
-    if (only_suspects_left()) ask_suspects_again();
+    if (suspects_.only_these_left(inputs_)) ask_suspects_again();
   }
 
   void start() {
@@ -272,7 +254,7 @@ class ReplyRunner : public Runner {
     record.pieces = 1;
     in_flight_ = 1;
     asked_.push_back({kNoInput, {}, {}, 1, true, {}});
-    hand_on(kNoInput, {}, record);
+    hand_on(kNoInput, {}, encoded(record));
     if (all_taken()) {
       stdin_closed_ = true;
       node_.effects().close_stdin();
@@ -285,8 +267,15 @@ class ReplyRunner : public Runner {
     skip_suspects(index);
     if (input.inbox.front_pieces_bytes() > kRecordBytesMax) return false;
     const RecordId first = input.inbox.front_id();
+    // Alone it may become a dead letter: those are one run of bytes without a length.
+    const bool alone = single();
+    std::vector<SharedBytes> pieces;
     std::optional<Portion> portion =
-        input.inbox.take_records(window() - in_flight_, kFeedPortionBytes);
+        input.inbox.front_is_continued() && !alone
+            ? input.inbox.take_pieces(pieces)
+            : input.inbox.take_records(window() - in_flight_, kFeedPortionBytes,
+                                       frames_ && !alone ? FrameLengths::kKept
+                                                         : FrameLengths::kStripped);
     if (!portion) return false;
     input.consumed = portion->last;
     if (portion->abandoned || portion->end) {
@@ -294,12 +283,11 @@ class ReplyRunner : public Runner {
       input.reader.set_taken(portion->last);
       return true;
     }
-    const bool joined = portion->pieces > 1 && split_records(*portion).size() == 1;
+    const bool joined = !pieces.empty() || (portion->pieces > 1 && is_one_record(*portion));
     const uint32_t records = joined ? 1 : portion->pieces;
     in_flight_ += records;
-    asked_.push_back(
-        {index, first, portion->last, records, joined, single() ? *portion : Portion{}});
-    hand_on(index, portion->last, *portion);
+    asked_.push_back({index, first, portion->last, records, joined, alone ? *portion : Portion{}});
+    hand_on(index, portion->last, pieces.empty() ? encoded(*portion) : around(std::move(pieces)));
     return true;
   }
 
@@ -312,75 +300,35 @@ class ReplyRunner : public Runner {
     }
   }
 
-  Suspect* suspect_at(size_t input, const RecordId& first) {
-    const auto found = std::find_if(suspects_.begin(), suspects_.end(), [&](const Suspect& each) {
-      return each.input == input && each.first == first;
-    });
-    return found == suspects_.end() ? nullptr : &*found;
-  }
-
-  // There are suspects, all of them are here again and put aside, and nothing is behind them.
-  bool only_suspects_left() const {
-    return !suspects_.empty() &&
-           std::all_of(suspects_.begin(), suspects_.end(), [&](const Suspect& suspect) {
-             const Input& input = inputs_[suspect.input];
-             return input.consumed.id() >= suspect.record.last.id() && input.inbox.empty();
-           });
-  }
-
   // What is put aside is not asked again now.
   void skip_suspects(size_t index) {
     Input& input = inputs_[index];
     take_marks(input);
     while (input.inbox.has_whole()) {
-      const Suspect* suspect = suspect_at(index, input.inbox.front_id());
-      if (suspect == nullptr || suspect->state == Suspect::State::kDue) return;
+      if (!suspects_.passed_over(index, input.inbox.front_id())) return;
       input.consumed = input.inbox.take_records(1, kFeedPortionBytes)->last;
       input.reader.set_taken(input.consumed);
       take_marks(input);
     }
   }
 
-  // As the program reads it: lines with their delimiter, or frames. One record is not copied: it
-  // may be large.
   std::vector<SharedBytes> encoded(const Portion& portion) const {
-    const std::vector<Portion> records = split_records(portion);
+    return encode_input(portion, frames_, node_.spec().delimiter);
+  }
+
+  // A record in pieces is not joined: it may be large.
+  std::vector<SharedBytes> around(std::vector<SharedBytes> pieces) const {
     if (frames_) {
-      if (records.size() == 1) {
-        return {SharedBytes::copy_of(frame_length(portion)), portion.bytes};
-      }
-      std::string out;
-      out.reserve(portion.bytes.size + 4 * records.size());
-      for (const Portion& record : records) {
-        out.append(frame_length(record));
-        out.append(record.bytes.view());
-      }
-      return {SharedBytes::copy_of(out)};
+      size_t size = 0;
+      for (const SharedBytes& piece : pieces) size += piece.size;
+      pieces.insert(pieces.begin(), frame_length(size));
+    } else if (!pieces.back().view().ends_with(node_.spec().delimiter)) {
+      pieces.push_back(SharedBytes::copy_of(&node_.spec().delimiter, 1));
     }
-    const std::string_view delimiter(&node_.spec().delimiter, 1);
-    const bool plain = portion.shape != wire::Shape::kFrames && !portion.open_end &&
-                       portion.bytes.view().ends_with(delimiter);
-    if (plain) return {portion.bytes};
-    if (records.size() == 1) {
-      if (portion.bytes.view().ends_with(delimiter)) return {portion.bytes};
-      return {portion.bytes, SharedBytes::copy_of(delimiter)};
-    }
-    std::string out;
-    for (const Portion& record : records) {
-      out.append(record.bytes.view());
-      if (!record.bytes.view().ends_with(delimiter)) out.append(delimiter);
-    }
-    return {SharedBytes::copy_of(out)};
+    return pieces;
   }
 
-  static std::string frame_length(const Portion& record) {
-    uint8_t length[4];
-    store_be(length, static_cast<uint32_t>(record.bytes.size));
-    return std::string(reinterpret_cast<const char*>(length), 4);
-  }
-
-  void hand_on(size_t input, const Position& last, const Portion& portion) {
-    const std::vector<SharedBytes> all = encoded(portion);
+  void hand_on(size_t input, const Position& last, const std::vector<SharedBytes>& all) {
     size_t size = 0;
     for (const SharedBytes& bytes : all) size += bytes.size;
     fed_bytes_ += size;
@@ -405,55 +353,24 @@ class ReplyRunner : public Runner {
 
   // ---- replies
 
-  void take_lines(std::string_view got) {
-    const char delimiter = node_.spec().delimiter;
-    while (!got.empty() && !broken_) {
-      const size_t end = got.find(delimiter);
-      const bool whole = end != std::string_view::npos;
-      const std::string_view part = got.substr(0, whole ? end + 1 : got.size());
-      got.remove_prefix(part.size());
-      const bool none = whole && packer_.part_bytes() + part.size() == 1;
-      if (!none) packer_.add_part(part);
-      if (packer_.part_bytes() - (whole && !none ? 1 : 0) > kRecordBytesMax) {
-        return break_off("a reply is over 100 MiB");
+  // So many inputs more, in the order in which they were fed.
+  void answered(uint64_t replies) {
+    in_flight_ -= replies;
+    while (replies > 0) {
+      Asked& asked = asked_.front();
+      const uint64_t count = std::min<uint64_t>(replies, asked.left);
+      replies -= count;
+      asked.left -= static_cast<uint32_t>(count);
+      if (asked.input == kNoInput) {
+        letter_answered_ = true;
+      } else {
+        any_reply_ = true;
+        careful_ -= std::min(careful_, count);
+        answered_[asked.input] = {asked.last.of, asked.last.seq - (asked.joined ? 0 : asked.left)};
+        suspects_.acquit(asked.input, asked.first);
       }
-      if (whole) end_reply();
+      if (asked.left == 0) asked_.pop_front();
     }
-  }
-
-  void take_frames(std::string_view got) {
-    parser_.added({reinterpret_cast<const uint8_t*>(got.data()), got.size()});
-    while (!broken_) {
-      const Result<std::optional<FrameParser::Part>> part = parser_.next();
-      if (!part) return break_off(part.error().what);
-      if (!part->has_value()) return;
-      packer_.add_part((*part)->bytes);
-      if ((*part)->last) end_reply();
-    }
-  }
-
-  // What came since the last one is the answer to the next input; nothing: no output for it.
-  void end_reply() {
-    if (asked_.empty()) return break_off("wrote a reply that nothing asked for");
-    if (packer_.part_bytes() > 0) packer_.end_record();
-    Asked& asked = asked_.front();
-    --in_flight_;
-    if (asked.input == kNoInput) {
-      asked_.pop_front();
-      letter_answered_ = true;
-      return;
-    }
-    --asked.left;
-    answered_[asked.input] = {asked.last.of, asked.last.seq - (asked.joined ? 0 : asked.left)};
-    if (careful_ > 0) --careful_;
-    if (!suspects_.empty()) {
-      const auto was_it = [&](const Suspect& suspect) {
-        return suspect.input == asked.input && suspect.first == asked.first;
-      };
-      std::erase_if(suspects_, was_it);
-    }
-    if (asked.left == 0) asked_.pop_front();
-    any_reply_ = true;
   }
 
   // R11: a program that breaks its protocol is stopped; replies are never shifted to other inputs.
@@ -467,9 +384,7 @@ class ReplyRunner : public Runner {
   bool commit_replies() {
     if (std::exchange(letter_answered_, false)) commit_letter();
     if (!any_reply_) return true;
-    if (std::any_of(suspects_.begin(), suspects_.end(), [](const Suspect& suspect) {
-          return suspect.state == Suspect::State::kAside;
-        })) {
+    if (suspects_.any_aside()) {
       give_second_chance();
       return false;
     }
@@ -477,7 +392,7 @@ class ReplyRunner : public Runner {
     outage_waits_ = idle_failures_ = rounds_ = 0;
     round_at_.reset();
     succeeded_ = true;
-    write_dead_letters();
+    suspects_.write_confirmed(node_, answered_);
     if (!single() && failed_ > 0) {
       failed_ = 0;
       node_.batch().erase(key(wal::kAttempts));
@@ -493,7 +408,7 @@ class ReplyRunner : public Runner {
   }
 
   void append_replies() {
-    for (Cut& cut : packer_.take()) node_.append(std::move(cut), output_shape(node_.spec()));
+    for (Cut& cut : replies_.take()) node_.append(std::move(cut), output_shape(node_.spec()));
   }
 
   // It was asked alone: what there is, is its answer.
@@ -549,14 +464,12 @@ class ReplyRunner : public Runner {
     Failure failure{end, why, failed_};
     // How a program ends that is stopped for breaking its protocol says nothing.
     if (broken_) failure.end.kind = RunEnd::Kind::kLost;
-    if (Suspect* known = suspect_at(asked.input, asked.first)) {
-      known->why = std::move(failure);
-      known->state = works_ ? Suspect::State::kConfirmed : Suspect::State::kAside;
+    if (suspects_.failed_again(asked.input, asked.first, failure)) {
       return start_over(node_.spec().backoff_first);
     }
     node_.effects().note(why + " on a record of " + inputs_[asked.input].name +
                          " that stands alone; last words: " + last_line(end.stderr_tail));
-    suspects_.push_back({asked.input, asked.first, asked.portion, std::move(failure)});
+    suspects_.add(asked.input, asked.first, asked.portion, std::move(failure));
     if (careful_ > 0) --careful_;
     if (suspects_.size() < node_.spec().max_dead) return start_over(node_.spec().backoff_first);
     node_.effects().note(std::to_string(suspects_.size()) +
@@ -569,8 +482,7 @@ class ReplyRunner : public Runner {
   // The program works: was it an outage? All that failed once more, then what was answered. Also
   // what failed twice: with another one aside, it may have been for the same cause.
   void give_second_chance() {
-    works_ = true;
-    for (Suspect& suspect : suspects_) suspect.state = Suspect::State::kDue;
+    suspects_.ask_again(true);
     node_.effects().kill_run();
     start_over(milliseconds(0));
   }
@@ -584,24 +496,9 @@ class ReplyRunner : public Runner {
     }
     if (now_ < *round_at_) return;
     round_at_.reset();
-    works_ = false;
-    for (Suspect& suspect : suspects_) suspect.state = Suspect::State::kDue;
+    suspects_.ask_again(false);
     if (phase_ == Phase::kRunning) node_.effects().kill_run();
     start_over(milliseconds(0));
-  }
-
-  // In the commit of an answer: what failed before it is not the program's fault.
-  void write_dead_letters() {
-    std::erase_if(suspects_, [&](const Suspect& suspect) {
-      const Input& input = inputs_[suspect.input];
-      // Of another lane, it may be on its way again: not before it has been passed over.
-      const bool passed = input.consumed.id() >= suspect.record.last.id();
-      if (suspect.state != Suspect::State::kConfirmed || !passed) return false;
-      put_dead_letter(node_, input.name, suspect.record, {}, suspect.why);
-      Position& answered = answered_[suspect.input];
-      if (answered.id() < suspect.record.last.id()) answered = suspect.record.last;
-      return true;
-    });
   }
 
   void start_over(milliseconds wait_for) {
@@ -616,8 +513,7 @@ class ReplyRunner : public Runner {
     feeding_.clear();
     in_flight_ = 0;
     fed_bytes_ = 0;
-    parser_.clear();
-    packer_.clear();
+    replies_.clear();
     any_reply_ = false;
     std::fill(answered_.begin(), answered_.end(), Position{});
     refetch_all();
@@ -655,11 +551,11 @@ class ReplyRunner : public Runner {
     }
     if (suspects_.empty()) return finish();
     if (!succeeded_) {
-      return node_.fail("every record failed: " + suspects_.back().why.reason);
+      return node_.fail("every record failed: " + suspects_.last_reason());
     }
     if (rounds_ <= node_.spec().retries || round_at_) return ask_suspects_again();
-    for (Suspect& suspect : suspects_) suspect.state = Suspect::State::kConfirmed;
-    write_dead_letters();
+    suspects_.confirm_all();
+    suspects_.write_confirmed(node_, answered_);
     finish();
   }
 
@@ -692,7 +588,6 @@ class ReplyRunner : public Runner {
   uint32_t outage_waits_ = 0;
   uint32_t rounds_ = 0;     // Of suspects behind which nothing comes.
   uint64_t careful_ = 0;    // So many go one at a time yet.
-  bool works_ = false;      // An answer came after the last new suspect.
   bool succeeded_ = false;  // Ever.
   bool enough_ = false;
   std::optional<std::string> broken_;  // How the program broke its protocol; it is being stopped.
@@ -705,13 +600,11 @@ class ReplyRunner : public Runner {
   size_t next_input_ = 0;
   bool stdin_open_ = true;
   bool stdin_closed_ = false;
-  std::deque<Suspect> suspects_;
+  Suspects suspects_;
   std::optional<SteadyTime> round_at_;
 
   // Replies.
-  std::string scratch_;
-  FrameParser parser_;
-  RecordPacker packer_;
+  ReplyReader replies_;
   std::vector<Position> answered_;  // Of each input, in this turn; none: nothing.
   bool any_reply_ = false;
   SteadyTime dead_letter_at_{};   // The next one not before.

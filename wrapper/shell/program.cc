@@ -1,9 +1,12 @@
 #include "wrapper/shell/program.h"
 
 #include <fcntl.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
@@ -17,6 +20,24 @@ namespace weir::shell {
 
 using runtime::Interest;
 using runtime::Ready;
+
+namespace {
+
+constexpr size_t kPiecesAtOnce = 64;
+
+void drop_fed(std::deque<SharedBytes>& to_feed, size_t bytes) {
+  while (bytes > 0) {
+    SharedBytes& front = to_feed.front();
+    if (bytes < front.size) {
+      front = front.sub(bytes, front.size - bytes);
+      return;
+    }
+    bytes -= front.size;
+    to_feed.pop_front();
+  }
+}
+
+}  // namespace
 
 Program::Program(runtime::Loop& loop, const wire::StartOrder& order, std::vector<int> keep_fds,
                  Events events)
@@ -120,19 +141,22 @@ bool Program::flush() {
   size_t written_in_all = 0;
   bool broken = false;
   while (!run.to_feed.empty()) {
-    SharedBytes& next = run.to_feed.front();
-    const ssize_t written = ::write(run.pipes.stdin_write.get(), next.data, next.size);
+    // Small pieces go together: a call for each would cost more than its bytes.
+    std::array<iovec, kPiecesAtOnce> pieces;
+    const size_t count = std::min(pieces.size(), run.to_feed.size());
+    for (size_t i = 0; i < count; ++i) {
+      const SharedBytes& bytes = run.to_feed[i];
+      pieces[i] = {const_cast<uint8_t*>(bytes.data), bytes.size};
+    }
+    const ssize_t written =
+        ::writev(run.pipes.stdin_write.get(), pieces.data(), static_cast<int>(count));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) {
       broken = errno != EAGAIN;
       break;
     }
     written_in_all += static_cast<size_t>(written);
-    if (static_cast<size_t>(written) == next.size) {
-      run.to_feed.pop_front();
-    } else {
-      next = next.sub(static_cast<size_t>(written), next.size - static_cast<size_t>(written));
-    }
+    drop_fed(run.to_feed, static_cast<size_t>(written));
   }
   if (broken) {
     // EPIPE: the program reads no more. That is its right (R8).

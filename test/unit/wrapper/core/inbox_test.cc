@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "wrapper/core/builder.h"
+#include "wrapper/core/packer.h"
 
 namespace weir::core {
 namespace {
@@ -59,6 +59,26 @@ TEST(Inbox, ARecordInPiecesIsJoinedWhenItIsWhole) {
   EXPECT_EQ(inbox.take_record()->bytes.view(), "next\n");
 }
 
+TEST(Inbox, ARecordInPiecesCanBeTakenWithoutJoining) {
+  Inbox inbox;
+  std::vector<SharedBytes> pieces;
+  const std::string first("\0\0\0\3abc", 7);
+  inbox.push(block(1, first, 1, wire::kContinued, wire::Shape::kFrames), 0);
+  EXPECT_FALSE(inbox.take_pieces(pieces)) << "not whole";
+  inbox.push(block(2, std::string("\0\0\0\2de\0\0\0\1f", 11), 2, 0, wire::Shape::kFrames), 0);
+  EXPECT_EQ(inbox.take_pieces(pieces)->last, (Position{kOf, 2}));
+  ASSERT_EQ(pieces.size(), 2u);
+  EXPECT_EQ(pieces[0].view(), "abc");
+  EXPECT_EQ(pieces[1].view(), "de");
+  EXPECT_EQ(inbox.take_record()->bytes.view(), "f");
+
+  inbox.push(block(4, first, 1, wire::kContinued, wire::Shape::kFrames), 0);
+  inbox.push(wire::make_mark(kOf, 5, wire::kAbandoned), 0);
+  EXPECT_TRUE(inbox.take_pieces(pieces)->abandoned);
+  EXPECT_TRUE(pieces.empty());
+  EXPECT_TRUE(inbox.empty());
+}
+
 TEST(Inbox, AnAbandonedRecordLeavesOnlyItsMark) {
   Inbox inbox;
   inbox.push(block(1, "never ended", 1, wire::kContinued), 0);
@@ -85,6 +105,26 @@ TEST(Inbox, FramesComeWithoutTheirLengths) {
   EXPECT_EQ(records[0].bytes.view(), "one");
   EXPECT_EQ(records[0].last, (Position{kOf, 1}));
   EXPECT_EQ(records[1].bytes.view(), "three");
+}
+
+TEST(Inbox, FramesKeepTheirLengthsIfThatIsAsked) {
+  const std::string frames("\0\0\0\1a\0\0\0\2bc\0\0\0\0", 15);
+  Inbox inbox;
+  inbox.push(block(1, frames, 3, 0, wire::Shape::kFrames), 0);
+  const std::optional<Portion> one = inbox.take_records(1, 1000, FrameLengths::kKept);
+  EXPECT_TRUE(one->framed);
+  EXPECT_EQ(one->bytes.view(), frames.substr(0, 5));
+  const std::optional<Portion> rest = inbox.take_records(9, 1000, FrameLengths::kKept);
+  EXPECT_EQ(rest->bytes.view(), frames.substr(5));
+  EXPECT_EQ(rest->pieces, 2u);
+
+  // Were they not what their block says, replies would be shifted onto other inputs (R11).
+  for (const uint32_t wrong : {2u, 4u}) {
+    inbox.push(block(10, frames, wrong, 0, wire::Shape::kFrames), 0);
+    const std::optional<Portion> portion = inbox.take_records(9, 1000, FrameLengths::kKept);
+    EXPECT_FALSE(portion->framed);
+    EXPECT_EQ(split_records(*portion).size(), wrong);
+  }
 }
 
 // The hashes of a block may be right and what it says of itself wrong all the same.

@@ -1,0 +1,54 @@
+// How a program reads and writes that answers each record with one (protocols `lines` and
+// `frames`, design 4).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "schema/graph/pipeline.h"
+#include "wrapper/core/inbox.h"
+#include "wrapper/core/packer.h"
+
+namespace weir::core {
+
+// As the program reads it: lines with their delimiter, or frames. Bytes that are right as they are
+// are not copied. `portion` has whole records.
+std::vector<SharedBytes> encode_input(const Portion& portion, bool frames, char delimiter);
+// What goes in front of a frame of so many bytes.
+SharedBytes frame_length(size_t bytes);
+
+// Takes apart what the program writes. Replies wait here until they are taken as payloads.
+class ReplyReader {
+ public:
+  explicit ReplyReader(const graph::NodeSpec& spec);
+
+  struct Got {
+    uint64_t replies = 0;               // Whole ones, also those that say 'no output'.
+    std::optional<std::string> broken;  // R11: how it broke its protocol. Nothing more is read.
+  };
+
+  // Room for the next read. Void after added().
+  std::span<uint8_t> space();
+  // `asked`: for how many records it owes replies; one more breaks the protocol.
+  Got added(size_t bytes, uint64_t asked);
+  // True if no part of a reply is left over.
+  bool empty() const;
+  std::vector<Cut> take() { return packer_.take(); }
+  void clear();
+
+ private:
+  Got take_lines(std::string_view got, uint64_t asked);
+  Got take_frames(std::string_view got, uint64_t asked);
+
+  const bool frames_;
+  const char delimiter_;
+  std::string scratch_;
+  FrameParser parser_;
+  RecordPacker packer_;
+};
+
+}  // namespace weir::core
