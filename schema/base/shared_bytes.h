@@ -8,7 +8,9 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weir {
@@ -26,6 +28,16 @@ struct SharedBytes {
     return SharedBytes{std::move(buffer), data, count};
   }
   static SharedBytes copy_of(std::string_view text) { return copy_of(text.data(), text.size()); }
+  static SharedBytes of(std::string text) {
+    auto owner = std::make_shared<const std::string>(std::move(text));
+    const auto* data = reinterpret_cast<const uint8_t*>(owner->data());
+    const size_t size = owner->size();
+    return SharedBytes{std::move(owner), data, size};
+  }
+  // For as long as somebody else keeps them.
+  static SharedBytes borrowed(std::string_view bytes) {
+    return SharedBytes{{}, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()};
+  }
 
   std::string_view view() const { return {reinterpret_cast<const char*>(data), size}; }
   SharedBytes sub(size_t offset, size_t count) const {

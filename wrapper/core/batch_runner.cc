@@ -32,7 +32,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using wal::key;
-using wal::key_end;
 
 class BatchRunner : public Runner {
  public:
@@ -50,6 +49,7 @@ class BatchRunner : public Runner {
     }
     // The unit that was under way: the same records under the same name.
     owed_.assign(state.extents.begin(), state.extents.end());
+    extents_ = state.extents.size();
     attempts_ = state.attempts;
     // Only a unit that ended well moves a frontier.
     succeeded_ = std::any_of(inputs_.begin(), inputs_.end(),
@@ -248,7 +248,6 @@ class BatchRunner : public Runner {
 
   // E: all records from the current unit on that were taken and are not committed.
   void write_extents() {
-    node_.batch().erase_range(key(wal::kExtent), key_end(wal::kExtent));
     uint64_t count = 0;
     std::vector<Position> at;
     for (const Input& input : inputs_) at.push_back(input.durable.frontier);
@@ -270,6 +269,13 @@ class BatchRunner : public Runner {
     for (const Unit& suspect : suspects_) add(suspect);
     add(unit_);
     for (const Unit& part : parts_) add(part);
+    keep_extents(count);
+  }
+
+  // One by one: each range erased makes every later look into the log dearer for a while.
+  void keep_extents(uint64_t count) {
+    for (uint64_t i = count; i < extents_; ++i) node_.batch().erase(key(wal::kExtent, i));
+    extents_ = count;
   }
 
   // True when all that was under way before the crash is here again, under the same names.
@@ -319,7 +325,7 @@ class BatchRunner : public Runner {
     if (phase_ == Phase::kEnding || phase_ == Phase::kEnded) return;
     node_.discard_staged();
     builder_.drop();
-    node_.batch().erase_range(key(wal::kExtent), key_end(wal::kExtent));
+    keep_extents(0);
     node_.batch().erase(key(wal::kAttempts));
     unit_ = {};
     parts_.clear();
@@ -391,7 +397,7 @@ class BatchRunner : public Runner {
     succeeded_ = true;
     unit_ = {};
     if (!next_part()) {
-      node_.batch().erase_range(key(wal::kExtent), key_end(wal::kExtent));
+      keep_extents(0);
     } else {
       write_extents();
     }
@@ -608,7 +614,7 @@ class BatchRunner : public Runner {
     node_.dead().forget_retries();
     node_.append_mark(wire::kEnd);
     node_.commit_state().ended = true;
-    node_.batch().erase_range(key(wal::kExtent), key_end(wal::kExtent));
+    keep_extents(0);
     node_.batch().erase(key(wal::kAttempts));
     std::vector<Frontier> frontiers;
     for (size_t i = 0; i < inputs_.size(); ++i) {
@@ -635,6 +641,7 @@ class BatchRunner : public Runner {
   std::deque<std::pair<UnitId, Extent>> owed_;
   std::optional<Attempts> attempts_;  // As the crash left them.
   size_t next_input_ = 0;
+  uint64_t extents_ = 0;  // In the log.
   uint64_t forming_ = 0;
   SteadyTime now_{};
   SteadyTime retry_at_{};

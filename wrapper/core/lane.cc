@@ -143,7 +143,7 @@ Result<std::optional<wire::Block>> Lane::block_at(const RecordId& id) const {
   if (!entry->has_value()) {
     return Error{ErrorCode::kCorrupt, "log: record " + to_string(id) + " is missing"};
   }
-  Result<wire::Block> block = wire::decode_block(SharedBytes::copy_of((*entry)->second));
+  Result<wire::Block> block = wire::decode_block(SharedBytes::of(std::move((*entry)->second)));
   if (!block) return std::move(block).error().in("log: record " + to_string(id));
   const bool is_named = key(wal::kBlock, block->header.first_id()) == (*entry)->first;
   if (!is_named || block->header.last_id() < id) {

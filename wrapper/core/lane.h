@@ -7,6 +7,7 @@
 //                 '---discard_staged()--> gone, its numbers are used again
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <optional>
 
@@ -22,9 +23,9 @@ namespace weir::core {
 class Lane {
  public:
   // Blocks kept in memory for readers that follow closely; others are served from the log.
-  static constexpr size_t kRecentBytesMax = 8u << 20;
+  static constexpr size_t kRecentBytesMax = 12u << 20;
   // The same of blocks that are not visible yet: what a usual unit writes is not read back.
-  static constexpr size_t kStagedBytesMax = 2 * kRecentBytesMax;
+  static constexpr size_t kStagedBytesMax = 16u << 20;
   // Blocks are trimmed in groups of at least this size: one range erased instead of many keys.
   static constexpr uint64_t kGroupBytes = 1u << 20;
 
@@ -66,6 +67,12 @@ class Lane {
   // All readers have settled up to `settled`, and none needs a block before `sent` from memory.
   // Erases whole groups; true if anything was.
   bool trim(const RecordId& settled, wal::LogBatch& batch);
+  // Of the published blocks in memory.
+  uint64_t recent_bytes() const { return recent_bytes_ - std::min(recent_bytes_, staged_bytes_); }
+  // True if the record, or what comes after all others, is not to be read from the log.
+  bool is_recent(const RecordId& id) const {
+    return recent_.empty() ? id >= history_.next() : id >= recent_.front().header.first_id();
+  }
   void forget_recent(const RecordId& sent);
 
  private:
@@ -79,7 +86,7 @@ class Lane {
   uint64_t staged_last_ = 0;
   uint64_t staged_bytes_ = 0;
   std::deque<wire::Block> recent_;  // Consecutive, ends with the last appended.
-  size_t recent_bytes_ = 0;
+  uint64_t recent_bytes_ = 0;
   std::deque<Group> groups_;
   uint64_t group_bytes_ = 0;  // Of the group that is still growing.
   RecordId first_held_;

@@ -34,6 +34,11 @@ std::string log_identity(const wire::StartOrder& order) {
 
 Node::Node(NodeConfig config, const wal::Log& log, const LogState& state, Effects& effects)
     : config_(std::move(config)), log_(log), effects_(effects), dead_(log, state) {
+  if (spec().unit == graph::Unit::kBatch) {
+    // What comes while a unit runs is the next one.
+    const uint64_t next = std::min(spec().max_bytes, kBatchCreditMax);
+    config_.credit_bytes = std::max(config_.credit_bytes, next);
+  }
   open(state);
   make_runner(state);
   if (config_.order.end) end_source();
@@ -359,6 +364,8 @@ void Node::pump_readers() {
     }
   }
   lane_->forget_recent(sent);
+  const bool any = sent != kAllRecords;
+  pacer_.look(any ? lane_->recent_bytes() : 0, !any || lane_->is_recent(sent), now_, effects_);
 }
 
 void Node::pump(size_t index) {
@@ -560,7 +567,7 @@ bool Node::pressure_allows_output() const {
 }
 
 bool Node::may_write_output() const {
-  if (!pressure_allows_output()) return false;
+  if (!pressure_allows_output() || pacer_.holds()) return false;
   const uint64_t limit = config_.order.log_limit_bytes;
   if (limit != 0 && lane_->log_bytes() >= limit) return false;
   const size_t unread = unread_ ? unread_->held_bytes() : 0;

@@ -22,6 +22,7 @@
 #include "wrapper/core/effects.h"
 #include "wrapper/core/inbox.h"
 #include "wrapper/core/lane.h"
+#include "wrapper/core/pacer.h"
 #include "wrapper/core/pressure.h"
 #include "wrapper/core/sink_output.h"
 #include "wrapper/core/state.h"
@@ -183,6 +184,7 @@ class Node {
     size_t bytes = 0;
   };
   static constexpr size_t kMarksMax = 4096;
+  static constexpr uint64_t kBatchCreditMax = 16u << 20;
 
   void open(const LogState& state);
   void make_runner(const LogState& state);
@@ -227,6 +229,7 @@ class Node {
   bool started_ = false;
   bool failed_ = false;
   Pressure pressure_ = Pressure::kNone;
+  Pacer pacer_;
   bool opened_ = false;  // The new boot is in the log: readers may be greeted.
   bool told_enough_ = false;
   bool end_wanted_ = false;

@@ -2,11 +2,22 @@
 
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "schema/base/check.h"
+#include "wrapper/wal/keys.h"
 
 namespace weir::shell {
+namespace {
+
+bool trims(const wal::LogBatch& batch) {
+  return std::any_of(batch.ops().begin(), batch.ops().end(), [](const wal::LogBatch::Op& op) {
+    return op.kind == wal::LogBatch::Op::Kind::kEraseRange && op.key[0] == wal::kBlock;
+  });
+}
+
+}  // namespace
 
 WalWriter::WalWriter(runtime::Loop& loop, wal::Log& log, std::function<void(size_t)> on_written,
                      std::function<void(Error)> on_error)
@@ -32,12 +43,38 @@ WalWriter::~WalWriter() {
 }
 
 void WalWriter::submit(wal::LogBatch batch, bool sync) {
+  if (submit_to_thread(batch, sync)) {
+    submitted_.notify_one();
+  } else {
+    write_here(batch);
+  }
+}
+
+// What erases blocks may sync, to remove their file.
+bool WalWriter::submit_to_thread(wal::LogBatch& batch, bool sync) {
+  const bool small = !sync && batch.bytes() <= kHereBytesMax && !trims(batch);
+  const bool here = small && loop_.now() >= busy_until_;
+  std::lock_guard lock(mutex_);
+  if (here && !writing_ && batches_.empty() && !error_) return false;
+  batches_.push_back(std::move(batch));
+  sync_ = sync_ || sync;
+  return true;
+}
+
+// Only this thread gives the other one anything to write, so nobody else writes now.
+void WalWriter::write_here(const wal::LogBatch& batch) {
+  const auto start = std::chrono::steady_clock::now();
+  const Status status = log_.write(batch, false);
+  if (std::chrono::steady_clock::now() - start > kLong) busy_until_ = loop_.now() + kBusyFor;
   {
     std::lock_guard lock(mutex_);
-    batches_.push_back(std::move(batch));
-    sync_ = sync_ || sync;
+    if (status) {
+      ++written_;
+    } else {
+      error_ = status.error();
+    }
   }
-  submitted_.notify_one();
+  loop_.post([this] { tell_loop(); });
 }
 
 void WalWriter::run() {
@@ -50,28 +87,30 @@ void WalWriter::run() {
       if (batches_.empty() || error_) return;
       batches.swap(batches_);
       sync = std::exchange(sync_, false);
+      writing_ = true;
     }
     const Status status = log_.write(batches, sync);
-    if (!status) {
+    {
       std::lock_guard lock(mutex_);
-      error_ = status.error();
+      writing_ = false;
+      if (status) {
+        written_ += batches.size();
+      } else {
+        error_ = status.error();
+      }
     }
-    tell(status ? batches.size() : 0);
+    eventfd_write(wakeup_.get(), 1);
     batches.clear();
   }
-}
-
-void WalWriter::tell(size_t written) {
-  {
-    std::lock_guard lock(mutex_);
-    written_ += written;
-  }
-  eventfd_write(wakeup_.get(), 1);
 }
 
 void WalWriter::on_wakeup() {
   eventfd_t ignored = 0;
   eventfd_read(wakeup_.get(), &ignored);
+  tell_loop();
+}
+
+void WalWriter::tell_loop() {
   size_t written = 0;
   std::optional<Error> error;
   {

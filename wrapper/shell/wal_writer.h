@@ -2,6 +2,7 @@
 // sync for all that asked for one (group commit), and tells the loop how many are in the log.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -24,13 +25,22 @@ class WalWriter {
   // Writes what was submitted, then ends the thread.
   ~WalWriter();
 
-  // Loop thread. The caller bounds how much is under way.
+  // Loop thread. The caller bounds how much is under way. A small batch that is not to be synced is
+  // written at once where the other thread has nothing to do: to wake that one, and to be woken by
+  // it, takes several times as long. on_written() is called later all the same.
   void submit(wal::LogBatch batch, bool sync);
 
  private:
+  static constexpr size_t kHereBytesMax = 16u << 10;
+  // After a write that took so long the disk is busy: small ones go to the other thread for a while.
+  static constexpr std::chrono::milliseconds kLong{5};
+  static constexpr std::chrono::seconds kBusyFor{1};
+
+  bool submit_to_thread(wal::LogBatch& batch, bool sync);
+  void write_here(const wal::LogBatch& batch);
   void run();
-  void tell(size_t written);
   void on_wakeup();
+  void tell_loop();
 
   wal::Log& log_;
   runtime::Loop& loop_;
@@ -42,9 +52,11 @@ class WalWriter {
   std::condition_variable submitted_;
   std::vector<wal::LogBatch> batches_;  // Guarded by mutex_, like all below.
   bool sync_ = false;                   // One of them is to be synced.
+  bool writing_ = false;                // The thread is.
   size_t written_ = 0;                  // Not yet told to the loop.
   std::optional<Error> error_;
   bool stopping_ = false;
+  runtime::SteadyTime busy_until_{};  // Loop thread only.
   std::thread thread_;
 };
 

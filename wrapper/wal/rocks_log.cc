@@ -48,10 +48,12 @@ class RocksLog : public StoredLog {
     for (const LogBatch& batch : batches) {
       for (const LogBatch::Op& op : batch.ops()) {
         const bool large = is_large(op);
-        const std::string place = large ? encode(places_[next_place++]) : std::string();
+        const std::string place = large ? encode(places_[next_place]) : std::string();
+        if (large) last_in_file_[places_[next_place++].file] = op.key;
         if (op.kind == LogBatch::Op::Kind::kEraseRange && op.key[0] == kBlock) {
-          trims = true;
-          discards = discards || op.end == block_end_;
+          const bool discard = op.end == block_end_;
+          discards = discards || discard;
+          trims = trims || discard || may_unname_a_file(op.end);
         }
         const rocksdb::Status added = add(op, large ? std::string_view(place) : op.value(), out);
         if (!added.ok()) return to_error("log: write", added);
@@ -148,7 +150,7 @@ class RocksLog : public StoredLog {
   Result<std::string> read(std::string_view key, const Place& place) const override {
     Result<std::string> value = segments_->read(place);
     if (!value) return value;
-    const Result<wire::Block> block = wire::decode_block(SharedBytes::copy_of(*value));
+    const Result<wire::Block> block = wire::decode_block(SharedBytes::borrowed(*value));
     const std::string what =
         "log " + segments_->path(place.file) + ": record " + to_string(id_of_key(key));
     if (!block) return Error(block.error()).in(what);
@@ -178,6 +180,14 @@ class RocksLog : public StoredLog {
   static constexpr size_t kLargeBytes = 16u << 10;
   // Everything in segments up to this number is on the disk.
   static constexpr const char* kSyncedKey = "Msynced";
+
+  // False if the first file has a block that stays when all before `end` are erased, or is the
+  // current one: then there is nothing to look for.
+  bool may_unname_a_file(std::string_view end) const {
+    if (segments_->first_file() == segments_->current_file()) return false;
+    const auto first = last_in_file_.find(segments_->first_file());
+    return first == last_in_file_.end() || first->second < end;
+  }
 
   static bool is_large(const LogBatch::Op& op) {
     return op.large.data != nullptr && op.large.size >= kLargeBytes;
@@ -233,6 +243,7 @@ class RocksLog : public StoredLog {
     const rocksdb::Status status = synced ? rocksdb::Status() : db_->SyncWAL();
     if (!status.ok()) return to_error("log: sync", status);
     segments_->drop_before(first);
+    last_in_file_.erase(last_in_file_.begin(), last_in_file_.lower_bound(first));
     segments_->drop_after(*last);
     return {};
   }
@@ -262,6 +273,8 @@ class RocksLog : public StoredLog {
   std::optional<SyncedMark> mark_;
   const std::string block_begin_ = key(kBlock);
   const std::string block_end_ = key_end(kBlock);
+  // The key of the last block in each file that was written since this log was opened.
+  std::map<uint64_t, std::string> last_in_file_;
   std::vector<std::string_view> large_;  // Of the write under way.
   std::vector<Place> places_;
 };
