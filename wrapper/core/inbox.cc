@@ -249,8 +249,7 @@ std::optional<Portion> Inbox::take_record() {
   }
 }
 
-std::optional<Portion> Inbox::take_records(uint64_t records, uint64_t bytes,
-                                           FrameLengths lengths) {
+std::optional<Portion> Inbox::take_records(uint64_t records, uint64_t bytes, FrameLengths lengths) {
   if (whole_blocks_ == 0) return std::nullopt;
   Held& held = blocks_.front();
   const wire::BlockHeader& header = held.block.header;

@@ -365,7 +365,9 @@ void Node::pump_readers() {
   }
   lane_->forget_recent(sent);
   const bool any = sent != kAllRecords;
-  pacer_.look(any ? lane_->recent_bytes() : 0, !any || lane_->is_recent(sent), now_, effects_);
+  const auto held_until =
+      pacer_.look(any ? lane_->recent_bytes() : 0, !any || lane_->is_recent(sent), now_);
+  if (held_until) effects_.wake_at(*held_until);
 }
 
 void Node::pump(size_t index) {

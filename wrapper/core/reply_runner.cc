@@ -126,9 +126,7 @@ class ReplyRunner : public Runner {
     start_over(milliseconds(0));
   }
 
-  void on_meeting(size_t input) override {
-    suspects_.forget_lost(input, inputs_[input].reader);
-  }
+  void on_meeting(size_t input) override { suspects_.forget_lost(input, inputs_[input].reader); }
 
   void on_enough() override {
     enough_ = true;
@@ -273,9 +271,9 @@ class ReplyRunner : public Runner {
     std::optional<Portion> portion =
         input.inbox.front_is_continued() && !alone
             ? input.inbox.take_pieces(pieces)
-            : input.inbox.take_records(window() - in_flight_, kFeedPortionBytes,
-                                       frames_ && !alone ? FrameLengths::kKept
-                                                         : FrameLengths::kStripped);
+            : input.inbox.take_records(
+                  window() - in_flight_, kFeedPortionBytes,
+                  frames_ && !alone ? FrameLengths::kKept : FrameLengths::kStripped);
     if (!portion) return false;
     input.consumed = portion->last;
     if (portion->abandoned || portion->end) {

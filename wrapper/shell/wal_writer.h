@@ -32,7 +32,8 @@ class WalWriter {
 
  private:
   static constexpr size_t kHereBytesMax = 16u << 10;
-  // After a write that took so long the disk is busy: small ones go to the other thread for a while.
+  // After a write that took so long the disk is busy: small ones go to the other thread for a
+  // while.
   static constexpr std::chrono::milliseconds kLong{5};
   static constexpr std::chrono::seconds kBusyFor{1};
 

@@ -50,7 +50,8 @@ TEST(ReplyReader, R11AReplyTooManyIsNotAmongTheOthers) {
   EXPECT_EQ(all(lines), "one\n");
 
   ReplyReader frames(answering(graph::Protocol::kFrames));
-  EXPECT_TRUE(give(frames, std::string_view("\0\0\0\1a\0\0\0\0", 9), 1).broken) << "no output either";
+  EXPECT_TRUE(give(frames, std::string_view("\0\0\0\1a\0\0\0\0", 9), 1).broken)
+      << "no output either";
   EXPECT_EQ(all(frames), std::string("\0\0\0\1a", 5));
 }
 
