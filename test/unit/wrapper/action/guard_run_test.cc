@@ -1,8 +1,10 @@
 // Single runs: what a program gets, how its end is told, why it cannot start.
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
+#include <string>
 
 #include "guard_test_support.h"
 #include "schema/runtime/process_tree.h"
@@ -55,6 +57,29 @@ TEST(GuardRun, PassesBytesThroughAndTellsTheExitStatus) {
   ASSERT_TRUE(exited);
   EXPECT_EQ(runtime::describe_wait_status(exited->wait_status), "exit status 5");
   EXPECT_TRUE(rig.wait_for<RunTreeGone>(kRun)) << "without end_run, because nothing is left";
+}
+
+const std::string kOomScoreAdj = "/proc/self/oom_score_adj";
+
+int oom_score_adj_of_program() {
+  Rig rig;
+  return std::stoi(output_of(rig, shell("cat " + kOomScoreAdj)));
+}
+
+TEST(GuardRun, WhenMemoryIsShortTheKernelIsToKillTheProgramFirst) {
+  int own = 0;
+  std::ifstream(kOomScoreAdj) >> own;
+  EXPECT_EQ(oom_score_adj_of_program(), std::clamp(own + 200, 0, 1000));
+}
+
+TEST(GuardRun, WhatIsSparedWhenMemoryIsShortIsNotTheProgram) {
+  int own = 0;
+  std::ifstream(kOomScoreAdj) >> own;
+  if (!(std::ofstream(kOomScoreAdj) << -500 << std::flush)) {
+    GTEST_SKIP() << kOomScoreAdj << " may not be lowered here: that needs CAP_SYS_RESOURCE";
+  }
+  EXPECT_EQ(oom_score_adj_of_program(), 0);
+  std::ofstream(kOomScoreAdj) << own;
 }
 
 TEST(GuardRun, TellsASignal) {
