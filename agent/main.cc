@@ -6,6 +6,7 @@
 #include "agent/shell/command_line.h"
 #include "schema/base/log.h"
 #include "schema/runtime/loop.h"
+#include "schema/runtime/process.h"
 #include "schema/runtime/signals.h"
 
 namespace {
@@ -14,6 +15,7 @@ int run(const weir::agent::AgentOptions& options) {
   using namespace weir;
   log::init("agent[" + options.name + "]", log::level_from(options.processes.log_level));
   runtime::ignore_sigpipe();
+  runtime::spare_this_process();
   runtime::ignore_signal(SIGINT);
   runtime::Loop loop;
   agent::AgentShell* running = nullptr;

@@ -10,6 +10,7 @@
 #include "schema/config/exposure.h"
 #include "schema/config/settings_file.h"
 #include "schema/runtime/loop.h"
+#include "schema/runtime/process.h"
 #include "schema/runtime/signals.h"
 
 namespace {
@@ -28,6 +29,7 @@ int run(const Arguments& arguments) {
   using namespace weir;
   log::init("broker", log::level_from(arguments.log_level));
   runtime::ignore_sigpipe();
+  runtime::spare_this_process();
   runtime::ignore_signal(SIGINT);
   runtime::Loop loop;
   auto signals =

@@ -70,8 +70,9 @@ void AgentCore::take_refusal(const std::string& request, const wire::Refusal& re
     registered_ = false;
   } else {
     // Each second we ask again, and are told again.
-    if (refused_ != refusal.what) log::error("the broker refuses this agent: " + refusal.what);
-    refused_ = refusal.what;
+    const bool known = std::exchange(refused_, refusal.what) == refusal.what;
+    log::write(known ? log::Level::kDebug : log::Level::kError,
+               "the broker refuses this agent: " + refusal.what);
     if (refusal.code == ErrorCode::kConflict) registered_ = false;
   }
 }

@@ -27,6 +27,8 @@ namespace weir::runtime {
 namespace {
 
 constexpr auto kLockRetryDelay = std::chrono::milliseconds(5);
+// As if it had half of the host's memory less than it has. The least there is would mean never.
+constexpr const char* kOomScoreAdj = "-500";
 
 // Processes started by this one. A mutex, because tests and tools spawn from where they like.
 struct OwnChildren {
@@ -278,6 +280,13 @@ int kill_inherited(const std::function<bool(pid_t)>& keep) {
   return kill_trees([&](pid_t child) {
     return !is_own_child(child) && !is_guard(child) && !(keep && keep(child));
   });
+}
+
+void spare_this_process() {
+  const std::string path = "/proc/self/oom_score_adj";
+  int chosen = 0;
+  std::ifstream(path) >> chosen;
+  if (chosen == 0) std::ofstream(path) << kOomScoreAdj;
 }
 
 Result<FileLock> FileLock::try_acquire(const std::string& path) {

@@ -71,6 +71,11 @@ int reap_inherited();
 // itself.
 int kill_inherited(const std::function<bool(pid_t)>& keep = nullptr);
 
+// Asks the kernel to kill others first when memory is short, and not this process and what it
+// starts (the guard asks the other way round for programs). Nothing changes where that is not
+// allowed, or where somebody has chosen a value already.
+void spare_this_process();
+
 // An flock on a file that is made when it is not there. Held until the object goes, and by every
 // process that has a copy of the descriptor; so it is close-on-exec unless it is mapped.
 class FileLock {

@@ -2,7 +2,10 @@
 // stop and run, ends, many nodes, many pipelines, and a broker that was restored from an old copy.
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -182,18 +185,44 @@ TEST_F(ClusterTest, GoStreamingsExampleOverThreeAgentsWithKills) {
 
 TEST_F(ClusterTest, WithoutTheBrokerARestartedWrapperIsFoundByItsRemoteNeighbours) {
   start({"alpha", "beta"});
-  auto source = pipe("source", "seq 1 200000", "alpha", graph::Unit::kStream);
+  // The second half comes when the sink was killed.
+  auto source = pipe(
+      "source", "seq 1 2000; until [ -e " + folder("go") + " ]; do sleep 0.02; done; seq 2001 4000",
+      "alpha", graph::Unit::kStream);
   source.rerun = true;
   run(graph_of({source, archive("sink", folder("all"), "beta")}, {{0, 1}}));
   ASSERT_TRUE(cluster_.wait("records flow", [&] { return records_in("sink") > 0; }));
   const int64_t pid = cluster_.status().nodes.at(1).instances.at(0).status.pid;
   cluster_.kill("broker");
   ASSERT_EQ(::kill(static_cast<pid_t>(pid), SIGKILL), 0);
+  std::ofstream(folder("go")) << "now";
   ASSERT_TRUE(cluster_.wait("all of it arrives without the broker",
-                            [&] { return archived(folder("all")).ends_with("\n200000\n"); }));
+                            [&] { return archived(folder("all")).ends_with("\n4000\n"); }));
   cluster_.start_broker();
   ASSERT_TRUE(cluster_.wait_for_state(PipelineState::kCompleted));
-  expect_same(archived(folder("all")), multiples(1, 200000));
+  expect_same(archived(folder("all")), multiples(1, 4000));
+}
+
+TEST_F(ClusterTest, WhenMemoryIsShortTheKernelIsToKillProgramsFirst) {
+  const auto value_of = [](pid_t pid) {
+    int value = 1;
+    std::ifstream("/proc/" + std::to_string(pid) + "/oom_score_adj") >> value;
+    return value;
+  };
+  start({"alpha"});
+  run(graph_of({pipe("source", "sleep 1000", "alpha", graph::Unit::kStream)}, {}));
+  const auto source = [&] { return cluster_.status().nodes.at(0).instances.at(0).status; };
+  ASSERT_TRUE(cluster_.wait("its program runs", [&] { return source().action_pid > 0; }));
+  const int program = value_of(static_cast<pid_t>(source().action_pid));
+  EXPECT_LT(value_of(static_cast<pid_t>(source().pid)), program) << "its wrapper";
+  EXPECT_LT(value_of(cluster_.pid("alpha")), program);
+  EXPECT_LT(value_of(cluster_.pid("broker")), program);
+  // Only with CAP_SYS_RESOURCE, and where nobody has chosen another value.
+  const bool allowed = std::system("echo -500 2>/dev/null > /proc/self/oom_score_adj") == 0;
+  const int own = value_of(::getpid());
+  const int spared = allowed && own == 0 ? -500 : own;
+  EXPECT_EQ(value_of(cluster_.pid("alpha")), spared);
+  EXPECT_EQ(value_of(cluster_.pid("broker")), spared);
 }
 
 TEST_F(ClusterTest, RunAfterAStopGoesOnWhereItWas) {

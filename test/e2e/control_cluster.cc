@@ -92,7 +92,8 @@ void Cluster::start_broker() {
 
 void Cluster::start_agent(const std::string& name) { start_agent_as(name, name); }
 
-void Cluster::start_agent_as(const std::string& process, const std::string& name) {
+void Cluster::start_agent_as(const std::string& process, const std::string& name,
+                             const std::string& log_level) {
   std::vector<std::string> argv{WEIR_AGENT,
                                 "--name",
                                 name,
@@ -101,7 +102,9 @@ void Cluster::start_agent_as(const std::string& process, const std::string& name
                                 "--data",
                                 layout(process).data_dir,
                                 "--run-dir",
-                                layout(process).run_dir};
+                                layout(process).run_dir,
+                                "--log-level",
+                                log_level};
   if (!options_.real_wrappers) argv.insert(argv.end(), {"--wrapper", WEIR_FAKE_WRAPPER});
   if (options_.addresses) argv.insert(argv.end(), {"--address", "127.0.0.1"});
   if (options_.address_of) {

@@ -46,7 +46,8 @@ class Cluster {
   void start_agent(const std::string& name);
   // Another agent that calls itself `name`, with folders of its own; `process` is what tests call
   // it.
-  void start_agent_as(const std::string& process, const std::string& name);
+  void start_agent_as(const std::string& process, const std::string& name,
+                      const std::string& log_level = "info");
   // The next start of this process kills itself there; see schema/base/failpoint.h.
   void arm(const std::string& process, const std::string& failpoint);
   // Starts again, with nothing armed, what died by itself.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <map>
 
 namespace weir::e2e {
 namespace {
@@ -158,29 +157,12 @@ Ledger NetworkRun::finish() {
 }
 
 Ledger NetworkRun::ledger() const {
-  std::map<long, long> seen;
-  for (const auto& entry : fs::directory_iterator(folder("out"))) {
-    if (entry.path().filename().string()[0] == '.') continue;
-    std::ifstream stream(entry.path());
-    for (std::string line; std::getline(stream, line);)
-      ++seen[std::strtol(line.c_str(), nullptr, 10)];
-  }
-  Ledger ledger;
+  std::vector<long> written;
   for (const auto& entry : fs::directory_iterator(folder("written"))) {
     const long first = std::stol(entry.path().filename());
-    for (long i = first; i < first + kChunk; ++i) {
-      ++ledger.written;
-      const auto found = seen.find(i);
-      if (found == seen.end()) {
-        ++ledger.lost;
-        continue;
-      }
-      ledger.repeated += found->second - 1;
-      seen.erase(found);
-    }
+    for (long i = first; i < first + kChunk; ++i) written.push_back(i);
   }
-  ledger.foreign = static_cast<long>(seen.size());
-  return ledger;
+  return ledger_of(folder("out"), written);
 }
 
 }  // namespace weir::e2e

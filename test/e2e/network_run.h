@@ -12,16 +12,10 @@
 #include <vector>
 
 #include "test/e2e/control_cluster.h"
+#include "test/e2e/ledger.h"
 #include "test/e2e/network.h"
 
 namespace weir::e2e {
-
-struct Ledger {
-  long written = 0;
-  long lost = 0;
-  long repeated = 0;
-  long foreign = 0;  // What nobody wrote.
-};
 
 struct Places {
   std::vector<std::string> source{"alpha"};

@@ -167,6 +167,22 @@ TEST(Delivery, R2R3R6NothingLostWhenLogsAreLost) { run_kind(harsh(), 2000); }
 
 TEST(Delivery, R8AnEndedSourceLosesNothingThatItHadWritten) { run_seeds(300, run_ended_seed); }
 
+// A run that is lost costs its reader no more than the fetching of its input, also where one
+// message or the other that says so gets lost.
+TEST(Delivery, R11ALostRunCostsNoConnection) {
+  Faults faults;
+  faults.program_kill = 20;
+  faults.guard_loss = 20;
+  faults.message_loss = 20;
+  run_seeds(300, [&](uint64_t seed) {
+    const Case test = case_of(seed);
+    World world(seed, test.plan, faults);
+    if (run_world(world)) check(world, test);
+    EXPECT_EQ(world.given_up(), 0u);
+    return world.faults_done();
+  });
+}
+
 TEST(Delivery, SeedsThatOnceFailed) {
   for (const uint64_t seed : kGentleSeeds) run_seed(seed, gentle());
   for (const uint64_t seed : kHarshSeeds) run_seed(seed, harsh());

@@ -334,6 +334,22 @@ TEST(Failing, R9DeadLettersAreTriedAgainWhileLogsSurvive) {
   run_seeds(1500, [](uint64_t seed) { return run_retries(seed, gentle()); });
 }
 
+// See Delivery.R11ALostRunCostsNoConnection; here with `lines` and `frames`, and programs that
+// fail.
+TEST(Failing, R11ALostRunCostsNoConnection) {
+  Faults faults;
+  faults.program_kill = 2;
+  faults.guard_loss = 20;
+  faults.message_loss = 20;
+  run_seeds(300, [&](uint64_t seed) {
+    const Case test = Maker(seed, false).make();
+    World world(seed, test.plan, faults);
+    run_world(world);
+    EXPECT_EQ(world.given_up(), 0u);
+    return world.faults_done();
+  });
+}
+
 TEST(Failing, R9R11R12WithoutFaults) { run_kind({}, 200); }
 TEST(Failing, R9R11R12WhileLogsSurvive) { run_kind(gentle(), 1000); }
 TEST(Failing, R9R11R12WhenLogsAreLost) { run_kind(harsh(), 400); }

@@ -178,7 +178,10 @@ class World::Host : public core::Effects {
     link.to_reader.push_back(block);
     return true;
   }
-  void reconnect(size_t reader) override { world_.drop_link(*world_.links_[readers_[reader]]); }
+  void reconnect(size_t reader) override {
+    ++world_.given_up_;
+    world_.drop_link(*world_.links_[readers_[reader]]);
+  }
   void persist(wal::LogBatch batch, bool sync) override { disk_.submit(std::move(batch), sync); }
   void start_run(const core::RunOrder& order) override { runs_.start(order); }
   void feed(const SharedBytes& bytes) override { runs_.feed(bytes); }
@@ -254,7 +257,7 @@ class World::Sink {
     } else if (const auto* begin = std::get_if<edge::Begin>(&frame)) {
       (void)reader_.on_begin(*begin);
     } else if (const auto* ping = std::get_if<edge::Ping>(&frame)) {
-      if (reader_.on_ping(*ping) && !ended_) ask_ = true;
+      if (reader_.on_ping(*ping) && !(ended_ && reader_.open())) ask_ = true;
     }
     if (ask_) {
       ask_ = false;

@@ -69,6 +69,8 @@ class World : private Surroundings {
   const std::string& told() const { return trace_; }
   const std::string& why() const { return why_; }
   uint64_t faults_done() const { return faults_done_; }
+  // How often a writer gave up its connection because nothing came back over it.
+  uint64_t given_up() const { return given_up_; }
   // Logs lost something (power cuts, old copies, replacements): records may be seen again.
   bool logs_lost() const { return logs_lost_; }
 
@@ -113,6 +115,7 @@ class World : private Surroundings {
   std::string why_;
   std::string trace_;
   uint64_t faults_done_ = 0;
+  uint64_t given_up_ = 0;
   bool logs_lost_ = false;
   bool healed_ = false;
 };

@@ -56,20 +56,6 @@ std::string cgroup_mount() {
   return {};
 }
 
-// The folder of this process's own cgroup.
-std::string own_cgroup() {
-  const std::string mount = cgroup_mount();
-  if (mount.empty()) return {};
-  std::ifstream cgroups("/proc/self/cgroup");
-  std::string line;
-  while (std::getline(cgroups, line)) {
-    if (line.rfind("0::", 0) != 0) continue;
-    const std::string path = line.substr(3);
-    return path == "/" ? mount : mount + path;
-  }
-  return {};
-}
-
 std::vector<pid_t> processes_in(const std::string& folder) {
   std::ifstream file(folder + "/cgroup.procs");
   std::vector<pid_t> pids;
@@ -155,6 +141,19 @@ class CgroupTree : public RunTree {
 };
 
 }  // namespace
+
+std::string own_cgroup() {
+  const std::string mount = cgroup_mount();
+  if (mount.empty()) return {};
+  std::ifstream cgroups("/proc/self/cgroup");
+  std::string line;
+  while (std::getline(cgroups, line)) {
+    if (line.rfind("0::", 0) != 0) continue;
+    const std::string path = line.substr(3);
+    return path == "/" ? mount : mount + path;
+  }
+  return {};
+}
 
 std::unique_ptr<RunTree> make_cgroup_tree(std::string* why) {
   const std::string own = own_cgroup();

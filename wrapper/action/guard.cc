@@ -34,11 +34,13 @@ std::string read_memfd(int fd) {
 
 }  // namespace
 
-Guard::Guard(UniqueFd control, UniqueFd lock, UniqueFd children, std::unique_ptr<RunTree> tree)
+Guard::Guard(UniqueFd control, UniqueFd lock, UniqueFd children, std::unique_ptr<RunTree> tree,
+             OomKills oom_kills)
     : control_(std::move(control)),
       lock_(std::move(lock)),
       children_(std::move(children)),
-      tree_(std::move(tree)) {}
+      tree_(std::move(tree)),
+      oom_kills_(std::move(oom_kills)) {}
 
 void Guard::run() {
   if (!wait_for_lock()) return;
@@ -165,6 +167,7 @@ void Guard::start_run(Packet packet) {
     return;
   }
   run.key = RunKey{id, slot, 0, false};
+  run.oom_kills_before = oom_kills_.lately();
   const bool clean = (packet.header.value & kCleanEnvironment) != 0;
   const StartOutcome outcome =
       start_program(*order, clean, run_marker(id),
@@ -208,7 +211,9 @@ void Guard::reap() {
     for (auto& [id, run] : runs_) {
       if (run.key.main != pid || run.key.main_reaped) continue;
       run.key.main_reaped = true;
-      tell(GuardMessage::kExited, id, status);
+      const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !run.killing;
+      const bool oom = killed && oom_kills_.now() > run.oom_kills_before;
+      tell(GuardMessage::kExited, id, status, oom ? kOutOfMemory : "");
     }
   }
 }

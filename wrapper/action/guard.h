@@ -13,6 +13,7 @@
 
 #include "schema/base/unique_fd.h"
 #include "wrapper/action/guard_protocol.h"
+#include "wrapper/action/oom_kills.h"
 #include "wrapper/action/run_tree.h"
 
 namespace weir::action {
@@ -21,7 +22,8 @@ namespace weir::action {
 class Guard {
  public:
   // `control` and `lock` as in guard_protocol.h; `children` is a signalfd for SIGCHLD.
-  Guard(UniqueFd control, UniqueFd lock, UniqueFd children, std::unique_ptr<RunTree> tree);
+  Guard(UniqueFd control, UniqueFd lock, UniqueFd children, std::unique_ptr<RunTree> tree,
+        OomKills oom_kills);
 
   // Works until the wrapper is gone; then kills everything, and returns when nothing is left.
   // What is in the kernel's hands (a process in uninterruptible sleep) is waited for without a
@@ -32,6 +34,7 @@ class Guard {
   struct Run {
     RunKey key;
     bool killing = false;  // Asked to kill; done again until nothing is left.
+    std::uint64_t oom_kills_before = 0;
     // Our copies, so that the wrapper's death closes nothing.
     UniqueFd stdin_write;
     UniqueFd stdout_read;
@@ -58,6 +61,7 @@ class Guard {
   UniqueFd lock_;
   UniqueFd children_;
   std::unique_ptr<RunTree> tree_;
+  OomKills oom_kills_;
   PacketReader reader_;
   std::map<std::uint64_t, Run> runs_;
   std::deque<std::string> unsent_;  // Bounded by the runs: a few messages each.

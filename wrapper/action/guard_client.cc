@@ -132,6 +132,9 @@ Status GuardClient::start_guard(const GuardConfig& config) {
   options.program = config.program;
   options.argv = {"weir-guard", config.lock_path};
   if (!config.use_cgroup) options.argv.emplace_back("--no-cgroup");
+  if (!config.oom_file.empty()) {
+    options.argv.insert(options.argv.end(), {"--oom-file", config.oom_file});
+  }
   options.new_session = true;
   options.fds = {{null.get(), 0},
                  {null.get(), 1},
@@ -318,7 +321,7 @@ void GuardClient::take_event(const GuardHeader& header, std::string_view body) {
       events_.emplace_back(RunStartFailed{run, header.value, std::string(body)});
       return;
     case GuardMessage::kExited:
-      events_.emplace_back(RunExited{run, header.value});
+      events_.emplace_back(RunExited{run, header.value, body == kOutOfMemory});
       return;
     case GuardMessage::kTreeGone:
       runs_.erase(run);

@@ -46,6 +46,8 @@ struct RunStartFailed {
 struct RunExited {
   RunId run;
   int wait_status;  // As from waitpid(); see runtime::describe_wait_status().
+  // It was killed, and the kernel has killed for lack of memory while it ran: probably this one.
+  bool out_of_memory = false;
 };
 // Nothing of the run is left. The last event of a run.
 struct RunTreeGone {
@@ -73,6 +75,7 @@ struct GuardConfig {
   // Use a cgroup of version 2 where this process may make one; else (and without one) process
   // groups and the descent of processes.
   bool use_cgroup = true;
+  std::string oom_file{};  // Where the kernel counts what it kills; empty: see OomKills.
 };
 
 struct RunRequest {

@@ -52,14 +52,16 @@ int main(int argc, char** argv) {
   if (!children.valid()) return 1;
 
   bool use_cgroup = true;
+  std::string oom_file;
   for (int i = 1; i < argc; ++i) {
     if (std::string_view(argv[i]) == "--no-cgroup") use_cgroup = false;
+    if (std::string_view(argv[i]) == "--oom-file" && i + 1 < argc) oom_file = argv[++i];
   }
   std::string why_not;
   std::unique_ptr<RunTree> tree = use_cgroup ? make_cgroup_tree(&why_not) : nullptr;
   if (!tree) tree = make_group_tree();
   Guard guard(UniqueFd(kGuardControlFd), UniqueFd(kGuardLockFd), std::move(children),
-              std::move(tree));
+              std::move(tree), OomKills(std::move(oom_file)));
   guard.run();
   return 0;
 }

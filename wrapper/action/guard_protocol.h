@@ -20,11 +20,12 @@
 //     kReady       body: the folder of the guard's cgroup, or nothing
 //     kStarted     value: pid
 //     kStartFailed value: errno; body: text. The last of the run
-//     kExited      value: wait status of the main program
+//     kExited      value: wait status of the main program; body: kOutOfMemory, or nothing
 //     kTreeGone    nothing of the run is left. The last of the run
 //
 // The guard is started with: 3 the socket, 4 the lock file (not yet locked), 5.. kept open;
-// arguments: the path of the lock file, for those who look at ps, and --no-cgroup.
+// arguments: the path of the lock file, for those who look at ps, --no-cgroup, and --oom-file FILE
+// (see oom_kills.h).
 #pragma once
 
 #include <cstdint>
@@ -57,6 +58,9 @@ struct GuardHeader {
   std::uint64_t run;
 };
 static_assert(sizeof(GuardHeader) == 16);
+
+// The kernel has killed for lack of memory while the run that it killed was under way.
+inline constexpr std::string_view kOutOfMemory = "oom";
 
 // Flags of kSpawn.
 inline constexpr int kHasStdin = 1;

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <string_view>
@@ -30,6 +31,10 @@ constexpr int kBusyRetries = 50;
 constexpr long kBusyDelayNs = 10'000'000;
 
 constexpr const char* kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
+
+constexpr const char* kOomScoreAdj = "/proc/self/oom_score_adj";
+constexpr long kOomScoreAdjAbove = 200;  // Above ours: as if it had a fifth more of all memory.
+constexpr long kOomScoreAdjMax = 1000;
 
 enum class Stage : int { kSetup, kChdir, kExec };
 
@@ -54,6 +59,7 @@ struct Plan {
   ProgramFds fds;
   int report = -1;
   pid_t guard = 0;
+  std::string oom_score_adj;
 };
 
 void add_unless_replaced(char* entry, const std::vector<std::string>& additions, Plan* plan) {
@@ -108,12 +114,30 @@ int try_exec(const Plan& plan, const char* path) {
   }
 }
 
+// When memory is short the kernel is to kill a program, which is run again, and not what runs it.
+std::string oom_score_adj_for_program() {
+  const UniqueFd fd(::open(kOomScoreAdj, O_RDONLY | O_CLOEXEC));
+  char text[16]{};
+  if (!fd.valid() || ::read(fd.get(), text, sizeof text - 1) <= 0) return {};
+  const long own = std::strtol(text, nullptr, 10);
+  return std::to_string(std::clamp(own + kOomScoreAdjAbove, 0L, kOomScoreAdjMax));
+}
+
+// More than ours is always allowed. If it fails all the same, that is no reason not to run it.
+void set_oom_score_adj(const Plan& plan) {
+  const int fd = ::open(kOomScoreAdj, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  (void)!::write(fd, plan.oom_score_adj.data(), plan.oom_score_adj.size());
+  ::close(fd);
+}
+
 // Between fork and exec: only what is async-signal-safe, no allocation.
 [[noreturn]] void run_child(const Plan& plan) {
   ::setsid();
   // Best effort for when the guard is killed: whoever inherits this program kills its tree.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != plan.guard) ::_exit(127);
+  set_oom_score_adj(plan);
   // Ours are all above 2, so these do not overwrite one another.
   if (::dup2(plan.fds.in, 0) < 0 || ::dup2(plan.fds.out, 1) < 0 || ::dup2(plan.fds.err, 2) < 0) {
     fail(plan, Stage::kSetup, errno);
@@ -184,6 +208,7 @@ StartOutcome start_program(const SpawnOrder& order, bool clean_environment,
   if (!order.working_directory.empty()) plan.working_directory = order.working_directory.c_str();
   plan.fds = fds;
   plan.guard = ::getpid();
+  plan.oom_score_adj = oom_score_adj_for_program();
 
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return {0, errno, order.argv[0] + ": no pipe to start it"};

@@ -49,6 +49,9 @@ std::unique_ptr<RunTree> make_group_tree();
 // Nothing when this process may not make cgroups (v2, with cgroup.kill); `why` says why.
 std::unique_ptr<RunTree> make_cgroup_tree(std::string* why);
 
+// The folder of this process's own cgroup of version 2; empty: it has none.
+std::string own_cgroup();
+
 // Kills all in the cgroup at `folder` and removes it; for whoever outlives a guard that was
 // killed. False while something is left.
 bool kill_cgroup(const std::string& folder);

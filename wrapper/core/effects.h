@@ -26,7 +26,7 @@ struct RunOrder {
 struct RunEnd {
   enum class Kind {
     kExited,      // code: exit status
-    kSignaled,    // code: signal
+    kSignaled,    // code: signal; reason, if it is known, says by whom
     kNotStarted,  // code: errno; reason says which file and why
     kLost,        // Not the program's doing (the guard was killed): counts as no attempt.
   };

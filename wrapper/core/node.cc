@@ -243,10 +243,15 @@ void Node::on_writer_frame(size_t index, const edge::Frame& frame) {
     input.inbox.rewind(rewind->keep);
     runner_->on_rewound(index, rewind->keep);
   } else if (const auto* ping = std::get_if<edge::Ping>(&frame)) {
-    if (!input.reader.current(ping->session)) return;
+    // Who pings has not heard that its session is over, and would wait in vain.
+    if (!input.reader.current(ping->session)) {
+      return effects_.to_writer(index, edge::Reset{ping->session});
+    }
     input.ack_due = true;
     const bool satisfied = input.durable.ended || input.durable.enough;
-    if (input.reader.on_ping(*ping) && !satisfied) input.greeting = true;
+    // Who wants no more misses nothing, but cannot say so before it is met.
+    const bool behind = input.reader.on_ping(*ping);
+    if (behind && !(satisfied && input.reader.open())) input.greeting = true;
   }
 }
 

@@ -17,7 +17,8 @@ std::string describe(const RunEnd& end) {
     case RunEnd::Kind::kSignaled: {
       const char* name = strsignal(end.code);
       return "was killed by signal " + std::to_string(end.code) + " (" +
-             (name == nullptr ? "unknown" : name) + ")";
+             (name == nullptr ? "unknown" : name) + ")" +
+             (end.reason.empty() ? "" : ", " + end.reason);
     }
     case RunEnd::Kind::kNotStarted:
     case RunEnd::Kind::kLost:

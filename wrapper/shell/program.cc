@@ -331,6 +331,7 @@ void Program::handle(const action::GuardEvent& event) {
     run_->end = WIFSIGNALED(status)
                     ? core::RunEnd{core::RunEnd::Kind::kSignaled, WTERMSIG(status), "", ""}
                     : core::RunEnd{core::RunEnd::Kind::kExited, WEXITSTATUS(status), "", ""};
+    if (exited->out_of_memory) run_->end->reason = "probably by the kernel, for lack of memory";
     check_over();
   } else if (const auto* gone = std::get_if<action::RunTreeGone>(&event)) {
     if (!ours(gone->run)) return;

@@ -1,11 +1,14 @@
 // Single runs: what a program gets, how its end is told, why it cannot start.
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
+#include <string>
 
 #include "guard_test_support.h"
 #include "schema/runtime/process_tree.h"
+#include "wrapper/action/oom_kills.h"
 
 namespace weir::action {
 namespace {
@@ -55,6 +58,84 @@ TEST(GuardRun, PassesBytesThroughAndTellsTheExitStatus) {
   ASSERT_TRUE(exited);
   EXPECT_EQ(runtime::describe_wait_status(exited->wait_status), "exit status 5");
   EXPECT_TRUE(rig.wait_for<RunTreeGone>(kRun)) << "without end_run, because nothing is left";
+}
+
+const std::string kOomScoreAdj = "/proc/self/oom_score_adj";
+
+int oom_score_adj_of_program() {
+  Rig rig;
+  return std::stoi(output_of(rig, shell("cat " + kOomScoreAdj)));
+}
+
+TEST(GuardRun, WhenMemoryIsShortTheKernelIsToKillTheProgramFirst) {
+  int own = 0;
+  std::ifstream(kOomScoreAdj) >> own;
+  EXPECT_EQ(oom_score_adj_of_program(), std::clamp(own + 200, 0, 1000));
+}
+
+TEST(GuardRun, WhatIsSparedWhenMemoryIsShortIsNotTheProgram) {
+  int own = 0;
+  std::ifstream(kOomScoreAdj) >> own;
+  if (!(std::ofstream(kOomScoreAdj) << -500 << std::flush)) {
+    GTEST_SKIP() << kOomScoreAdj << " may not be lowered here: that needs CAP_SYS_RESOURCE";
+  }
+  EXPECT_EQ(oom_score_adj_of_program(), 0);
+  std::ofstream(kOomScoreAdj) << own;
+}
+
+// The kernel's count is a file that the test writes.
+TEST(GuardRun, TellsThatItWasForLackOfMemory) {
+  const auto run = [](const std::string& count_after) {
+    Rig rig;
+    GuardConfig config;
+    config.lock_path = rig.dir / "lock";
+    config.use_cgroup = false;
+    config.oom_file = rig.dir / "memory.events";
+    std::ofstream(config.oom_file) << "oom 5\noom_kill 3\n" << std::flush;
+    rig.start(config);
+    const RunPipes pipes = rig.spawn(kRun, shell("printf 'oom 6\\noom_kill " + count_after +
+                                                 "\\n' > " + config.oom_file + "; kill -KILL $$"));
+    const auto exited = rig.wait_for<RunExited>(kRun);
+    EXPECT_TRUE(exited && WTERMSIG(exited->wait_status) == SIGKILL);
+    return exited && exited->out_of_memory;
+  };
+  EXPECT_TRUE(run("4"));
+  EXPECT_FALSE(run("3")) << "somebody else killed it";
+}
+
+TEST(GuardRun, TellsThatTheKernelKilledItForLackOfMemory) {
+  // tail keeps all of what has no end of line.
+  const std::string cgroup = "/sys/fs/cgroup/memory/weir-test-" + std::to_string(::getpid());
+  if (::mkdir(cgroup.c_str(), 0755) != 0 ||
+      !(std::ofstream(cgroup + "/memory.limit_in_bytes") << "16M" << std::flush)) {
+    ::rmdir(cgroup.c_str());
+    GTEST_SKIP() << "no cgroup of version 1 for memory can be made here: " << cgroup;
+  }
+  {
+    Rig rig;
+    const RunPipes pipes =
+        rig.spawn(kRun, shell("echo $$ > " + cgroup + "/cgroup.procs && exec tail /dev/zero"));
+    const auto exited = rig.wait_for<RunExited>(kRun);
+    ASSERT_TRUE(exited);
+    EXPECT_EQ(runtime::describe_wait_status(exited->wait_status), "signal 9 (Killed)");
+    EXPECT_TRUE(exited->out_of_memory);
+  }
+  EXPECT_EQ(::rmdir(cgroup.c_str()), 0);
+}
+
+TEST(OomKills, AreReadWhereTheKernelCountsThem) {
+  TempDir dir;
+  EXPECT_EQ(OomKills(dir / "none").now(), 0u);
+  std::ofstream(dir / "memory.events")
+      << "low 1\nhigh 2\nmax 3\noom 4\noom_kill 5\noom_group_kill 6\n"
+      << std::flush;
+  OomKills kills(dir / "memory.events");
+  EXPECT_EQ(kills.now(), 5u);
+  EXPECT_EQ(kills.lately(), 5u);
+  // What this kernel has; an empty name finds it, or the cgroup's.
+  std::ifstream vmstat("/proc/vmstat");
+  const std::string all(std::istreambuf_iterator<char>(vmstat), {});
+  EXPECT_NE(all.find("\noom_kill "), std::string::npos);
 }
 
 TEST(GuardRun, TellsASignal) {

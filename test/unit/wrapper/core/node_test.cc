@@ -50,6 +50,18 @@ class Surroundings : public Effects {
   int kills = 0;
 };
 
+// The first block of a lane.
+wire::Block block_of(const Incarnation& of, std::string_view text, uint32_t records) {
+  wire::BlockHeader header;
+  header.of = of;
+  header.first = 1;
+  header.pieces = records;
+  header.payload_bytes = static_cast<uint32_t>(text.size());
+  std::shared_ptr<uint8_t[]> buffer(new uint8_t[wire::kBlockHeaderBytes + text.size()]);
+  std::copy(text.begin(), text.end(), buffer.get() + wire::kBlockHeaderBytes);
+  return wire::finish_block(std::move(buffer), header);
+}
+
 class NodeTest : public ::testing::Test {
  protected:
   void make(wire::StartOrder order) {
@@ -407,6 +419,39 @@ TEST_F(NodeTest, ANodeWithInputsIsNotEndedFromOutside) {
   write_all();
   EXPECT_FALSE(node_->ended());
   EXPECT_EQ(fx_.kills, 0);
+}
+
+// What says that a session is over may be lost with a connection; the writer's next sign of life
+// shows that it was, and is not left without an answer until it gives the connection up.
+TEST_F(NodeTest, R2AWriterThatHasNotHeardThatItsSessionIsOverIsToldAgain) {
+  wire::StartOrder order;
+  order.node.name = "middle";
+  order.node.run = "simulated";
+  order.node.protocol = graph::Protocol::kLines;
+  order.writers = {"source.0"};
+  order.readers = {{"next.0", ""}};
+  make(order);
+  const Incarnation of{9, 1, 5};
+  EXPECT_FALSE(node_->on_hello(
+      0, edge::Hello{4, {"test", "source.0", "middle.0"}, {{of, 1, 3}}, {9, 1, 1}}));
+  turn();
+  write_all();
+  turn();
+  const auto& welcome = std::get<edge::Welcome>(fx_.to_writers.back());
+  node_->on_writer_frame(0, edge::Begin{4, welcome.round, {9, 1, 1}, {}});
+  node_->on_block(0, block_of(of, "1\n2\n3\n", 3));
+  turn();
+  ASSERT_EQ(fx_.runs.size(), 1u);
+  RunEnd lost;
+  lost.kind = RunEnd::Kind::kLost;
+  node_->on_run_end(lost);
+  ASSERT_EQ(std::get<edge::Reset>(fx_.to_writers.back()).session, 4u);
+  fx_.to_writers.clear();
+  turn();
+  EXPECT_TRUE(fx_.to_writers.empty());
+  node_->on_writer_frame(0, edge::Ping{4, {9, 1, 4}});
+  ASSERT_EQ(fx_.to_writers.size(), 1u);
+  EXPECT_EQ(std::get<edge::Reset>(fx_.to_writers[0]).session, 4u);
 }
 
 TEST_F(NodeTest, R9AFailedExecIsTheEndAtOnce) {

@@ -76,6 +76,19 @@ TEST(ReplyRunner, R9APoisonRecordIsADeadLetterOnce) {
   EXPECT_LE(bench.runs, 6);
 }
 
+TEST(ReplyRunner, R9ADeadLetterSaysWhoKilledItsProgram) {
+  const RunEnd killed{RunEnd::Kind::kSignaled, 9, "probably by the kernel", ""};
+  Bench bench(lines_order(), Bench::Answers{[&](const std::string& line, std::string& out) -> Over {
+                if (line == "2\n") return killed;
+                out += line;
+                return {};
+              }});
+  bench.run(lines(4));
+  ASSERT_TRUE(bench.node().ended()) << bench.failure;
+  ASSERT_EQ(bench.dead().size(), 1u);
+  EXPECT_EQ(bench.dead()[0].reason, "was killed by signal 9 (Killed), probably by the kernel");
+}
+
 // Nothing of what it read together with the culprit is answered.
 TEST(ReplyRunner, R9AProgramThatAnswersInChunksIsStartedAgainFewTimes) {
   Bench* bench = nullptr;

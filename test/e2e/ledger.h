@@ -1,0 +1,20 @@
+// What became of numbered records: those that a source wrote against those that a sink kept.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace weir::e2e {
+
+struct Ledger {
+  long written = 0;
+  long lost = 0;
+  long repeated = 0;
+  long foreign = 0;  // Numbers that nobody wrote, each counted once.
+};
+
+// The first word of each line in the files of `folder` is a number; hidden files are not whole, and
+// do not count. `written`: each number once.
+Ledger ledger_of(const std::string& folder, const std::vector<long>& written);
+
+}  // namespace weir::e2e
