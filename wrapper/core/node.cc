@@ -28,17 +28,17 @@ edge::ReaderDurable durable_of(const LogState& state, const std::string& lane) {
 
 }  // namespace
 
+uint64_t credit_of(const graph::NodeSpec& node) {
+  if (node.unit != graph::Unit::kBatch) return kCreditBytes;
+  return std::max(kCreditBytes, std::min(node.max_bytes, kBatchCreditBytesMax));
+}
+
 std::string log_identity(const wire::StartOrder& order) {
   return order.pipeline + "/" + wire::lane_name(order.node.name, order.instance);
 }
 
 Node::Node(NodeConfig config, const wal::Log& log, const LogState& state, Effects& effects)
     : config_(std::move(config)), log_(log), effects_(effects), dead_(log, state) {
-  if (spec().unit == graph::Unit::kBatch) {
-    // What comes while a unit runs is the next one.
-    const uint64_t next = std::min(spec().max_bytes, kBatchCreditMax);
-    config_.credit_bytes = std::max(config_.credit_bytes, next);
-  }
   open(state);
   make_runner(state);
   if (config_.order.end) end_source();

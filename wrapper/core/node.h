@@ -52,10 +52,16 @@ struct Input {
 // Whose log it is, as it stands in it: the node, whatever its term, and drained or not.
 std::string log_identity(const wire::StartOrder& order);
 
+// What each writer of a node may send ahead (R7).
+inline constexpr uint64_t kCreditBytes = 4u << 20;
+inline constexpr uint64_t kBatchCreditBytesMax = 16u << 20;
+// More where that is less than a batch: what comes while a unit runs is the next one.
+uint64_t credit_of(const graph::NodeSpec& node);
+
 struct NodeConfig {
   wire::StartOrder order;
   Incarnation of;
-  uint64_t credit_bytes = 4u << 20;
+  uint64_t credit_bytes = kCreditBytes;
 };
 
 // What the runner adds to the commit of this turn.
@@ -184,7 +190,6 @@ class Node {
     size_t bytes = 0;
   };
   static constexpr size_t kMarksMax = 4096;
-  static constexpr uint64_t kBatchCreditMax = 16u << 20;
 
   void open(const LogState& state);
   void make_runner(const LogState& state);

@@ -142,8 +142,8 @@ Status Wrapper::open_log() {
       },
       [this](const Error& error) { log_failed(error); });
   edges_ = std::make_unique<Edges>(loop_, context_);
-  node_ = std::make_unique<core::Node>(core::NodeConfig{order_, of_}, *log_, state,
-                                       static_cast<core::Effects&>(*this));
+  node_ = std::make_unique<core::Node>(core::NodeConfig{order_, of_, core::credit_of(order_.node)},
+                                       *log_, state, static_cast<core::Effects&>(*this));
   return {};
 }
 
