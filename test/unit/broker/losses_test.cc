@@ -331,6 +331,18 @@ TEST_F(LossesTest, AStopDoesNotWaitForALostAgent) {
   EXPECT_THAT(world_.agents["beta"].runs, IsEmpty()) << "it is told when it is back";
 }
 
+TEST_F(LossesTest, ARemovalDoesNotWaitForALostAgentThatHadAnInnerNode) {
+  world_.pass(seconds(4), {"alpha", "gamma"});  // b moves to gamma.
+  EXPECT_TRUE(world_.ok(wire::PipelineStop{"p"}));
+  world_.pass(seconds(1), {"alpha", "gamma"});
+  EXPECT_TRUE(world_.ok(wire::PipelineRemove{"p", true}));
+  world_.pass(seconds(1), {"alpha", "gamma"});
+  EXPECT_EQ(world_.refused(wire::PipelineStatusRequest{"p"}), ErrorCode::kNotFound);
+  world_.hear("beta");
+  world_.settle();
+  EXPECT_THAT(world_.agents["beta"].runs, IsEmpty()) << "it is told when it is back";
+}
+
 TEST_F(LossesTest, WhatALostAgentKeepsIsRemovedWhenItIsBack) {
   world_.pass(seconds(4), {"beta", "gamma"});  // a moves to gamma.
   EXPECT_TRUE(world_.ok(wire::PipelineStop{"p"}));
