@@ -32,6 +32,8 @@ ClusterPlan draw_plan(uint64_t seed) {
     NodePlan node{spec(name, Unit::kStream), feed ? Behaviour::kFeed : Behaviour::kNumbers,
                   10 + pick(50)};
     node.spec.durability = graph::Durability::kDisk;
+    node.spec.portable = !feed && pick(2) == 0;
+    node.spec.rerun = node.spec.portable && pick(4) == 0;
     node.pace = milliseconds(pick(400));
     return node;
   };
