@@ -116,7 +116,7 @@ void Node::turn(SteadyTime now) {
   now_ = now;
   if (opened_) {
     if (!failed_) {
-      if (!told_enough_ && all_readers_satisfied()) {
+      if (!told_enough_ && all_readers_satisfied() && nobody_asks_again()) {
         told_enough_ = true;
         runner_->on_enough();
       }
@@ -587,6 +587,12 @@ bool Node::may_write_output() const {
 bool Node::all_readers_satisfied() const {
   return !readers_.empty() && std::all_of(readers_.begin(), readers_.end(),
                                           [](const auto& reader) { return reader.satisfied(); });
+}
+
+// R5: a reader that has ended, or had enough, may lose its log before the sinks have settled, and
+// begin anew. A source that took over has not sent what it needs then, and nobody else has it.
+bool Node::nobody_asks_again() const {
+  return !tells_position_ || settled_by_all() == kAllRecords;
 }
 
 void Node::fail(std::string reason) {

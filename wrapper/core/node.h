@@ -209,6 +209,7 @@ class Node {
   RecordId settled_by_all() const;
   RecordId taken_by_all() const;
   bool lane_settled_upto(const RecordId& out) const;
+  bool nobody_asks_again() const;
 
   NodeConfig config_;
   const wal::Log& log_;

@@ -81,9 +81,9 @@ class Life : public Effects {
     node_->on_reader_frame(reader, edge::Ack{sessions_[reader], at, at, false, false, false});
     turns();
   }
-  void want_no_more(size_t reader) {
-    node_->on_reader_frame(reader,
-                           edge::Ack{sessions_[reader], {}, kEverything, true, false, false});
+  void want_no_more(size_t reader, bool settled = true) {
+    const Position at = settled ? kEverything : Position{};
+    node_->on_reader_frame(reader, edge::Ack{sessions_[reader], {}, at, true, false, false});
     turns();
   }
 
@@ -92,6 +92,7 @@ class Life : public Effects {
 
   std::vector<std::string> positions;  // WEIR_POSITION of each run.
   std::string sent;
+  bool stdout_closed = false;
 
   void to_writer(size_t, const edge::Frame&) override {}
   void to_reader(size_t, const edge::Frame& frame) override { last_to_reader_ = frame; }
@@ -109,7 +110,7 @@ class Life : public Effects {
   }
   void feed(const SharedBytes&) override {}
   void close_stdin() override {}
-  void close_stdout() override {}
+  void close_stdout() override { stdout_closed = true; }
   void kill_run() override {}
   void terminate_run() override {}
   uint64_t run_cpu_ticks() override { return 0; }
@@ -227,6 +228,19 @@ TEST(Portable, R5WhatIsDrainedSaysNothing) {
   life.settle();
   EXPECT_EQ(life.settled(), 0u);
   EXPECT_TRUE(life.node().ended_and_settled());
+}
+
+// A reader that wants no more may lose its log before the sinks have settled what it made.
+TEST(Portable, R5R8ItsProgramGoesOnUntilNobodyCanAskAgain) {
+  wal::MemoryLog log;
+  Life life(log, source(120));
+  life.want_no_more(0, false);
+  life.say("121\n");
+  EXPECT_FALSE(life.stdout_closed);
+  EXPECT_EQ(life.sent, "");
+  EXPECT_EQ(life.node().lane().held_records(), 1u);
+  life.want_no_more(0);
+  EXPECT_TRUE(life.stdout_closed);
 }
 
 // ---- with `rerun`
