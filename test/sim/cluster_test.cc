@@ -3,6 +3,7 @@
 #include "test/sim/cluster/cluster.h"
 #include "schema/base/log.h"
 #include "test/sim/seed_runner.h"
+#include "test/sim/seeds.h"
 
 namespace weir::sim {
 namespace {
@@ -131,6 +132,9 @@ TEST(Cluster, R10TheBrokersStoreIsAnOlderOne) {
   run_kinds(500, kinds);
 }
 TEST(Cluster, Everything) { run_kinds(1000, all_kinds()); }
+TEST(Cluster, SeedsThatFoundABug) {
+  for (const uint64_t seed : kClusterSeeds) run_faults(seed, all_kinds());
+}
 
 }  // namespace
 }  // namespace weir::sim

@@ -591,9 +591,7 @@ bool Node::all_readers_satisfied() const {
 
 // R5: a reader that has ended, or had enough, may lose its log before the sinks have settled, and
 // begin anew. A source that took over has not sent what it needs then, and nobody else has it.
-bool Node::nobody_asks_again() const {
-  return !tells_position_ || settled_by_all() == kAllRecords;
-}
+bool Node::nobody_asks_again() const { return !tells_position_ || settled_by_all() == kAllRecords; }
 
 void Node::fail(std::string reason) {
   if (failed_) return;
