@@ -101,10 +101,13 @@ bool BrokerCore::place_node(Pipeline& pipeline, uint32_t node) {
   std::optional<std::string> chosen;
   uint64_t term = 1;
   std::optional<uint64_t> log_term;
-  // Somebody has it already although we never placed it: its log is there, so it stays there.
+  const auto known = state_.placements.find(key);
+  // Somebody has it already although we never placed it: its log is there, so it stays there. But
+  // not what is left of a pipeline of this name that was removed.
   for (const auto& [name, agent] : state_.agents) {
     const auto has = agent.instances.find(key);
     if (has == agent.instances.end() || has->second.term < term) continue;
+    if (known != state_.placements.end() && known->second.kept_by().contains(name)) continue;
     if (has->second.term > kTermMax) continue;
     chosen = name;
     term = has->second.term + 1;

@@ -458,6 +458,7 @@ TEST_F(PortableTest, R5APositionIsThatOfOnePipeline) {
   world_.pass(milliseconds(250), {"alpha", "beta", "gamma"});
   EXPECT_EQ(world_.core_state().placement(kSource)->settled_position, 0u);
   EXPECT_EQ(position_on("alpha"), 0u);
+  EXPECT_EQ(order("alpha", kSource)->log_term, 3u) << "another log than the one that is there";
 }
 
 // Elsewhere no program would be started that could write it again.
