@@ -356,6 +356,7 @@ wire::InstanceStatus WrapperLife::status() const {
   status.pid = pid_;
   status.action_pid = 0;
   status.ended_and_settled = false;
+  status.settled_position = 0;
   status.notes.clear();
   status.last_error = awaits_content() ? waits_ : error_;
   status.state =

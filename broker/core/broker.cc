@@ -179,6 +179,7 @@ Effects BrokerCore::tick(SteadyTime now, uint64_t unix_ms) {
   }
   changes_.pipelines.merge(changes_.at_tick);
   changes_.at_tick.clear();
+  store_positions();
   if (!all_decided_ || now - *all_decided_ >= kAllDecided) {
     all_decided_ = now;
     changes_.all = true;
@@ -300,7 +301,10 @@ void BrokerCore::take_report(Agent& agent, std::vector<wire::InstanceStatus> ins
       note(key);
     }
     const Placement* placed = state_.placement(key);
-    if (placed != nullptr && placed->agent == agent.name) keep_figures(key, status);
+    if (placed != nullptr && placed->agent == agent.name) {
+      keep_figures(key, status);
+      keep_position(key, status);
+    }
     agent.instances.insert_or_assign(std::move(key), std::move(status));
   }
   for (const auto& [key, status] : before) note(key);
@@ -313,6 +317,29 @@ void BrokerCore::keep_figures(const wire::InstanceKey& key, const wire::Instance
   if (status.pid == 0) notes = std::move(kept.notes);
   kept = status;
   kept.notes = std::move(notes);
+}
+
+// Of this very term: what a wrapper of a pipeline that was removed had settled says nothing of
+// another one of its name.
+void BrokerCore::keep_position(const wire::InstanceKey& key, const wire::InstanceStatus& status) {
+  if (status.settled_position == 0) return;
+  Placement& placed = state_.placements.at(key);
+  if (status.term != placed.term || status.settled_position <= placed.settled_position) return;
+  placed.settled_position = status.settled_position;
+  changes_.positions.insert(key);
+}
+
+// Not with each report, and nothing waits for it: to know of less is harmless.
+void BrokerCore::store_positions() {
+  if (changes_.positions.empty()) return;
+  if (positions_stored_ && now_ - *positions_stored_ < kPositionsStored) return;
+  positions_stored_ = now_;
+  for (const wire::InstanceKey& key : std::exchange(changes_.positions, {})) {
+    const auto found = state_.placements.find(key);
+    if (found == state_.placements.end()) continue;
+    const Placement& placed = found->second;
+    effects_.writes.push_back({{RecordKind::kPlacement, placed.id}, encode_record(placed)});
+  }
 }
 
 void BrokerCore::tell_news(const Agent& agent, const wire::InstanceStatus& before,

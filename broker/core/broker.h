@@ -54,6 +54,8 @@ struct Changes {
   std::set<std::string> at_tick;
   // ... and when an agent comes or goes, because they have nodes that found no place.
   std::set<std::string> waiting;
+  // Whose settled_position has grown since it was stored; no decision changes by it.
+  std::set<wire::InstanceKey> positions;
 };
 
 class BrokerCore {
@@ -151,6 +153,8 @@ class BrokerCore {
   void hear(Agent& agent);
   void take_report(Agent& agent, std::vector<wire::InstanceStatus> instances);
   void keep_figures(const wire::InstanceKey& key, const wire::InstanceStatus& status);
+  void keep_position(const wire::InstanceKey& key, const wire::InstanceStatus& status);
+  void store_positions();
   void tell_news(const Agent& agent, const wire::InstanceStatus& before,
                  const wire::InstanceStatus& after);
   void tell(std::string kind, const std::string& pipeline, const std::string& node,
@@ -205,6 +209,7 @@ class BrokerCore {
   std::optional<SteadyTime> started_;
   std::optional<SteadyTime> ticked_;
   std::optional<SteadyTime> all_decided_;
+  std::optional<SteadyTime> positions_stored_;
   Losses losses_;
   Changes changes_;
   std::optional<Loads> loads_;  // While it decides.

@@ -5,11 +5,13 @@
 namespace weir::broker {
 namespace {
 
-// Agents that pipelines need, whether they were heard since the broker's start or not.
+// Agents that pipelines need, or left something with, whether they were heard since the broker's
+// start or not.
 std::set<std::string> agents_in_use(const State& state) {
   std::set<std::string> names;
   for (const auto& [key, placed] : state.placements) {
-    if (!placed.agent.empty() && state.pipelines.contains(key.pipeline)) names.insert(placed.agent);
+    if (!state.pipelines.contains(key.pipeline)) continue;
+    names.insert(placed.indexed.begin(), placed.indexed.end());
   }
   return names;
 }

@@ -18,6 +18,13 @@ bool is_source(const Pipeline& pipeline, uint32_t node) {
   return pipeline.inputs_of(node).empty() && !pipeline.spec().nodes[node].caller_stdin;
 }
 
+// R5: whether the log that it leaves behind is needed no more, because it writes elsewhere what is
+// not settled. One that is to end starts no program there, so then its log is all there is.
+bool goes_on_elsewhere(const Pipeline& pipeline, uint32_t node) {
+  return is_source(pipeline, node) && pipeline.spec().nodes[node].portable &&
+         !pipeline.record.ending;
+}
+
 }  // namespace
 
 // R10: whoever bears a higher term than ours was placed by a broker whose memory we lost, and where
@@ -51,6 +58,7 @@ void BrokerCore::drain_what_was_left(const wire::InstanceKey& key) {
   if (key.drains != 0 || pipeline == state_.pipelines.end()) return;
   const auto node = graph::find_node(pipeline->second.spec(), key.node);
   if (!node || !is_source(pipeline->second, *node)) return;
+  if (goes_on_elsewhere(pipeline->second, *node)) return;
   if (!state_.placements.at(key).finished) begin_drain(pipeline->second, *node);
 }
 
@@ -93,10 +101,13 @@ bool BrokerCore::place_node(Pipeline& pipeline, uint32_t node) {
   std::optional<std::string> chosen;
   uint64_t term = 1;
   std::optional<uint64_t> log_term;
-  // Somebody has it already although we never placed it: its log is there, so it stays there.
+  const auto known = state_.placements.find(key);
+  // Somebody has it already although we never placed it: its log is there, so it stays there. But
+  // not what is left of a pipeline of this name that was removed.
   for (const auto& [name, agent] : state_.agents) {
     const auto has = agent.instances.find(key);
     if (has == agent.instances.end() || has->second.term < term) continue;
+    if (known != state_.placements.end() && known->second.kept_by().contains(name)) continue;
     if (has->second.term > kTermMax) continue;
     chosen = name;
     term = has->second.term + 1;
@@ -121,6 +132,7 @@ void BrokerCore::give_place(Placement& placed, const std::string& agent, uint64_
     add_once(placed.former, placed.agent);
     text += ", was on agent " + placed.agent;
   }
+  if (placed.position > 0) text += ", goes on after record " + std::to_string(placed.position);
   std::erase(placed.former, agent);
   placed.agent = agent;
   placed.term = placed.last_term = placed.log_term = term;
@@ -137,13 +149,15 @@ void BrokerCore::begin_anew(Placement& placed) {
   key.drains = 0;
   Placement& regular = state_.placements.at(key);
   regular.last_term = std::max(regular.last_term, regular.term) + 1;
+  if (&placed == &regular) placed.position = placed.settled_position;
   placed.term = placed.last_term = placed.log_term = regular.last_term;
   store(placed);
   if (&placed != &regular) store(regular);
 }
 
 // R4: elsewhere it begins with an empty log and a higher term; upstream replays what is not
-// settled. What only a source's own log holds is drained when its host is back (R5).
+// settled. What only a source's own log holds is drained when its host is back, or written again
+// from the first record that is not settled (R5).
 bool BrokerCore::move_node(Pipeline& pipeline, uint32_t node) {
   const std::optional<std::string> chosen = choose_agent(loads(), pipeline.spec().nodes[node]);
   if (!chosen) return false;  // The pipeline says what it waits for.
@@ -151,8 +165,9 @@ bool BrokerCore::move_node(Pipeline& pipeline, uint32_t node) {
   if (is_source(pipeline, node) && !placed.finished) {
     const auto last = state_.figures.find(placed.key);
     placed.finished = last != state_.figures.end() && last->second.ended_and_settled;
-    if (!placed.finished) begin_drain(pipeline, node);
+    if (!placed.finished && !goes_on_elsewhere(pipeline, node)) begin_drain(pipeline, node);
   }
+  placed.position = placed.settled_position;
   give_place(placed, *chosen, placed.last_term + 1);
   placed.drained_lanes = open_drains(pipeline, node);
   store(placed);
@@ -327,6 +342,7 @@ void BrokerCore::forget(const Pipeline& pipeline) {
     placed.agent.clear();
     placed.drained_lanes.clear();
     placed.finished = placed.gone = false;
+    placed.position = placed.settled_position = 0;
     placed.removed_from.clear();
     store(placed);
   }

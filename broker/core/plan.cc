@@ -375,6 +375,7 @@ std::optional<wire::StartOrder> make_order(const State& state, const Pipeline& p
   order.term = placed.term;
   order.log_term = placed.log_term;
   order.drains = key.drains;
+  order.position = placed.position;
   order.working_dir = run.options.working_dir;
   order.log_limit_bytes = run.options.log_limit_bytes;
   order.trim_at_taken = run.options.trim_at_taken;

@@ -8,6 +8,8 @@ namespace weir::broker {
 namespace {
 
 constexpr uint8_t kValueVersion = 1;
+// From 2 on a placement has positions.
+constexpr uint8_t kPlacementVersion = 2;
 constexpr size_t kTextLimit = wire::kControlMessageBytesMax;
 
 Error corrupt(std::string_view what) {
@@ -120,8 +122,9 @@ Result<PipelineRecord> decode_pipeline(std::string_view bytes) {
 }
 
 std::string encode_record(const PlacementRecord& record) {
-  Encoder encoder = begin();
-  encoder.text(record.key.pipeline)
+  Encoder encoder;
+  encoder.u8(kPlacementVersion)
+      .text(record.key.pipeline)
       .text(record.key.node)
       .u32(record.key.instance)
       .text(record.agent)
@@ -132,12 +135,15 @@ std::string encode_record(const PlacementRecord& record) {
       .u8(record.finished ? 1 : 0);
   put_texts(encoder, record.drained_lanes);
   put_texts(encoder, record.former);
-  return std::move(encoder).bytes();
+  return encoder.u64(record.position).u64(record.settled_position).bytes();
 }
 
 Result<PlacementRecord> decode_placement(std::string_view bytes) {
   Decoder decoder(bytes);
-  if (!good_version(decoder)) return corrupt("a placement of an unknown version");
+  const uint8_t version = decoder.u8();
+  if (version != kValueVersion && version != kPlacementVersion) {
+    return corrupt("a placement of an unknown version");
+  }
   PlacementRecord record;
   record.key.pipeline = decoder.text(kTextLimit);
   record.key.node = decoder.text(kTextLimit);
@@ -150,6 +156,10 @@ Result<PlacementRecord> decode_placement(std::string_view bytes) {
   record.finished = decoder.u8() != 0;
   record.drained_lanes = get_texts(decoder);
   record.former = get_texts(decoder);
+  if (version >= kPlacementVersion) {
+    record.position = decoder.u64();
+    record.settled_position = decoder.u64();
+  }
   if (!decoder.done() || record.term == 0) return corrupt("a placement");
   return record;
 }

@@ -100,6 +100,12 @@ struct PlacementRecord {
   // Of a source: all that it had is settled, so its program is not started elsewhere. Of what is
   // drained: likewise, so it is done.
   bool finished = false;
+  // Of a portable source: StartOrder::position of the log that it has now, and ...
+  uint64_t position = 0;
+  // ... the highest InstanceStatus::settled_position that was reported since the pipeline began:
+  // where the next log begins. It is written now and then, so a broker that was restarted may know
+  // of less; then more is written again.
+  uint64_t settled_position = 0;
 
   bool operator==(const PlacementRecord&) const = default;
 };

@@ -45,11 +45,6 @@ bool is_uploaded(const std::string& action) {
 // does, and promises no isolation.
 std::string not_yet_possible(const graph::PipelineSpec& spec) {
   for (const graph::NodeSpec& node : spec.nodes) {
-    if (node.portable) {
-      return "node \"" + node.name +
-             "\": portable: a source that takes over on another server is not told a position yet; "
-             "remove the key from the pipeline file to have it begin anew there";
-    }
     if (node.allow.empty()) continue;
     return "node \"" + node.name +
            "\": allow: programs on servers are not kept from the network yet, so nothing would "

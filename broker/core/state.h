@@ -27,6 +27,8 @@ inline constexpr std::chrono::milliseconds kEndGrace{2000};
 // How often everything is decided about anew, whether something has happened to it or not: what was
 // forgotten is late then, and no more.
 inline constexpr std::chrono::seconds kAllDecided{30};
+// How often the positions that sources have reported are written, at most (R5).
+inline constexpr std::chrono::seconds kPositionsStored{10};
 inline constexpr size_t kAgentsMax = 1024;
 inline constexpr size_t kPipelinesMax = 1024;
 

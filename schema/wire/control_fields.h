@@ -151,6 +151,7 @@ void describe(A& archive, T& v) {
   archive("stdout_file", v.stdout_file);
   archive("log_term", v.log_term);
   archive("drains", v.drains);
+  archive("position", v.position);
 }
 
 template <typename A, Is<InstanceStatus> T>
@@ -175,6 +176,7 @@ void describe(A& archive, T& v) {
   archive("bytes_in_per_second", v.bytes_in_per_second);
   archive("bytes_out_per_second", v.bytes_out_per_second);
   archive("unsettled_records", v.unsettled_records);
+  archive("settled_position", v.settled_position);
   archive("log_bytes", v.log_bytes);
   archive("restarts", v.restarts);
   archive("dead_letters", v.dead_letters);

@@ -5,7 +5,14 @@
 
 #include <algorithm>
 #include <filesystem>
+<<<<<<< HEAD
 #include <numeric>
+=======
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <sstream>
+>>>>>>> origin/h-por
 
 #include "test/e2e/control_cluster.h"
 #include "test/e2e/ledger.h"
@@ -37,8 +44,10 @@ graph::NodeSpec node(const std::string& name, const std::string& run,
 graph::NodeSpec source(std::vector<std::string> hosts, const std::string& pause) {
   graph::NodeSpec result =
       node("source",
-           "i=$((${WEIR_POSITION:-0} + 1)); while [ $i -le " + std::to_string(kRecords) +
-               " ]; do seq $i $((i + 499)); i=$((i + 500)); sleep " + pause + "; done",
+           "n=" + std::to_string(kRecords) +
+               "; i=$((${WEIR_POSITION:-0} + 1)); while [ $i -le $n ]; do j=$((i + 499)); "
+               "[ $j -le $n ] || j=$n; seq $i $j; i=$((j + 1)); sleep " +
+               pause + "; done",
            std::move(hosts), graph::Unit::kStream);
   result.durability = graph::Durability::kDisk;
   return result;
@@ -56,6 +65,39 @@ graph::NodeSpec archive(const std::string& folder, std::vector<std::string> host
   return result;
 }
 
+<<<<<<< HEAD
+=======
+struct Ledger {
+  long lost = 0;
+  long repeated = 0;
+  long first_repeated = 0;  // The lowest of them.
+  long foreign = 0;         // What nobody wrote.
+};
+
+Ledger ledger_of(const std::string& folder) {
+  std::map<std::string, long> seen;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder, none)) {
+    if (entry.path().filename().string()[0] == '.') continue;
+    std::ifstream stream(entry.path());
+    for (std::string line; std::getline(stream, line);) ++seen[line];
+  }
+  Ledger ledger;
+  for (long i = 1; i <= kRecords; ++i) {
+    const auto found = seen.find(std::to_string(i));
+    if (found == seen.end()) {
+      ++ledger.lost;
+      continue;
+    }
+    if (found->second > 1 && ledger.repeated == 0) ledger.first_repeated = i;
+    ledger.repeated += found->second - 1;
+    seen.erase(found);
+  }
+  ledger.foreign = static_cast<long>(seen.size());
+  return ledger;
+}
+
+>>>>>>> origin/h-por
 class Recovery : public ::testing::Test {
  protected:
   void start(const std::vector<std::string>& agents) {
@@ -77,12 +119,22 @@ class Recovery : public ::testing::Test {
                   node("middle", "cat", std::move(middle_hosts)),
                   archive(folder(), std::move(sink_hosts))};
     spec.edges = {{0, 1}, {1, 2}};
+    if (portable_) {
+      spec.nodes[0].portable = true;
+      spec.nodes[0].run = "echo $WEIR_POSITION >> " + begins() + "; " + spec.nodes[0].run;
+    }
     ASSERT_TRUE(cluster_.ok(wire::PipelinePut{spec}));
     ASSERT_TRUE(cluster_.ok(wire::PipelineRun{"p", {}, {}}));
     ASSERT_TRUE(cluster_.wait("records flow", [&] { return units() > 5; }));
   }
 
   std::string folder() const { return cluster_.folder() + "/out"; }
+  // Where a portable source began, each time.
+  std::string begins() const { return cluster_.folder() + "/begins"; }
+  std::vector<long> positions() const {
+    std::ifstream stream(begins());
+    return {std::istream_iterator<long>(stream), {}};
+  }
   long units() const {
     std::error_code none;
     return std::distance(fs::directory_iterator(folder(), none), {});
@@ -121,6 +173,7 @@ class Recovery : public ::testing::Test {
     }
   }
 
+  bool portable_ = false;       // The source.
   std::string pause_ = "0.03";  // Of the source, in seconds, for each 500 records.
   Cluster cluster_{{.real_wrappers = true, .addresses = true}};
 };
@@ -171,6 +224,37 @@ TEST_F(Recovery, R5WhatIsAbandonedIsWaitedForNoMore) {
   cluster_.start_agent("alpha");
   EXPECT_TRUE(cluster_.wait("what comes back is stopped",
                             [&] { return cluster_.wrappers_of("alpha").empty(); }));
+}
+
+TEST_F(Recovery, R5APortableSourceGoesOnElsewhereAndNobodyIsWaitedFor) {
+  portable_ = true;
+  start({"alpha", "beta", "gamma"});
+  run({"alpha", "gamma"}, {"beta"}, {"beta"});
+  ASSERT_TRUE(cluster_.wait("something is settled",
+                            [&] { return instance(0).status.settled_position > 0; }));
+  cluster_.signal_host("alpha", SIGKILL);
+  fs::remove_all(cluster_.layout("alpha").data_dir);
+  ASSERT_TRUE(wait_for_records("a portable source", 0));
+  EXPECT_NE(cluster_.status().state, PipelineState::kDegraded) << cluster_.status().reason;
+  expect_all(false);  // alpha never comes back.
+  ASSERT_EQ(positions().size(), 2u);
+  EXPECT_EQ(positions()[0], 0);
+  EXPECT_GT(positions()[1], 0);
+  const long first = ledger_of(folder()).first_repeated;
+  EXPECT_TRUE(first == 0 || first > positions()[1]) << first << ", began at " << positions()[1];
+}
+
+TEST_F(Recovery, R5WhatComesBackOfAPortableSourceIsStopped) {
+  portable_ = true;
+  start({"alpha", "beta", "gamma"});
+  run({"alpha", "gamma"}, {"beta"}, {"beta"});
+  cluster_.signal_host("alpha", SIGSTOP);
+  ASSERT_TRUE(wait_for_records("a portable source whose host hangs", 0));
+  cluster_.signal_host("alpha", SIGCONT);
+  EXPECT_TRUE(
+      cluster_.wait("the old wrapper goes", [&] { return cluster_.wrappers_of("alpha").empty(); }));
+  expect_all(false);
+  EXPECT_EQ(instance(0).agent, "gamma");
 }
 
 TEST_F(Recovery, R10ARestartedAgentMovesNothing) {

@@ -3,6 +3,7 @@
 #include "test/sim/cluster/cluster.h"
 #include "schema/base/log.h"
 #include "test/sim/seed_runner.h"
+#include "test/sim/seeds.h"
 
 namespace weir::sim {
 namespace {
@@ -32,6 +33,8 @@ ClusterPlan draw_plan(uint64_t seed) {
     NodePlan node{spec(name, Unit::kStream), feed ? Behaviour::kFeed : Behaviour::kNumbers,
                   10 + pick(50)};
     node.spec.durability = graph::Durability::kDisk;
+    node.spec.portable = !feed && pick(2) == 0;
+    node.spec.rerun = node.spec.portable && pick(4) == 0;
     node.pace = milliseconds(pick(400));
     return node;
   };
@@ -129,6 +132,9 @@ TEST(Cluster, R10TheBrokersStoreIsAnOlderOne) {
   run_kinds(500, kinds);
 }
 TEST(Cluster, Everything) { run_kinds(1000, all_kinds()); }
+TEST(Cluster, SeedsThatFoundABug) {
+  for (const uint64_t seed : kClusterSeeds) run_faults(seed, all_kinds());
+}
 
 }  // namespace
 }  // namespace weir::sim

@@ -65,6 +65,7 @@ std::string describe(const NodePlan& plan) {
             " ms";
   }
   for (const Mishap way : ills.mishaps) text += std::string(", ") + kWays[static_cast<int>(way)];
+  if (spec.portable) text += spec.rerun ? ", portable, rerun" : ", portable";
   return text + (ills.chunky ? ", chunky" : "") + (ills.busy ? ", busy" : "");
 }
 

@@ -56,6 +56,7 @@ void Node::open(const LogState& state) {
   commit_ = state.commit;
   commit_.of = config_.of;
   commit_.published = lane_->staged_last();
+  begin_at_position(state);
   batch_.put(key(wal::kCommit), encode(commit_));
   trimmed_at_taken_ = state.trimmed_at_taken;
   Mark mark{lane_->published_id(), {}};
@@ -78,6 +79,17 @@ void Node::open(const LogState& state) {
   if (order.sink && readers_.empty()) unread_.emplace();
   batch_sync_ = true;
   batch_then_.push_back([this] { opened_ = true; });
+}
+
+// R5: a source that took over begins where what was settled of the one before ends.
+void Node::begin_at_position(const LogState& state) {
+  const wire::StartOrder& order = config_.order;
+  const bool source = order.writers.empty() && order.drains == 0;
+  tells_position_ = source && order.node.portable;
+  base_position_ = state.base_position;
+  if (!tells_position_ || !state.identity.empty() || order.position == 0) return;
+  base_position_ = commit_.position = order.position;
+  batch_.put(key(wal::kMeta, "base"), Encoder().u64(base_position_).bytes());
 }
 
 void Node::make_runner(const LogState& state) {
@@ -109,7 +121,7 @@ void Node::turn(SteadyTime now) {
   now_ = now;
   if (opened_) {
     if (!failed_) {
-      if (!told_enough_ && all_readers_satisfied()) {
+      if (!told_enough_ && all_readers_satisfied() && nobody_asks_again()) {
         told_enough_ = true;
         runner_->on_enough();
       }
@@ -141,6 +153,7 @@ void Node::write_turn() {
   }
   Persisting commit;
   commit.published = lane_->published_last();
+  commit.position = commit_.position;
   if (!persisting_.empty()) commit.published = persisting_.back().published;
   bool sync = batch_sync_;
   if (batch_publishes_) {
@@ -170,6 +183,7 @@ void Node::on_persisted() {
   persisting_.pop_front();
   persisting_bytes_ -= commit.bytes;
   lane_->persisted(commit.published);
+  if (tells_position_) settled_position_.committed(lane_->published_id(), commit.position);
   if (commit.mark) add_mark(*std::move(commit.mark));
   for (const SharedBytes& output : commit.unread) effects_.keep_output(output);
   const bool was_open = opened_;
@@ -449,6 +463,9 @@ bool Node::lane_settled_upto(const RecordId& out) const {
 }
 
 void Node::settle() {
+  if (tells_position_) {
+    settled_position_.advance([this](const RecordId& last) { return lane_settled_upto(last); });
+  }
   while (!marks_.empty() && lane_settled_upto(marks_.front().out)) {
     for (const auto& [input, id] : marks_.front().inputs) {
       if (id.id() > inputs_[input].reader.settled().id()) inputs_[input].reader.set_settled(id);
@@ -585,6 +602,10 @@ bool Node::all_readers_satisfied() const {
   return !readers_.empty() && std::all_of(readers_.begin(), readers_.end(),
                                           [](const auto& reader) { return reader.satisfied(); });
 }
+
+// R5: a reader that has ended, or had enough, may lose its log before the sinks have settled, and
+// begin anew. A source that took over has not sent what it needs then, and nobody else has it.
+bool Node::nobody_asks_again() const { return !tells_position_ || settled_by_all() == kAllRecords; }
 
 void Node::fail(std::string reason) {
   if (failed_) return;

@@ -24,6 +24,7 @@
 #include "wrapper/core/lane.h"
 #include "wrapper/core/pacer.h"
 #include "wrapper/core/pressure.h"
+#include "wrapper/core/settled_position.h"
 #include "wrapper/core/sink_output.h"
 #include "wrapper/core/state.h"
 
@@ -142,6 +143,8 @@ class Node {
   // The neighbours that were heard within kHeardWithin.
   std::vector<std::string> heard(SteadyTime now) const;
   const DeadLetterBook& dead() const { return dead_; }
+  // InstanceStatus::settled_position
+  uint64_t settled_position() const { return settled_position_.value(); }
 
   // ---- dead letters (R9); no ids: all of them. Both give how many there are of those named.
   // They are given to the program again, each alone. kConflict where no program runs any more.
@@ -176,6 +179,8 @@ class Node {
   DeadLetterBook& dead() { return dead_; }
   void erase_dead(uint64_t number);
   std::string position_of_source() const { return std::to_string(commit_.position); }
+  // So many records of the source came before its log.
+  uint64_t base_position() const { return base_position_; }
 
  private:
   struct Mark {  // A commit: inputs up to here are settled once outputs up to `out` are.
@@ -184,6 +189,7 @@ class Node {
   };
   struct Persisting {
     uint64_t published = 0;
+    uint64_t position = 0;
     std::optional<Mark> mark;
     std::vector<std::function<void()>> then;
     std::vector<SharedBytes> unread;  // Output that goes to the file once this is in the log.
@@ -192,6 +198,7 @@ class Node {
   static constexpr size_t kMarksMax = 4096;
 
   void open(const LogState& state);
+  void begin_at_position(const LogState& state);
   void make_runner(const LogState& state);
   void write_turn();
   void answer_hellos();
@@ -209,6 +216,7 @@ class Node {
   RecordId settled_by_all() const;
   RecordId taken_by_all() const;
   bool lane_settled_upto(const RecordId& out) const;
+  bool nobody_asks_again() const;
 
   NodeConfig config_;
   const wal::Log& log_;
@@ -227,6 +235,9 @@ class Node {
   std::deque<Persisting> persisting_;
   size_t persisting_bytes_ = 0;
   std::deque<Mark> marks_;
+  uint64_t base_position_ = 0;
+  bool tells_position_ = false;  // Another host may have to go on from there.
+  SettledPosition settled_position_;
   NodeCounters counters_;
   SteadyTime now_{};
   SteadyTime ticked_at_{};

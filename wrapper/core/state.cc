@@ -97,6 +97,7 @@ bool decode_entry(std::string_view key, std::string_view value, LogState& state)
       if (name == "identity") state.identity = value;
       if (name == "sole_copy") state.sole_copy = value == "1";
       if (name == "trimmed") state.trimmed_at_taken = true;
+      if (name == "base") state.base_position = in.u64();
       if (name == "floor") state.boot_floor = in.u64();
       if (name == "dead") state.next_dead_letter = in.u64();
       return in.ok();
@@ -126,6 +127,7 @@ bool decode_entry(std::string_view key, std::string_view value, LogState& state)
       HashPoint point;
       point.offset = in.u64();
       point.hash = in.u64();
+      if (in.rest() > 0) point.position = in.u64();
       state.points.push_back(point);
       break;
     }
@@ -210,7 +212,10 @@ std::string encode(const Attempts& attempts) {
 }
 
 std::string encode(const HashPoint& point) {
-  return Encoder().u64(point.offset).u64(point.hash).bytes();
+  Encoder out;
+  out.u64(point.offset).u64(point.hash);
+  if (point.position > 0) out.u64(point.position);
+  return std::move(out).bytes();
 }
 
 std::string encode(const edge::HistoryEntry& entry) {

@@ -32,11 +32,12 @@ struct CommitState {
   Incarnation of;           // Who wrote it.
   uint64_t published = 0;   // Blocks of `of` up to this number are visible; later ones are staged.
   bool mid_record = false;  // The last published piece is `continued`.
-  uint64_t position = 0;    // Source: whole records committed since the pipeline began.
-  uint64_t units = 0;       // Units formed by `of`.
-  uint64_t out_bytes = 0;   // Stream output published by the unit under way ...
-  uint64_t out_hash = 0;    // ... and its XXH3-64.
-  bool ended = false;       // END is published: it is record `published`.
+  // Source: whole records committed since the pipeline began, those before this log included.
+  uint64_t position = 0;
+  uint64_t units = 0;      // Units formed by `of`.
+  uint64_t out_bytes = 0;  // Stream output published by the unit under way ...
+  uint64_t out_hash = 0;   // ... and its XXH3-64.
+  bool ended = false;      // END is published: it is record `published`.
 };
 
 // A run of consecutive pieces of one lane: after `from`, up to and including `to`.
@@ -58,6 +59,7 @@ struct Attempts {
 struct HashPoint {
   uint64_t offset = 0;
   uint64_t hash = 0;
+  uint64_t position = 0;  // Source: CommitState::position there.
 };
 
 struct DeadLetter {
@@ -86,6 +88,7 @@ struct LogState {
   std::string identity;           // "pipeline/node.instance", empty in a fresh log.
   uint64_t boot_floor = 0;        // No boot up to here may be used again.
   bool sole_copy = false;         // R5; false in logs that do not say it.
+  uint64_t base_position = 0;     // Source: so many records of it came before this log (R5).
   bool trimmed_at_taken = false;  // The run can no longer be repeated (R7).
   std::vector<edge::HistoryEntry> history;
   CommitState commit;

@@ -78,7 +78,7 @@ class StreamRunner : public Runner {
 
   std::span<uint8_t> output_space() override {
     if (phase_ != Phase::kRunning) return {};
-    if (recognizer_) {
+    if (looks_at_output()) {
       scratch_.resize(kScratchBytes);
       return {reinterpret_cast<uint8_t*>(scratch_.data()), scratch_.size()};
     }
@@ -88,13 +88,15 @@ class StreamRunner : public Runner {
   void on_output(size_t bytes) override {
     output_at_ = now_;
     stall_.progress(now_);
-    if (!recognizer_) {
+    if (!looks_at_output()) {
       builder_.added(bytes);
       if (builder_.full()) cut_output();
       return;
     }
+    const std::string_view after = after_settled(std::string_view(scratch_).substr(0, bytes));
+    if (!recognizer_) return append_fresh(after);
     std::string fresh;
-    recognizer_->feed({reinterpret_cast<const uint8_t*>(scratch_.data()), bytes}, fresh);
+    recognizer_->feed({reinterpret_cast<const uint8_t*>(after.data()), after.size()}, fresh);
     finish_recognizing(fresh);
   }
 
@@ -197,10 +199,11 @@ class StreamRunner : public Runner {
     if (recognizes_ && published_bytes_ > 0) {
       std::vector<HashPoint> points = points_;
       if (points.empty() || points.back().offset < published_bytes_) {
-        points.push_back({published_bytes_, published_hash_});
+        points.push_back({published_bytes_, published_hash_, node_.commit_state().position});
       }
       recognizer_ = std::make_unique<Recognizer>(std::move(points));
     }
+    settled_left_ = source_ && recognizes_ ? node_.base_position() : 0;
     replay_.assign(segments_.begin(), segments_.end());
     feeding_.clear();
     fed_bytes_ = 0;
@@ -408,18 +411,33 @@ class StreamRunner : public Runner {
 
   void publish(Cut cut) {
     CommitState& commit = node_.commit_state();
+    if (source_) commit.position += cut.records;
     if (recognizes_) {
       hash_.update(cut.payload());
       commit.out_bytes = published_bytes_ = hash_.bytes();
       commit.out_hash = published_hash_ = hash_.digest();
       if (points_.empty() || published_bytes_ - points_.back().offset >= kPointBytes) {
-        points_.push_back({published_bytes_, published_hash_});
+        points_.push_back({published_bytes_, published_hash_, commit.position});
         node_.batch().put(key(wal::kPoint, published_bytes_), encode(points_.back()));
       }
     }
-    if (source_) commit.position += cut.records;
     node_.append(std::move(cut), shape_);
     node_.publish({});
+  }
+
+  // More is to be done with it than to cut it into blocks.
+  bool looks_at_output() const { return recognizer_ || settled_left_ > 0; }
+
+  // R5: a source that took over and writes all from its start again: the first records are settled,
+  // and not even in its log.
+  std::string_view after_settled(std::string_view bytes) {
+    while (settled_left_ > 0 && !bytes.empty()) {
+      const size_t end = bytes.find(node_.spec().delimiter);
+      if (end == std::string_view::npos) return {};
+      bytes.remove_prefix(end + 1);
+      --settled_left_;
+    }
+    return bytes;
   }
 
   void finish_recognizing(const std::string& fresh) {
@@ -452,6 +470,11 @@ class StreamRunner : public Runner {
       node_.batch().erase(key(wal::kPoint, points_.back().offset));
       points_.pop_back();
     }
+    if (!source_) return;
+    // What is written now are the records after that point.
+    CommitState& commit = node_.commit_state();
+    commit.position = points_.empty() ? node_.base_position() : points_.back().position;
+    position_at_start_ = commit.position;
   }
 
   void abandon_record() {
@@ -460,7 +483,7 @@ class StreamRunner : public Runner {
   }
 
   void give_up_if_silent() {
-    if (!recognizer_ || !source_ || now_ - output_at_ < kSilence) return;
+    if (!recognizer_ || !source_ || settled_left_ > 0 || now_ - output_at_ < kSilence) return;
     std::string fresh;
     recognizer_->give_up(fresh);
     finish_recognizing(fresh);
@@ -572,6 +595,7 @@ class StreamRunner : public Runner {
   bool enough_ = false;
   bool end_wanted_ = false;
   uint64_t position_at_start_ = 0;
+  uint64_t settled_left_ = 0;  // Of this run: so many records are to come yet that are settled.
 
   // Feeding.
   std::deque<Feeding> feeding_;  // Handed to the shell, not yet written.

@@ -25,6 +25,7 @@ void Checker::accepted(const wire::StartOrder& order, uint64_t number) {
 }
 
 void Checker::log_is_gone(const StoredLog& log) {
+  if (log.portable) return;
   for (const auto& [id, number] : log.accepted) {
     if (id > log.settled) may_be_lost_.insert(number);
   }
@@ -38,6 +39,9 @@ void Checker::ordered(const broker::BrokerCore& core, const std::string& peer,
   }
   for (const wire::StartOrder& order : orders.start) {
     const std::string lane = lane_of(order);
+    if (order.drains != 0 && order.node.portable) {
+      cluster_.fail(lane + " of " + agent + " is drained although it is portable");
+    }
     const auto [known, is_new] = terms_.emplace(std::pair{lane, order.term}, agent);
     if (!is_new && known->second != agent && terms_are_known_) {
       cluster_.fail("term " + std::to_string(order.term) + " of " + lane + " is given to " +

@@ -22,7 +22,8 @@ class Checker {
 
   // A source's log has this record, synced.
   void accepted(const wire::StartOrder& order, uint64_t number);
-  // A log went for ever: what it alone may have held can be lost (R5).
+  // A log went for ever: what it alone may have held can be lost, but not of a portable source
+  // (R5).
   void log_is_gone(const StoredLog& log);
   // What a lost host's log held was given up by an operator.
   void abandoned(const StoredLog& log) { log_is_gone(log); }

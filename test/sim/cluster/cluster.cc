@@ -195,12 +195,20 @@ void Cluster::take_status(const wire::PipelineStatus& status) {
   const bool is_short_of_it = status.state == wire::PipelineState::kDegraded ||
                               status.state == wire::PipelineState::kStarting;
   const bool waits = is_short_of_it && status.reason.find("pipeline abandon") != std::string::npos;
-  if (!waits) return;
+  if (!waits || !all_are_back()) return;
   for (const auto& host : hosts_) {
     if (!host->gone() || !status.reason.starts_with("waits for " + host->name() + ":")) continue;
     trace("what is on " + host->name() + " is given up");
     operator_->ask(wire::PipelineAbandon{kPipeline}, [](const wire::Message&) {});
   }
+}
+
+// An abandon gives up whatever is away just then.
+bool Cluster::all_are_back() const {
+  return std::all_of(hosts_.begin(), hosts_.end(), [&](const auto& host) {
+    const broker::Agent* agent = broker_ ? broker_->core().state().agent(host->name()) : nullptr;
+    return host->gone() || (agent != nullptr && agent->connected);
+  });
 }
 
 bool Cluster::all_down() const {

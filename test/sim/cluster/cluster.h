@@ -110,6 +110,7 @@ class Cluster : public Surroundings {
   void heal();
   void watch_end();
   void take_status(const wire::PipelineStatus& status);
+  bool all_are_back() const;
   bool all_down() const;
   std::string describe_state();
 

@@ -28,6 +28,7 @@ struct StoredLog {
   // Source: the records that it has accepted, and up to which they are settled.
   std::map<RecordId, uint64_t> accepted;
   RecordId settled;
+  bool portable = false;  // What is not settled can be written again elsewhere.
 };
 
 // How much is left of a disk: see wrapper/core/pressure.h. kFull: writes fail.

@@ -23,7 +23,9 @@ WrapperProcess::WrapperProcess(Cluster& cluster, Host& host, wire::StartOrder or
       stored_(host.log(order_.log_dir)),
       runs_(cluster, cluster.node_plan(order_.pipeline, order_.node.name),
             cluster.node_past(order_.pipeline, order_.node.name), order_),
-      gauge_({kDiskReserve, 0}) {}
+      gauge_({kDiskReserve, 0}) {
+  stored_.portable = order_.node.portable;
+}
 
 WrapperProcess::~WrapperProcess() = default;
 

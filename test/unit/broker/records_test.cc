@@ -42,8 +42,8 @@ TEST(Records, RoundTrip) {
   pipeline.actions = {wire::sample_action()};
   pipeline.figures = {wire::sample_status()};
   EXPECT_EQ(*decode_pipeline(encode_record(pipeline)), pipeline);
-  const PlacementRecord placement{{"p", "n", 3, 9}, "alpha",           17,  16, 18,
-                                  {"a.0@3"},        {"beta", "gamma"}, true};
+  const PlacementRecord placement{{"p", "n", 3, 9}, "alpha",           17,   16, 18,
+                                  {"a.0@3"},        {"beta", "gamma"}, true, 19, 20};
   EXPECT_EQ(*decode_placement(encode_record(placement)), placement);
   for (const ResultRecord& result :
        {ResultRecord{"r", std::nullopt, std::nullopt},
@@ -56,6 +56,17 @@ TEST(Records, RoundTrip) {
   const wire::Event event{5, 6, "node.failed", "p", "n", "alpha", "exit status 3"};
   EXPECT_EQ(*decode_event(encode_record(event)), event);
   EXPECT_EQ(*decode_number(encode_number(1ull << 60)), 1ull << 60);
+}
+
+TEST(Records, APlacementOfBeforePositionsIsReadAsItWas) {
+  PlacementRecord placement{{"p", "n", 3, 9}, "alpha",  17,   16, 18,
+                            {"a.0@3"},        {"beta"}, true, 19, 20};
+  std::string bytes = encode_record(placement);
+  bytes[0] = 1;
+  EXPECT_FALSE(decode_placement(bytes)) << "it had none";
+  bytes.resize(bytes.size() - 2 * sizeof(uint64_t));
+  placement.position = placement.settled_position = 0;
+  EXPECT_EQ(*decode_placement(bytes), placement);
 }
 
 TEST(Records, DamagedOnesAreRefused) {

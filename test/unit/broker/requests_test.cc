@@ -183,16 +183,6 @@ TEST(Running, WhatServersCannotDoYetIsRefused) {
   EXPECT_TRUE(world.ok(wire::PipelineRun{"p", weirctl, {}})) << "`up` promises no isolation";
 }
 
-TEST(Running, R5APortableSourceIsNotTakenForOneThatBeginsAnew) {
-  World world;
-  graph::PipelineSpec spec = chain({node("a")});
-  spec.nodes[0].portable = true;
-  EXPECT_TRUE(world.ok(wire::PipelinePut{spec}));
-  EXPECT_EQ(world.refused(wire::PipelineRun{"p", {}, {}}), ErrorCode::kInvalid);
-  const wire::ReaderOrder weirctl{"weirctl.0", "ipc://w"};
-  EXPECT_TRUE(world.ok(wire::PipelineRun{"p", weirctl, {}})) << "in `up` nothing moves";
-}
-
 TEST(Ending, SourcesAreToldToEnd) {
   World world;
   world.hear("alpha");
