@@ -111,6 +111,16 @@ class ClusterTest : public ::testing::Test {
     ASSERT_TRUE(cluster_.ok(wire::PipelineRun{spec.name, {}, {}}));
   }
 
+  // From alpha to beta: 1 to 2000, and when there is a file `go` the rest up to 4000.
+  void run_in_two_halves() {
+    auto source =
+        pipe("source",
+             "seq 1 2000; until [ -e " + folder("go") + " ]; do sleep 0.02; done; seq 2001 4000",
+             "alpha", graph::Unit::kStream);
+    source.rerun = true;
+    run(graph_of({source, archive("sink", folder("all"), "beta")}, {{0, 1}}));
+  }
+
   static graph::PipelineSpec graph_of(std::vector<graph::NodeSpec> nodes,
                                       std::vector<graph::EdgeSpec> edges) {
     graph::PipelineSpec spec;
@@ -185,12 +195,7 @@ TEST_F(ClusterTest, GoStreamingsExampleOverThreeAgentsWithKills) {
 
 TEST_F(ClusterTest, WithoutTheBrokerARestartedWrapperIsFoundByItsRemoteNeighbours) {
   start({"alpha", "beta"});
-  // The second half comes when the sink was killed.
-  auto source = pipe(
-      "source", "seq 1 2000; until [ -e " + folder("go") + " ]; do sleep 0.02; done; seq 2001 4000",
-      "alpha", graph::Unit::kStream);
-  source.rerun = true;
-  run(graph_of({source, archive("sink", folder("all"), "beta")}, {{0, 1}}));
+  run_in_two_halves();
   ASSERT_TRUE(cluster_.wait("records flow", [&] { return records_in("sink") > 0; }));
   const int64_t pid = cluster_.status().nodes.at(1).instances.at(0).status.pid;
   cluster_.kill("broker");
@@ -199,6 +204,25 @@ TEST_F(ClusterTest, WithoutTheBrokerARestartedWrapperIsFoundByItsRemoteNeighbour
   ASSERT_TRUE(cluster_.wait("all of it arrives without the broker",
                             [&] { return archived(folder("all")).ends_with("\n4000\n"); }));
   cluster_.start_broker();
+  ASSERT_TRUE(cluster_.wait_for_state(PipelineState::kCompleted));
+  expect_same(archived(folder("all")), multiples(1, 4000));
+}
+
+TEST_F(ClusterTest, AReaderThatDoesNotAnswerIsSaidAndGoesOnWhenItDoes) {
+  start({"alpha", "beta"});
+  run_in_two_halves();
+  ASSERT_TRUE(cluster_.wait("records flow", [&] { return records_in("sink") > 0; }));
+  const auto pid = static_cast<pid_t>(cluster_.status().nodes.at(1).instances.at(0).status.pid);
+  ASSERT_EQ(::kill(pid, SIGSTOP), 0);
+  const std::string log = cluster_.layout("alpha").wrapper_log({"p", "source", 0, 0});
+  const bool said = cluster_.wait("the source's wrapper says it", [&] {
+    std::ostringstream text;
+    text << std::ifstream(log).rdbuf();
+    return text.str().find("reader sink.0 does not answer: connects anew") != std::string::npos;
+  });
+  ASSERT_EQ(::kill(pid, SIGCONT), 0);
+  ASSERT_TRUE(said);
+  std::ofstream(folder("go")) << "now";
   ASSERT_TRUE(cluster_.wait_for_state(PipelineState::kCompleted));
   expect_same(archived(folder("all")), multiples(1, 4000));
 }

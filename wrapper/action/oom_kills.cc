@@ -13,10 +13,8 @@ constexpr std::chrono::seconds kLookEvery{1};
 
 std::string file_of_this_process() {
   const std::string cgroup = own_cgroup();
-  if (const std::string events = cgroup + "/memory.events";
-      !cgroup.empty() && ::access(events.c_str(), R_OK) == 0) {
-    return events;
-  }
+  std::string events = cgroup + "/memory.events";
+  if (!cgroup.empty() && ::access(events.c_str(), R_OK) == 0) return events;
   return "/proc/vmstat";
 }
 

@@ -1,5 +1,7 @@
 #include "wrapper/shell/edges.h"
 
+#include <utility>
+
 #include "schema/base/log.h"
 #include "wrapper/shell/kept_port.h"
 
@@ -60,6 +62,13 @@ void Edges::set_readers(const std::vector<wire::ReaderOrder>& readers) {
   for (const size_t reader : endpoints_->move(readers)) reconnect(reader);
 }
 
+void Edges::give_up(size_t reader) {
+  if (!std::exchange(links_[reader].given_up, true)) {
+    log::warn("reader " + endpoints_->name(reader) + " does not answer: connects anew");
+  }
+  reconnect(reader);
+}
+
 void Edges::reconnect(size_t reader) {
   disconnect(reader);
   connect(reader);
@@ -98,6 +107,7 @@ void Edges::receive_from_reader(size_t reader) {
         parts_.size() == 1 ? edge::decode(parts_[0].view())
                            : Result<edge::Frame>(Error{ErrorCode::kCorrupt, "not one part"});
     if (frame) {
+      links_[reader].given_up = false;
       node_->on_reader_frame(reader, *frame);
     } else {
       ++refused_;

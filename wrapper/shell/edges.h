@@ -35,7 +35,8 @@ class Edges {
   void to_writer(size_t input, const edge::Frame& frame);
   void to_reader(size_t reader, const edge::Frame& frame);
   bool block_to_reader(size_t reader, const wire::Block& block);
-  void reconnect(size_t reader);
+  // Nothing came back from this reader for too long. Said once until it speaks.
+  void give_up(size_t reader);
 
   // Messages that were no frame or block of this protocol, or came from nobody we know.
   uint64_t refused_messages() const { return refused_; }
@@ -44,11 +45,13 @@ class Edges {
   struct Link {
     std::optional<runtime::ZmqSocket> socket;
     runtime::WatchId watch = runtime::WatchId::kNone;
+    bool given_up = false;
   };
 
   static constexpr int kMessagesPerTurn = 64;
   static runtime::SocketOptions options();
   void connect(size_t reader);
+  void reconnect(size_t reader);
   void disconnect(size_t reader);
   void receive_from_writers();
   void receive_from_reader(size_t reader);

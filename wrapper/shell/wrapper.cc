@@ -268,7 +268,7 @@ bool Wrapper::block_to_reader(size_t reader, const wire::Block& block) {
   return edges_->block_to_reader(reader, block);
 }
 void Wrapper::reconnect(size_t reader) {
-  loop_.post([this, reader] { edges_->reconnect(reader); });
+  loop_.post([this, reader] { edges_->give_up(reader); });
 }
 void Wrapper::persist(wal::LogBatch batch, bool sync) {
   // A fast program may use up a small reserve between two looks at the clock.
