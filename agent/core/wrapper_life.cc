@@ -10,7 +10,8 @@ namespace {
 bool changes_matter(const wire::InstanceStatus& a, const wire::InstanceStatus& b) {
   return a.state != b.state || a.endpoint != b.endpoint || a.remote_endpoint != b.remote_endpoint ||
          a.ended_and_settled != b.ended_and_settled || a.term != b.term || a.pid != b.pid ||
-         a.last_error != b.last_error || a.notes != b.notes || a.writers != b.writers;
+         a.last_error != b.last_error || a.notes != b.notes || a.writers != b.writers ||
+         a.fenced_by != b.fenced_by;
 }
 
 }  // namespace

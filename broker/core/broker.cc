@@ -45,6 +45,7 @@ Result<BrokerCore> BrokerCore::recover(const std::vector<StoreRecord>& records,
   std::sort(core.results_.begin(), core.results_.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
   core.events_.sort();
+  for (const auto& [name, identity] : core.state_.identities) core.state_.awaited.insert(name);
   ++core.boot_;
   writes.push_back({{RecordKind::kMeta, kMetaFormat}, encode_number(kStoreFormat)});
   writes.push_back({{RecordKind::kMeta, kMetaBoot}, encode_number(core.boot_)});
@@ -177,9 +178,14 @@ Effects BrokerCore::tick(SteadyTime now, uint64_t unix_ms) {
     log::warn("agent " + name + " is lost");
     tell("agent.lost", "", "", name, "it is silent, and none of its wrappers is heard");
   }
+  if (now - *started_ >= kSilenceAtStart && !std::exchange(state_.awaited, {}).empty()) {
+    changes_.pipelines.insert(changes_.waiting.begin(), changes_.waiting.end());
+  }
   changes_.pipelines.merge(changes_.at_tick);
   changes_.at_tick.clear();
   store_positions();
+  changes_.agents.merge(changes_.agents_at_tick);
+  changes_.agents_at_tick.clear();
   if (!all_decided_ || now - *all_decided_ >= kAllDecided) {
     all_decided_ = now;
     changes_.all = true;
@@ -210,6 +216,7 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
        message.address.empty() ? "" : "at " + message.address);
   Agent& agent = state_.agents[message.name];
   agent.name = message.name;
+  state_.awaited.erase(agent.name);
   hear(agent);
   agent.address = std::move(message.address);
   agent.peer = peer;
@@ -234,9 +241,7 @@ bool BrokerCore::take_identity(const wire::AgentRegister& message) {
     log::warn("agent " + message.name + ": another one has this name now");
     tell("agent.replaced", "", "", message.name,
          "another agent has this name now; what only the logs of the first one hold is given up");
-    for (auto& [key, placed] : state_.placements) {
-      if (placed.agent == message.name && (key.drains == 0 || !placed.finished)) begin_anew(placed);
-    }
+    begin_anew_on(message.name);
   }
   // None is known of agents that are older than identities.
   if (message.identity.empty() && known.id == 0) {
@@ -315,7 +320,10 @@ void BrokerCore::keep_figures(const wire::InstanceKey& key, const wire::Instance
   // Notes are those of a process: what the last one said is not unsaid by its end.
   std::vector<std::string> notes = status.notes;
   if (status.pid == 0) notes = std::move(kept.notes);
+  // So is what a log says of its own end.
+  const bool over = kept.ended_and_settled && kept.log_term == status.log_term;
   kept = status;
+  kept.ended_and_settled = kept.ended_and_settled || over;
   kept.notes = std::move(notes);
 }
 

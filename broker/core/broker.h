@@ -50,9 +50,10 @@ struct Changes {
   bool all = true;
   std::set<std::string> pipelines;
   std::set<std::string> agents;
-  // Pipelines that are to be looked at again whatever happens: at the next tick, ...
-  std::set<std::string> at_tick;
-  // ... and when an agent comes or goes, because they have nodes that found no place.
+  // What is to be looked at again whatever happens: at the next tick, ...
+  std::set<std::string> at_tick;  // Pipelines.
+  std::set<std::string> agents_at_tick;
+  // ... and, pipelines, when an agent comes or goes, because they have nodes that found no place.
   std::set<std::string> waiting;
   // Whose settled_position has grown since it was stored; no decision changes by it.
   std::set<wire::InstanceKey> positions;
@@ -125,6 +126,13 @@ class BrokerCore {
   template <typename T>
   void on_message(const std::string& peer, const std::string& request, const T& message);
 
+  // The log of a source that was given up with its host.
+  struct SourceLog {
+    std::string agent;  // Empty: nobody knows which.
+    uint64_t term = 0;
+    uint64_t log_term = 0;
+  };
+
   struct Done {
     std::optional<wire::ActionRef> action;  // What was stored; none: the answer is Ok.
   };
@@ -171,13 +179,24 @@ class BrokerCore {
   bool place_node(Pipeline& pipeline, uint32_t node);
   bool move_node(Pipeline& pipeline, uint32_t node);
   const Loads& loads();
+  bool retire(Pipeline& pipeline, uint32_t node);
+  void retire_from(Pipeline& pipeline, uint32_t node);
   void begin_drain(Pipeline& pipeline, uint32_t node);
+  void drain_log(Pipeline& pipeline, uint32_t node, const SourceLog& log);
   void drain_what_was_left(const wire::InstanceKey& key);
   void give_place(Placement& placed, const std::string& agent, uint64_t term);
   void begin_anew(Placement& placed);
   std::vector<std::string> open_drains(const Pipeline& pipeline, uint32_t node) const;
   bool may_be_at(const wire::InstanceKey& key, const std::string& agent) const;
+  bool is_awaited(const wire::InstanceKey& key) const;
+  void begin_anew_on(const std::string& agent);
   void raise_terms(const Agent& agent);
+  void adopt_term(const Agent& agent, Placement& placed, const wire::InstanceStatus& status);
+  void go_above_fence(const Agent& agent, Placement& placed, const wire::InstanceStatus& status);
+  void drain_what_was_forgotten(const Agent& agent, const Placement& placed,
+                                const wire::InstanceStatus& status);
+  void adopt_drain(const Agent& agent, const wire::InstanceStatus& status);
+  void raise_term(Placement& placed, uint64_t above);
   void note_drained(const Pipeline& pipeline);
   void forget_lane(const wire::InstanceKey& drained);
   void note_gone(const Agent& agent);

@@ -5,13 +5,16 @@
 namespace weir::broker {
 namespace {
 
-// Agents that pipelines need, or left something with, whether they were heard since the broker's
-// start or not.
+// Agents that pipelines need, whether they were heard since the broker's start or not. For a
+// removal these are all that keep something.
 std::set<std::string> agents_in_use(const State& state) {
   std::set<std::string> names;
   for (const auto& [key, placed] : state.placements) {
-    if (!state.pipelines.contains(key.pipeline)) continue;
-    names.insert(placed.indexed.begin(), placed.indexed.end());
+    const auto pipeline = state.pipelines.find(key.pipeline);
+    if (pipeline == state.pipelines.end()) continue;
+    if (!placed.agent.empty()) names.insert(placed.agent);
+    if (pipeline->second.record.wish != Wish::kRemove) continue;
+    names.insert(placed.former.begin(), placed.former.end());
   }
   return names;
 }

@@ -27,29 +27,109 @@ bool goes_on_elsewhere(const Pipeline& pipeline, uint32_t node) {
 
 }  // namespace
 
-// R10: whoever bears a higher term than ours was placed by a broker whose memory we lost, and where
-// that one placed it is its log.
+// What agents say of terms that we never gave: our store is an old copy.
 void BrokerCore::raise_terms(const Agent& agent) {
   for (const auto& [key, status] : agent.instances) {
     const auto found = state_.placements.find(key);
-    if (found == state_.placements.end()) continue;
-    Placement& placed = found->second;
-    const bool same_term_elsewhere = status.term == placed.term && placed.agent != agent.name;
-    if (status.term <= placed.term && !same_term_elsewhere) continue;
     if (status.term > kTermMax) continue;
-    log::warn(wire::to_string(key) + ": agent " + agent.name + " has term " +
-              std::to_string(status.term) + ", ours is " + std::to_string(placed.term));
-    const bool newer = status.term > placed.term && placed.agent != agent.name;
-    if (newer && agent.connected && !placed.agent.empty() && may_be_at(key, agent.name)) {
-      drain_what_was_left(key);
-      add_once(placed.former, placed.agent);
-      placed.agent = agent.name;
-      placed.log_term = status.log_term;
+    if (found == state_.placements.end()) {
+      adopt_drain(agent, status);
+      continue;
     }
-    placed.last_term = std::max({placed.last_term, placed.term, status.term}) + 1;
-    placed.term = placed.last_term;
+    adopt_term(agent, found->second, status);
+    go_above_fence(agent, found->second, status);
+    drain_what_was_forgotten(agent, found->second, status);
+  }
+}
+
+void BrokerCore::raise_term(Placement& placed, uint64_t above) {
+  placed.last_term = std::max({placed.last_term, placed.term, above}) + 1;
+  placed.term = placed.last_term;
+  store(placed);
+}
+
+// R10: whoever bears a higher term than ours was placed by a broker whose memory we lost, and where
+// that one placed it is its log.
+void BrokerCore::adopt_term(const Agent& agent, Placement& placed,
+                            const wire::InstanceStatus& status) {
+  const wire::InstanceKey& key = placed.key;
+  const bool same_term_elsewhere = status.term == placed.term && placed.agent != agent.name;
+  if (status.term <= placed.term && !same_term_elsewhere) return;
+  log::warn(wire::to_string(key) + ": agent " + agent.name + " has term " +
+            std::to_string(status.term) + ", ours is " + std::to_string(placed.term));
+  const bool newer = status.term > placed.term && placed.agent != agent.name;
+  if (newer && agent.connected && !placed.agent.empty() && may_be_at(key, agent.name)) {
+    drain_what_was_left(key);
+    add_once(placed.former, placed.agent);
+    placed.agent = agent.name;
+    placed.log_term = status.log_term;
+  }
+  raise_term(placed, status.term);
+}
+
+// R10: its neighbours know a higher term, and whoever bears that has not spoken, and may be lost
+// for ever: nobody else will tell us.
+void BrokerCore::go_above_fence(const Agent& agent, Placement& placed,
+                                const wire::InstanceStatus& status) {
+  if (status.fenced_by <= placed.term || status.fenced_by > kTermMax) return;
+  if (now_ - *started_ < kSilenceAtStart) {
+    changes_.agents_at_tick.insert(agent.name);
+    return;
+  }
+  const wire::InstanceKey& key = placed.key;
+  log::warn(wire::to_string(key) + ": is fenced out by term " + std::to_string(status.fenced_by) +
+            ", ours is " + std::to_string(placed.term));
+  tell("node.fenced", key.pipeline, key.node, agent.name,
+       "term " + std::to_string(status.fenced_by) + " is known to its neighbours, and not to us");
+  const auto pipeline = state_.pipelines.find(key.pipeline);
+  if (pipeline != state_.pipelines.end() && key.drains == 0 && !placed.finished) {
+    const auto node = pipeline->second.find_node(key.node);
+    // R5: there is one more log of it, somewhere.
+    if (node && is_source(pipeline->second, *node)) {
+      drain_log(pipeline->second, *node, {"", status.fenced_by, status.fenced_by});
+    }
+  }
+  raise_term(placed, status.fenced_by);
+}
+
+// A log is drained that we take for that of a running source, or know nothing of. It has ended, so
+// the source itself begins a new one.
+void BrokerCore::adopt_drain(const Agent& agent, const wire::InstanceStatus& status) {
+  wire::InstanceKey key = wire::key_of(status);
+  const uint64_t drains = std::exchange(key.drains, 0);
+  const auto pipeline = state_.pipelines.find(key.pipeline);
+  const auto regular = state_.placements.find(key);
+  if (drains == 0 || drains > kTermMax) return;
+  if (pipeline == state_.pipelines.end() || regular == state_.placements.end()) return;
+  const auto node = pipeline->second.find_node(key.node);
+  const bool wanted = is_wanted_up(pipeline->second) && !regular->second.agent.empty();
+  if (!wanted || !node || !is_source(pipeline->second, *node)) return;
+  drain_log(pipeline->second, *node, {agent.name, drains, status.log_term});
+  Placement& placed = regular->second;
+  if (placed.agent == agent.name && placed.log_term == status.log_term && !placed.finished) {
+    raise_term(placed, std::max(drains, status.term));
+    placed.log_term = placed.term;
     store(placed);
   }
+  key.drains = drains;
+  adopt_term(agent, state_.placements.at(key), status);
+}
+
+// R5: a source is where we never placed it, so a broker whose memory we lost did. What only its log
+// holds is drained.
+void BrokerCore::drain_what_was_forgotten(const Agent& agent, const Placement& placed,
+                                          const wire::InstanceStatus& status) {
+  if (placed.key.drains != 0 || placed.finished) return;
+  if (placed.agent.empty() || placed.agent == agent.name) return;
+  const auto& former = placed.former;
+  if (std::find(former.begin(), former.end(), agent.name) != former.end()) return;
+  const auto pipeline = state_.pipelines.find(placed.key.pipeline);
+  if (pipeline == state_.pipelines.end() || pipeline->second.record.completed) return;
+  const Wish wish = pipeline->second.record.wish;
+  if (wish == Wish::kStored || wish == Wish::kRemove) return;
+  const auto node = pipeline->second.find_node(placed.key.node);
+  if (!node || !is_source(pipeline->second, *node)) return;
+  drain_log(pipeline->second, *node, {agent.name, status.term, status.log_term});
 }
 
 // A source that was moved, and we have forgotten it: what it left behind was to be drained.
@@ -69,8 +149,14 @@ bool BrokerCore::may_be_at(const wire::InstanceKey& key, const std::string& agen
   if (pipeline == state_.pipelines.end()) return false;
   const auto node = pipeline->second.find_node(key.node);
   if (!node) return false;
-  const auto& hosts = pipeline->second.spec().nodes[*node].hosts;
-  return hosts.empty() || std::find(hosts.begin(), hosts.end(), agent) != hosts.end();
+  return may_be_on(pipeline->second.spec().nodes[*node], agent);
+}
+
+// Whether an agent that has not spoken since our start may have it, although we know of no
+// placement.
+bool BrokerCore::is_awaited(const wire::InstanceKey& key) const {
+  return std::any_of(state_.awaited.begin(), state_.awaited.end(),
+                     [&](const std::string& agent) { return may_be_at(key, agent); });
 }
 
 void BrokerCore::place(Pipeline& pipeline) {
@@ -81,7 +167,7 @@ void BrokerCore::place(Pipeline& pipeline) {
     if (placed == nullptr) {
       all = place_node(pipeline, node) && all;
     } else if (may_move && state_.lost.contains(placed->agent)) {
-      all = move_node(pipeline, node) && all;
+      all = (retire(pipeline, node) || move_node(pipeline, node)) && all;
     }
   }
   if (all) {
@@ -113,6 +199,7 @@ bool BrokerCore::place_node(Pipeline& pipeline, uint32_t node) {
     term = has->second.term + 1;
     log_term = has->second.log_term;
   }
+  if (!chosen && is_awaited(key)) return false;
   if (!chosen) chosen = choose_agent(loads(), pipeline.spec().nodes[node]);
   if (!chosen) return false;
   Placement& placed = state_.placements[key];
@@ -155,6 +242,37 @@ void BrokerCore::begin_anew(Placement& placed) {
   if (&placed != &regular) store(regular);
 }
 
+// Another agent has the name now, and none of the logs.
+void BrokerCore::begin_anew_on(const std::string& agent) {
+  for (auto& [key, placed] : state_.placements) {
+    if (placed.agent != agent || (key.drains != 0 && placed.finished)) continue;
+    Pipeline* const pipeline = find(key.pipeline);
+    const auto node = pipeline == nullptr ? std::nullopt : pipeline->find_node(key.node);
+    if (node && key.drains == 0 && retire(*pipeline, *node)) continue;
+    begin_anew(placed);
+  }
+}
+
+// R8: what has ended and is settled up to the sinks begins nowhere anew: upstream has nothing left
+// for it, and its program would run on nothing. A source knows by itself (`finished`).
+bool BrokerCore::retire(Pipeline& pipeline, uint32_t node) {
+  if (pipeline.inputs_of(node).empty()) return false;
+  if (state_.placements.at(pipeline.key(node)).finished) return true;
+  if (!nodes_over(state_, pipeline)[node]) return false;
+  retire_from(pipeline, node);
+  return true;
+}
+
+// With all that read it: nobody could tell them again that it has ended.
+void BrokerCore::retire_from(Pipeline& pipeline, uint32_t node) {
+  Placement& placed = state_.placements.at(pipeline.key(node));
+  if (placed.finished) return;
+  placed.finished = true;
+  store(placed);
+  log::info(wire::to_string(placed.key) + ": has ended, and begins nowhere anew");
+  for (const uint32_t output : pipeline.outputs_of(node)) retire_from(pipeline, output);
+}
+
 // R4: elsewhere it begins with an empty log and a higher term; upstream replays what is not
 // settled. What only a source's own log holds is drained when its host is back, or written again
 // from the first record that is not settled (R5).
@@ -176,18 +294,23 @@ bool BrokerCore::move_node(Pipeline& pipeline, uint32_t node) {
 
 // ---- Draining (R5) -------------------------------------------------------------------------
 
-// Its readers learn of the lane at once: until it has ended they do not end.
 void BrokerCore::begin_drain(Pipeline& pipeline, uint32_t node) {
   const Placement& lost = state_.placements.at(pipeline.key(node));
-  wire::InstanceKey key = lost.key;
-  key.drains = lost.term;
+  drain_log(pipeline, node, {lost.agent, lost.term, lost.log_term});
+}
+
+// Its readers learn of the lane at once: until it has ended they do not end.
+void BrokerCore::drain_log(Pipeline& pipeline, uint32_t node, const SourceLog& log) {
+  wire::InstanceKey key = pipeline.key(node);
+  key.drains = log.term;
   Placement& drain = state_.placements[key];
-  if (drain.id != 0) return;
-  drain.id = ++last_placement_id_;
+  // One that nobody knew where it is may be found.
+  if (drain.id != 0 && (drain.finished || !drain.agent.empty() || log.agent.empty())) return;
+  if (drain.id == 0) drain.id = ++last_placement_id_;
   drain.key = key;
-  drain.agent = lost.agent;
-  drain.term = drain.last_term = lost.term;
-  drain.log_term = lost.log_term;
+  drain.agent = log.agent;
+  drain.term = drain.last_term = log.term;
+  drain.log_term = log.log_term;
   store(drain);
   const std::string lane = wire::lane_name(key.node, key.instance, key.drains);
   for (const uint32_t output : pipeline.outputs_of(node)) {
@@ -249,7 +372,7 @@ BrokerCore::Outcome BrokerCore::abandon(const std::string& name) {
       }
       Placement& drain = state_.placements.at(waits->key);
       Placement& regular = own->second;
-      add_once(regular.former, drain.agent);
+      if (!drain.agent.empty()) add_once(regular.former, drain.agent);
       tell("pipeline.abandoned", name, drain.key.node, drain.agent,
            "what only its log held is given up");
       drain.agent.clear();
@@ -343,6 +466,9 @@ void BrokerCore::forget(const Pipeline& pipeline) {
     placed.drained_lanes.clear();
     placed.finished = placed.gone = false;
     placed.position = placed.settled_position = 0;
+    // A pipeline of this name that is put later waits for none of them.
+    placed.finished = key.drains != 0;
+    placed.gone = false;
     placed.removed_from.clear();
     store(placed);
   }

@@ -39,6 +39,8 @@ bool may_stop(const State& state, const Pipeline& pipeline, uint32_t node) {
 void add_node(const State& state, const Pipeline& pipeline, uint32_t node, const Placement& placed,
               wire::AgentOrders& orders) {
   if (is_wanted_up(pipeline)) {
+    // Should its log be an old copy by now it would begin again.
+    if (is_retired(pipeline, node, placed)) return orders.stop.push_back(placed.key);
     if (auto order = make_order(state, pipeline, node, placed)) {
       orders.start.push_back(std::move(*order));
     }
@@ -112,9 +114,26 @@ void mark_absent(const State& state, wire::InstanceReport& report) {
   }
 }
 
-wire::InstanceReport make_report(const State& state, const wire::InstanceKey& key) {
+// Nothing of it is missing, whatever there is of it.
+InstanceStatus status_of_retired(const State& state, const wire::InstanceKey& key, uint64_t term) {
+  InstanceStatus status = not_reported(key, InstanceState::kEnded, term);
+  if (const auto last = state.figures.find(key); last != state.figures.end()) status = last->second;
+  status.state = InstanceState::kEnded;
+  status.ended_and_settled = true;
+  status.endpoint.clear();
+  status.remote_endpoint.clear();
+  status.pid = status.action_pid = 0;
+  status.last_error.clear();
+  return status;
+}
+
+wire::InstanceReport make_report(const State& state, const Pipeline& pipeline, uint32_t node) {
+  const wire::InstanceKey key = pipeline.key(node);
   const Placement* placed = state.placement(key);
   if (placed == nullptr) return {"", not_reported(key, InstanceState::kWaiting, 0)};
+  if (is_retired(pipeline, node, *placed)) {
+    return {placed->agent, status_of_retired(state, key, placed->term)};
+  }
   if (const InstanceStatus* report = state.report(key); report != nullptr) {
     wire::InstanceReport result{placed->agent, *report};
     mark_absent(state, result);
@@ -172,6 +191,13 @@ std::string hosts_text(const graph::NodeSpec& node) {
   return text;
 }
 
+std::string awaited_text(const State& state, const graph::NodeSpec& node) {
+  for (const std::string& agent : state.awaited) {
+    if (may_be_on(node, agent)) return "agent " + agent + ", which may have it already";
+  }
+  return hosts_text(node);
+}
+
 // Why an instance is not up; empty if it is.
 std::string trouble(const State& state, const Pipeline& pipeline, uint32_t index,
                     const wire::InstanceReport& report) {
@@ -182,7 +208,7 @@ std::string trouble(const State& state, const Pipeline& pipeline, uint32_t index
     case InstanceState::kEnded:
       return {};
     case InstanceState::kWaiting:
-      if (report.agent.empty()) return "waits for " + hosts_text(node);
+      if (report.agent.empty()) return "waits for " + awaited_text(state, node);
       if (const std::string reader = unreachable_reader(state, pipeline, index); !reader.empty()) {
         return "cannot reach " + reader + ", which has no address: start that agent with --address";
       }
@@ -204,7 +230,9 @@ std::string waits_for_log(const State& state, const Pipeline& pipeline) {
   for (uint32_t node = 0; node < pipeline.spec().nodes.size(); ++node) {
     for (const Placement* drain : state.drains_of(pipeline.key(node))) {
       if (drain->finished || is_connected(state, drain->agent)) continue;
-      return "waits for " + drain->agent + ": its log of " + drain->key.node +
+      const std::string who =
+          drain->agent.empty() ? "a host that the broker has forgotten" : drain->agent;
+      return "waits for " + who + ": its log of " + drain->key.node +
              " may hold records that nobody else has; 'weirctl pipeline abandon " +
              pipeline.spec().name + "' gives them up";
     }
@@ -286,7 +314,7 @@ std::vector<wire::NodeStatus> node_statuses(const State& state, const Pipeline& 
     nodes.push_back({spec.name,
                      spec.caller_stdin,
                      pipeline.outputs_of(node).empty(),
-                     {make_report(state, pipeline.key(node))}});
+                     {make_report(state, pipeline, node)}});
   }
   return nodes;
 }
@@ -320,6 +348,34 @@ Loads loads_of(const State& state) {
   return loads;
 }
 
+bool may_be_on(const graph::NodeSpec& node, const std::string& agent) {
+  return node.hosts.empty() ||
+         std::find(node.hosts.begin(), node.hosts.end(), agent) != node.hosts.end();
+}
+
+std::vector<bool> nodes_over(const State& state, const Pipeline& pipeline) {
+  const auto settled = [&](uint32_t node) {
+    const Placement* placed = state.placement(pipeline.key(node));
+    if (placed == nullptr) return false;
+    if (is_retired(pipeline, node, *placed)) return true;
+    const auto last = state.figures.find(pipeline.key(node));
+    return last != state.figures.end() && last->second.ended_and_settled &&
+           last->second.log_term == placed->log_term;
+  };
+  std::vector<bool> over(pipeline.spec().nodes.size());
+  for (bool more = true; more;) {
+    more = false;
+    for (uint32_t node = 0; node < over.size(); ++node) {
+      const auto& outputs = pipeline.outputs_of(node);
+      const bool now = !over[node] && settled(node) &&
+                       std::all_of(outputs.begin(), outputs.end(),
+                                   [&](uint32_t output) { return over[output]; });
+      if (now) over[node] = more = true;
+    }
+  }
+  return over;
+}
+
 std::optional<std::string> choose_agent(const Loads& loads, const graph::NodeSpec& node) {
   for (const std::string& host : node.hosts) {
     if (loads.contains(host)) return host;
@@ -334,7 +390,8 @@ std::optional<std::string> choose_agent(const Loads& loads, const graph::NodeSpe
 bool same_for_decisions(const wire::InstanceStatus& a, const wire::InstanceStatus& b) {
   return a.term == b.term && a.log_term == b.log_term && a.state == b.state &&
          a.ended_and_settled == b.ended_and_settled && a.endpoint == b.endpoint &&
-         a.remote_endpoint == b.remote_endpoint && a.writers == b.writers;
+         a.remote_endpoint == b.remote_endpoint && a.writers == b.writers &&
+         a.fenced_by == b.fenced_by;
 }
 
 std::string endpoint_for(const Agent& from, const Agent& to, const wire::InstanceStatus& reader) {
@@ -351,16 +408,19 @@ std::optional<wire::StartOrder> make_order(const State& state, const Pipeline& p
   wire::StartOrder order;
   for (const uint32_t output : pipeline.outputs_of(node)) {
     const wire::InstanceKey reader = pipeline.key(output);
+    const Placement* placed_reader = state.placement(reader);
+    // It wants nothing more, and may be gone for ever.
+    if (placed_reader != nullptr && is_retired(pipeline, output, *placed_reader)) continue;
     const InstanceStatus* report = state.report(reader);
     if (report == nullptr || from == nullptr) return std::nullopt;
-    const Placement& reads = *state.placement(reader);
+    const Placement& reads = *placed_reader;
     if (key.drains == 0 && !reads_what_is_drained(reads, *report, key)) return std::nullopt;
     const Agent* to = state.agent(reads.agent);
     std::string endpoint = endpoint_for(*from, *to, *report);
     if (endpoint.empty()) return std::nullopt;
     order.readers.push_back({wire::lane_name(reader.node, reader.instance), std::move(endpoint)});
   }
-  order.sink = order.readers.empty();
+  order.sink = pipeline.outputs_of(node).empty();
   if (order.sink && run.sink_reader) order.readers.push_back(*run.sink_reader);
   for (const uint32_t input : pipeline.inputs_of(node)) {
     const wire::InstanceKey writer = pipeline.key(input);

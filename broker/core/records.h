@@ -89,7 +89,8 @@ struct PipelineRecord {
 // Where an instance is, or, with `key.drains`, where the log of a lost source is drained (R5).
 struct PlacementRecord {
   wire::InstanceKey key;
-  std::string agent;  // Empty: none; its pipeline was removed.
+  // Empty: none, its pipeline was removed; or, of what is to be drained, not known.
+  std::string agent;
   uint64_t term = 0;
   uint64_t log_term = 0;   // StartOrder::log_term
   uint64_t last_term = 0;  // The highest that was ever given, to it or to what drains it.
@@ -98,7 +99,7 @@ struct PlacementRecord {
   std::vector<std::string> drained_lanes;
   std::vector<std::string> former;  // Other agents that keep something of it.
   // Of a source: all that it had is settled, so its program is not started elsewhere. Of what is
-  // drained: likewise, so it is done.
+  // drained: likewise, so it is done. Of any other node: it is over, and is placed nowhere else.
   bool finished = false;
   // Of a portable source: StartOrder::position of the log that it has now, and ...
   uint64_t position = 0;

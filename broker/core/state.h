@@ -121,6 +121,9 @@ struct State {
   std::map<wire::InstanceKey, Placement> placements;
   std::map<std::string, Agent> agents;  // Those that registered since this broker started.
   std::set<std::string> lost;           // Agents that are silent and whose wrappers are not heard.
+  // Agents that are known from before this broker's start and have not registered yet, as long as
+  // they have time to. Our store may be an old copy: they may have what we never placed.
+  std::set<std::string> awaited;
   std::map<std::string, Identity> identities;  // By the agents' names.
   // The last that was reported of each, wherever it was; also of those that are gone since.
   std::map<wire::InstanceKey, wire::InstanceStatus> figures;

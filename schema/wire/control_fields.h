@@ -184,6 +184,7 @@ void describe(A& archive, T& v) {
   archive("drains", v.drains);
   archive("writers", v.writers);
   archive("heard", v.heard);
+  archive("fenced_by", v.fenced_by);
   archive("last_error", v.last_error);
   archive("notes", v.notes);
 }

@@ -112,6 +112,9 @@ struct InstanceStatus {
   // The neighbours, by the names of their lanes, that were heard within the last seconds: that
   // is how a broker knows that a wrapper lives whose agent is silent (R10).
   std::vector<std::string> heard;
+  // The term that a neighbour refuses this one for; 0: none does. A broker that does not know of it
+  // has lost its memory, and goes above it (R10).
+  uint64_t fenced_by = 0;
   std::string last_error;
   std::vector<std::string>
       notes;  // Told once: "seq exited with status 1", "the log was trimmed", ...

@@ -32,6 +32,7 @@ Ledger ledger_of(const std::string& folder, const std::vector<long>& written) {
       ++ledger.lost;
       continue;
     }
+    if (found->second > 1 && ledger.repeated == 0) ledger.first_repeated = number;
     ledger.repeated += found->second - 1;
     kept.erase(found);
   }

@@ -10,7 +10,8 @@ struct Ledger {
   long written = 0;
   long lost = 0;
   long repeated = 0;
-  long foreign = 0;  // Numbers that nobody wrote, each counted once.
+  long first_repeated = 0;  // The first one in the order in which they were written.
+  long foreign = 0;         // Numbers that nobody wrote, each counted once.
 };
 
 // The first word of each line in the files of `folder` is a number; hidden files are not whole, and

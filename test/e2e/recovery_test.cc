@@ -5,14 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
-<<<<<<< HEAD
 #include <numeric>
-=======
-#include <fstream>
-#include <iterator>
-#include <map>
-#include <sstream>
->>>>>>> origin/h-por
 
 #include "test/e2e/control_cluster.h"
 #include "test/e2e/ledger.h"
@@ -65,39 +58,6 @@ graph::NodeSpec archive(const std::string& folder, std::vector<std::string> host
   return result;
 }
 
-<<<<<<< HEAD
-=======
-struct Ledger {
-  long lost = 0;
-  long repeated = 0;
-  long first_repeated = 0;  // The lowest of them.
-  long foreign = 0;         // What nobody wrote.
-};
-
-Ledger ledger_of(const std::string& folder) {
-  std::map<std::string, long> seen;
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(folder, none)) {
-    if (entry.path().filename().string()[0] == '.') continue;
-    std::ifstream stream(entry.path());
-    for (std::string line; std::getline(stream, line);) ++seen[line];
-  }
-  Ledger ledger;
-  for (long i = 1; i <= kRecords; ++i) {
-    const auto found = seen.find(std::to_string(i));
-    if (found == seen.end()) {
-      ++ledger.lost;
-      continue;
-    }
-    if (found->second > 1 && ledger.repeated == 0) ledger.first_repeated = i;
-    ledger.repeated += found->second - 1;
-    seen.erase(found);
-  }
-  ledger.foreign = static_cast<long>(seen.size());
-  return ledger;
-}
-
->>>>>>> origin/h-por
 class Recovery : public ::testing::Test {
  protected:
   void start(const std::vector<std::string>& agents) {
@@ -160,11 +120,15 @@ class Recovery : public ::testing::Test {
     return came;
   }
 
-  void expect_all(bool exactly_once) {
-    ASSERT_TRUE(cluster_.wait_for_state(PipelineState::kCompleted));
+  Ledger counted() {
     std::vector<long> written(kRecords);
     std::iota(written.begin(), written.end(), 1);
-    const Ledger ledger = ledger_of(folder(), written);
+    return ledger_of(folder(), written);
+  }
+
+  void expect_all(bool exactly_once) {
+    ASSERT_TRUE(cluster_.wait_for_state(PipelineState::kCompleted));
+    const Ledger ledger = counted();
     std::printf("lost %ld, repeated %ld\n", ledger.lost, ledger.repeated);
     EXPECT_EQ(ledger.lost, 0);
     EXPECT_EQ(ledger.foreign, 0);
@@ -240,7 +204,7 @@ TEST_F(Recovery, R5APortableSourceGoesOnElsewhereAndNobodyIsWaitedFor) {
   ASSERT_EQ(positions().size(), 2u);
   EXPECT_EQ(positions()[0], 0);
   EXPECT_GT(positions()[1], 0);
-  const long first = ledger_of(folder()).first_repeated;
+  const long first = counted().first_repeated;
   EXPECT_TRUE(first == 0 || first > positions()[1]) << first << ", began at " << positions()[1];
 }
 

@@ -22,7 +22,7 @@ graph::NodeSpec spec(std::string name, Unit unit) {
   return node;
 }
 
-ClusterPlan draw_plan(uint64_t seed) {
+ClusterPlan draw_plan(uint64_t seed, bool with_head = false) {
   std::mt19937_64 random(seed * 0x2545f4914f6cdd1d);
   const auto pick = [&](uint64_t below) { return random() % below; };
   constexpr Unit kUnits[] = {Unit::kBatch, Unit::kRecord, Unit::kStream, Unit::kBatch};
@@ -57,7 +57,20 @@ ClusterPlan draw_plan(uint64_t seed) {
   const auto sink = [&](const std::string& name) {
     return with_ills({spec(name, kUnits[pick(2)]), Behaviour::kFile});
   };
-  switch (pick(4)) {
+  // It has enough long before the others.
+  const auto head = [&] {
+    return NodePlan{spec("head", Unit::kStream), Behaviour::kHead, 1 + pick(8)};
+  };
+  switch (with_head ? 4 + pick(3) : pick(4)) {
+    case 4:
+      plan.nodes = {source("source"), head(), sink("sink")};
+      plan.edges = {{0, 1}, {1, 2}};
+      break;
+    case 5:
+    case 6:
+      plan.nodes = {source("source"), head(), sink("sink"), inner("inner"), sink("other")};
+      plan.edges = {{0, 1}, {1, 2}, {0, 3}, {3, 4}};
+      break;
     case 0:
     case 1:
       plan.nodes = {source("source"), inner("inner"), sink("sink")};
@@ -85,9 +98,8 @@ uint64_t run_plan(uint64_t seed, ClusterPlan plan) {
 }
 
 // Each seed has some of these kinds, or all, often or seldom.
-uint64_t run_faults(uint64_t seed, const std::vector<Fault>& kinds) {
+uint64_t run_faults(uint64_t seed, const std::vector<Fault>& kinds, ClusterPlan plan) {
   std::mt19937_64 random(seed);
-  ClusterPlan plan = draw_plan(seed);
   for (const Fault kind : kinds) {
     if (random() % 2 == 0) plan.faults.kinds.push_back(kind);
   }
@@ -105,15 +117,21 @@ const std::vector<Fault> kWays = {Fault::kCutHost,       Fault::kCutHostOneWay, 
 const std::vector<Fault> kDisks = {Fault::kPowerCut, Fault::kOldLog, Fault::kDiskShort,
                                    Fault::kDiskFull, Fault::kSlowDisk};
 
-void run_kinds(uint64_t usual, const std::vector<Fault>& kinds) {
-  run_seeds(usual, [&](uint64_t seed) { return run_faults(seed, kinds); });
+const std::vector<Fault> kWishes = {Fault::kStopAndRun, Fault::kEndEarly, Fault::kRemove};
+
+std::vector<Fault> operator+(std::vector<Fault> kinds, const std::vector<Fault>& more) {
+  kinds.insert(kinds.end(), more.begin(), more.end());
+  return kinds;
 }
 
+void run_kinds(uint64_t usual, const std::vector<Fault>& kinds) {
+  run_seeds(usual, [&](uint64_t seed) { return run_faults(seed, kinds, draw_plan(seed)); });
+}
+
+// But a forgetful broker, and somebody who wants something of that.
 std::vector<Fault> all_kinds() {
   std::vector<Fault> all;
   for (int i = 0; i < static_cast<int>(Fault::kCount); ++i) {
-    // A term that only a broker's lost memory and a lost host knew is known to nobody who could
-    // tell: not both at once.
     if (static_cast<Fault>(i) != Fault::kOldStore) all.push_back(static_cast<Fault>(i));
   }
   return all;
@@ -127,9 +145,27 @@ TEST(Cluster, R10HostsAreCutOff) { run_kinds(500, kWays); }
 TEST(Cluster, R6DisksForget) { run_kinds(500, kDisks); }
 TEST(Cluster, R5AHostIsLostForEver) { run_kinds(300, {Fault::kLoseHost}); }
 TEST(Cluster, R10TheBrokersStoreIsAnOlderOne) {
-  std::vector<Fault> kinds = kWays;
-  kinds.insert(kinds.end(), {Fault::kOldStore, Fault::kKillWrapper, Fault::kKillAgent});
-  run_kinds(500, kinds);
+  run_kinds(500, kWays + std::vector{Fault::kOldStore, Fault::kKillWrapper, Fault::kKillAgent});
+}
+TEST(Cluster, R10AndAHostThatKnewMoreIsLostForEver) {
+  run_kinds(500, {Fault::kOldStore, Fault::kLoseHost, Fault::kCutHost, Fault::kKillWrapper});
+}
+TEST(Cluster, R5TheBrokersStoreIsFromBeforeTheRun) {
+  const std::vector<Fault> kinds = {Fault::kOldStore, Fault::kKillBroker, Fault::kKillWrapper,
+                                    Fault::kKillProgram, Fault::kBreakEdge};
+  run_seeds(300, [&](uint64_t seed) {
+    ClusterPlan plan = draw_plan(seed);
+    plan.early_copies = true;
+    return run_faults(seed, kinds, std::move(plan));
+  });
+}
+TEST(Cluster, R8StopAndRunLoseAndRepeatNothing) {
+  run_kinds(300, kProcesses + std::vector{Fault::kStopAndRun});
+}
+TEST(Cluster, R8SomebodyChangesHisMind) { run_kinds(500, kProcesses + kWays + kWishes); }
+TEST(Cluster, R8EnoughWhateverBreaks) {
+  run_seeds(500,
+            [&](uint64_t seed) { return run_faults(seed, all_kinds(), draw_plan(seed, true)); });
 }
 TEST(Cluster, Everything) { run_kinds(1000, all_kinds()); }
 TEST(Cluster, SeedsThatFoundABug) {

@@ -15,6 +15,7 @@ wire::InstanceStatus make_report(const Node& node, const ProcessFacts& facts, St
   status.drains = order.drains;
   status.writers = order.writers;
   status.heard = node.heard(now);
+  status.fenced_by = facts.fenced_by;
   status.boot = node.lane().incarnation().boot;
   status.state = InstanceState::kRunning;
   if (node.ended()) status.state = InstanceState::kEnded;

@@ -16,6 +16,7 @@ struct ProcessFacts {
   std::string remote_endpoint;  // Empty: no lane comes from another host.
   int64_t pid = 0;
   int64_t action_pid = 0;
+  uint64_t fenced_by = 0;       // InstanceStatus::fenced_by
   std::string failure;          // It cannot go on.
   std::string trouble;          // What it waits for, or why it begins again.
   std::string program_trouble;  // Why no run can be begun just now.

@@ -267,6 +267,12 @@ uint64_t next_boot(const LogState& state) {
   return boot + 1;
 }
 
+Incarnation next_incarnation(const LogState& state, uint64_t term) {
+  term = std::max(term, state.commit.of.term);
+  for (const edge::HistoryEntry& entry : state.history) term = std::max(term, entry.of.term);
+  return {term, next_boot(state), 0};
+}
+
 wal::LogBatch boot_floor_batch(uint64_t boot) {
   wal::LogBatch batch;
   batch.put(wal::key(wal::kMeta, "floor"), Encoder().u64(boot).bytes());

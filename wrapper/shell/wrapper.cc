@@ -131,7 +131,9 @@ Status Wrapper::open_log() {
   const core::LogState& state = stored->state;
   Result<uint64_t> nonce = random_number();
   if (!nonce) return std::move(nonce).error();
-  of_ = {order_.term, std::max(core::next_boot(state), kept_boot(order_) + 1), *nonce};
+  of_ = core::next_incarnation(state, order_.term);
+  of_.boot = std::max(of_.boot, kept_boot(order_) + 1);
+  of_.nonce = *nonce;
   keep_boot(order_, of_.boot);
   writer_ = std::make_unique<WalWriter>(
       loop_, *log_,
@@ -335,7 +337,11 @@ void Wrapper::superseded(const Incarnation& by) {
   if (by.term > of_.term) {
     log::error("fenced out: term " + std::to_string(by.term) + " is at work, this one is " +
                std::to_string(of_.term));
-    return loop_.post([this] { shut_down(kExitFenced); });
+    facts_.fenced_by = by.term;
+    return loop_.post([this] {
+      report(true);
+      shut_down(kExitFenced);
+    });
   }
   if (std::exchange(superseded_, true)) return;
   log::warn("a later boot of this log is known (" + std::to_string(by.boot) + ", this one is " +

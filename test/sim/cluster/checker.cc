@@ -22,6 +22,15 @@ std::string lane_of(const wire::StartOrder& order) {
 void Checker::accepted(const wire::StartOrder& order, uint64_t number) {
   accepted_[{order.pipeline, order.node.name}].insert(number);
   ++accepted_count_;
+  cluster_.trace(order.name() + " accepts " + std::to_string(number));
+  // One that nobody could tell that its pipeline was removed.
+  const auto removed = removed_terms_.find(lane_of(order));
+  if (removed != removed_terms_.end() && order.term <= removed->second) {
+    may_be_lost_.insert(number);
+  }
+  // R8: one that begins anew after that may find that its readers have ended already.
+  const auto ended = ended_terms_.find(lane_of(order));
+  if (ended != ended_terms_.end() && order.term > ended->second) may_be_lost_.insert(number);
 }
 
 void Checker::log_is_gone(const StoredLog& log) {
@@ -29,6 +38,16 @@ void Checker::log_is_gone(const StoredLog& log) {
   for (const auto& [id, number] : log.accepted) {
     if (id > log.settled) may_be_lost_.insert(number);
   }
+}
+
+// What comes from outside comes once; other sources write all of it again, if they have the time.
+void Checker::removed() {
+  for (const auto& [node, numbers] : accepted_) {
+    const bool once = cluster_.node_plan(node.first, node.second).behaviour == Behaviour::kFeed;
+    (once ? may_be_lost_ : removed_).insert(numbers.begin(), numbers.end());
+  }
+  removed_terms_ = highest_term_;
+  listened_to_.clear();
 }
 
 void Checker::ordered(const broker::BrokerCore& core, const std::string& peer,
@@ -55,6 +74,16 @@ void Checker::fenced(const wire::StartOrder& order, uint64_t term) {
   if (!terms_are_known_ || term <= highest_term_[lane_of(order)]) return;
   cluster_.fail(lane_of(order) + " is fenced by term " + std::to_string(term) +
                 " that nobody gave");
+}
+
+void Checker::welcomed(const WrapperProcess& reader, size_t input, const Incarnation& seen) {
+  const std::string& lane = reader.node()->inputs()[input].name;
+  Incarnation& known = listened_to_[{reader.order().log_dir, lane}];
+  if (seen.compare(known) < 0) {
+    cluster_.fail(reader.name() + " welcomes " + lane + " of " + text(seen) +
+                  " although it has listened to " + text(known));
+  }
+  known = seen;
 }
 
 void Checker::taken(const WrapperProcess& reader, size_t input, const wire::BlockHeader& header,
@@ -107,8 +136,38 @@ Checker::Numbers Checker::expected_at(const std::string& pipeline, size_t index)
   return out;
 }
 
+const NodePlan* Checker::head_before(size_t index) const {
+  const ClusterPlan& plan = cluster_.plan();
+  for (const auto& [from, to] : plan.edges) {
+    if (to == index && plan.nodes[from].behaviour == Behaviour::kHead) return &plan.nodes[from];
+  }
+  return nullptr;
+}
+
+// R8: of what there was it is the first records, as many as it wants; others, or some twice, where
+// a log was lost, but not fewer.
+void Checker::check_head(const NodePlan& head, const Numbers& in,
+                         const std::vector<uint64_t>& got) {
+  const std::set<uint64_t> came(got.begin(), got.end());
+  for (const uint64_t number : came) {
+    if (!in.contains(number)) cluster_.fail("nobody wrote " + std::to_string(number));
+  }
+  const auto is_certain = [&](uint64_t number) { return !may_be_lost_.contains(number); };
+  const auto certain = static_cast<uint64_t>(std::count_if(in.begin(), in.end(), is_certain));
+  const uint64_t least = std::min(head.count, certain);
+  const std::string text =
+      head.spec.name + " of " + std::to_string(head.count) + " gave " + std::to_string(got.size());
+  if (got.size() < least) cluster_.fail(text + ", and there were " + std::to_string(certain));
+  if (cluster_.logs_were_lost()) return;
+  const size_t exact = std::min<size_t>(head.count, in.size());
+  if (got.size() != exact || !std::equal(got.begin(), got.end(), in.begin())) {
+    cluster_.fail(text + ", not the first " + std::to_string(exact) + ", although no log was lost");
+  }
+}
+
 void Checker::check_end() {
   const ClusterPlan& plan = cluster_.plan();
+  if (cluster_.ended_early()) may_be_lost_.insert(removed_.begin(), removed_.end());
   for (size_t i = 0; i < plan.nodes.size(); ++i) {
     if (plan.nodes[i].behaviour != Behaviour::kFile) continue;
     const std::string& name = plan.nodes[i].spec.name;
@@ -116,6 +175,10 @@ void Checker::check_end() {
     std::vector<uint64_t> got;
     for (const auto& [unit, numbers] : cluster_.node_past(kPipeline, name).files) {
       got.insert(got.end(), numbers.begin(), numbers.end());
+    }
+    if (const NodePlan* const head = head_before(i)) {
+      check_head(*head, expected, got);
+      continue;
     }
     const Numbers all(got.begin(), got.end());
     for (const uint64_t number : std::set<uint64_t>(expected.begin(), expected.end())) {

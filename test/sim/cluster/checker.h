@@ -5,11 +5,14 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "broker/core/broker.h"
 #include "schema/edge/frames.h"
 #include "schema/wire/block.h"
 #include "test/sim/cluster/host.h"
+#include "test/sim/program.h"
 
 namespace weir::sim {
 
@@ -25,6 +28,10 @@ class Checker {
   // A log went for ever: what it alone may have held can be lost, but not of a portable source
   // (R5).
   void log_is_gone(const StoredLog& log);
+  // The pipeline was removed with all that its logs held.
+  void removed();
+  // All sources are to end their lanes.
+  void ended_early() { ended_terms_ = highest_term_; }
   // What a lost host's log held was given up by an operator.
   void abandoned(const StoredLog& log) { log_is_gone(log); }
 
@@ -37,6 +44,8 @@ class Checker {
 
   // Fencing: nothing of an earlier incarnation is taken once a later one was heard.
   void met(const std::string& route, const edge::Hello& hello) { writers_[route] = hello.writer(); }
+  // A reader says WELCOME: by then it has synced whom it has seen.
+  void welcomed(const WrapperProcess& reader, size_t input, const Incarnation& seen);
   void taken(const WrapperProcess& reader, size_t input, const wire::BlockHeader& header,
              const std::string& route);
   void log_was_lost(const std::string& folder);
@@ -56,13 +65,19 @@ class Checker {
  private:
   using Numbers = std::multiset<uint64_t>;
   Numbers expected_at(const std::string& pipeline, size_t sink) const;
+  // The node before it that wants only so many records; null: there is none.
+  const NodePlan* head_before(size_t index) const;
+  void check_head(const NodePlan& head, const Numbers& in, const std::vector<uint64_t>& got);
 
   Cluster& cluster_;
   std::map<std::pair<std::string, std::string>, std::set<uint64_t>> accepted_;  // By node.
   uint64_t accepted_count_ = 0;
   std::set<uint64_t> may_be_lost_;
+  std::set<uint64_t> removed_;  // With their pipeline; their source writes them again.
   std::map<std::pair<std::string, uint64_t>, std::string> terms_;  // By lane and term: the agent.
   std::map<std::string, uint64_t> highest_term_;                   // By lane.
+  std::map<std::string, uint64_t> removed_terms_;                  // Likewise, at a removal, and
+  std::map<std::string, uint64_t> ended_terms_;                    // when its end was wanted.
   bool terms_are_known_ = true;
   std::map<std::string, Incarnation> writers_;                              // By route.
   std::map<std::pair<std::string, std::string>, Incarnation> listened_to_;  // By log and lane.

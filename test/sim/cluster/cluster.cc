@@ -21,13 +21,14 @@ Cluster::Cluster(uint64_t seed, ClusterPlan plan)
     : random_(seed * 0x9e3779b97f4a7c15),
       plan_(std::move(plan)),
       checker_(*this),
+      wishes_(*this),
       faults_(*this),
       tracing_(std::getenv("WEIR_SIM_TRACE") != nullptr) {
   uint64_t first = 1;
   for (const NodePlan& node : plan_.nodes) {
     trace(describe(node));
     NodePast& past = pasts_[{kPipeline, node.spec.name}];
-    if (node.count == 0) continue;
+    if (node.behaviour != Behaviour::kNumbers && node.behaviour != Behaviour::kFeed) continue;
     past.feed = Feed{first, node.count, now(), node.pace, 0};
     first += 1000;
   }
@@ -90,6 +91,12 @@ void Cluster::log_opened(const WrapperProcess& process) {
 void Cluster::logs_lost(const std::string& why) {
   if (!logs_lost_) trace("from now on records may be seen again: " + why);
   logs_lost_ = true;
+}
+
+void Cluster::note_removed() {
+  trace("the pipeline is removed");
+  logs_lost("the pipeline begins anew");
+  checker_.removed();
 }
 
 bool Cluster::is_chain() const {
@@ -189,26 +196,34 @@ void Cluster::watch_end() {
 
 void Cluster::take_status(const wire::PipelineStatus& status) {
   status_ = status;
-  completed_ = status.state == wire::PipelineState::kCompleted;
+  completed_ = status.state == wire::PipelineState::kCompleted && !wishes_.busy();
   if (completed_) trace("the pipeline is completed");
   // Only what a host that is gone for ever holds is given up.
   const bool is_short_of_it = status.state == wire::PipelineState::kDegraded ||
                               status.state == wire::PipelineState::kStarting;
   const bool waits = is_short_of_it && status.reason.find("pipeline abandon") != std::string::npos;
-  if (!waits || !all_are_back()) return;
+  // It gives up what any host holds that is away just then.
+  if (!waits || !all_connected()) return;
   for (const auto& host : hosts_) {
-    if (!host->gone() || !status.reason.starts_with("waits for " + host->name() + ":")) continue;
+    const bool is_it = status.reason.starts_with("waits for " + host->name() + ":") ||
+                       status.reason.starts_with("waits for a host that the broker has forgotten");
+    if (!host->gone() || !is_it) continue;
     trace("what is on " + host->name() + " is given up");
     operator_->ask(wire::PipelineAbandon{kPipeline}, [](const wire::Message&) {});
   }
 }
 
-// An abandon gives up whatever is away just then.
-bool Cluster::all_are_back() const {
-  return std::all_of(hosts_.begin(), hosts_.end(), [&](const auto& host) {
-    const broker::Agent* agent = broker_ ? broker_->core().state().agent(host->name()) : nullptr;
-    return host->gone() || (agent != nullptr && agent->connected);
-  });
+// One from before the pipeline was placed knows nothing of it.
+bool Cluster::is_worth_a_copy(const broker::State& state) const {
+  if (state.placements.size() >= plan_.nodes.size()) return true;
+  return plan_.early_copies && state.identities.size() >= plan_.hosts;
+}
+
+bool Cluster::all_connected() const {
+  return broker_ && std::all_of(hosts_.begin(), hosts_.end(), [&](const auto& host) {
+           const broker::Agent* agent = broker_->core().state().agent(host->name());
+           return host->gone() || (agent != nullptr && agent->connected);
+         });
 }
 
 bool Cluster::all_down() const {
@@ -226,9 +241,7 @@ bool Cluster::run() {
   while (why_.empty() && now() < begin + plan_.faults_for && scheduler_.step()) {
     if (now() < copy_at) continue;
     copy_at = now() + kCopyEvery;
-    // One from before the pipeline was placed knows nothing of it.
-    const bool placed = broker_ && broker_->core().state().placements.size() >= plan_.nodes.size();
-    if (placed) broker_disk_.keep_copy();
+    if (broker_ && is_worth_a_copy(broker_->core().state())) broker_disk_.keep_copy();
   }
   heal();
   const SteadyTime limit = now() + kPatience;

@@ -7,6 +7,7 @@
 //   Network     which ways between places are open; EdgeLink and ControlLink are the connections
 //   Host        a disk (orders, logs) and the processes on it: AgentProcess, WrapperProcess
 //   BrokerProcess with its BrokerDisk; Operator asks it
+//   Wishes      what somebody wants of the pipeline meanwhile
 //   FaultMaker  breaks something now and then (faults.h)
 //   Checker     what must hold at each moment, and at the end
 //
@@ -27,6 +28,7 @@
 #include "test/sim/cluster/network.h"
 #include "test/sim/cluster/operator.h"
 #include "test/sim/cluster/scheduler.h"
+#include "test/sim/cluster/wishes.h"
 #include "test/sim/runs.h"
 
 namespace weir::sim {
@@ -41,6 +43,9 @@ struct ClusterPlan {
   milliseconds boot_wait{60'000};
   milliseconds faults_for{0};
   FaultPlan faults;
+  // Copies of the broker's store may be older than the pipeline's placements; then somebody says
+  // `run` again soon after such a one was put back.
+  bool early_copies = false;
 };
 
 enum class Victim { kBroker, kAgent };
@@ -85,6 +90,18 @@ class Cluster : public Surroundings {
   void logs_lost(const std::string& why);
   bool is_chain() const;
   bool ended_early() const { return ended_early_; }
+  graph::PipelineSpec spec() const;
+
+  // Wishes.
+  Operator& weirctl() { return *operator_; }
+  Wishes& wishes() { return wishes_; }
+  void note_early_end() {
+    ended_early_ = true;
+    checker_.ended_early();
+  }
+  void note_removed();
+  // Put and run; what it has forgotten is said once more.
+  void begin_pipeline();
 
   // FaultMaker.
   bool dies_now(Victim victim);
@@ -104,13 +121,12 @@ class Cluster : public Surroundings {
   bool logs_were_lost() const override { return logs_lost_; }
 
  private:
-  graph::PipelineSpec spec() const;
-  void begin_pipeline();
   void want(wire::Message wish);
   void heal();
   void watch_end();
   void take_status(const wire::PipelineStatus& status);
-  bool all_are_back() const;
+  bool is_worth_a_copy(const broker::State& state) const;
+  bool all_connected() const;
   bool all_down() const;
   std::string describe_state();
 
@@ -126,6 +142,7 @@ class Cluster : public Surroundings {
   std::unique_ptr<BrokerProcess> broker_;
   std::vector<std::unique_ptr<Host>> hosts_;
   std::unique_ptr<Operator> operator_;
+  Wishes wishes_;
   FaultMaker faults_;
   bool tracing_;
   uint64_t names_ = 0;

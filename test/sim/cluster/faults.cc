@@ -117,6 +117,12 @@ void FaultMaker::inject(Fault fault) {
       cluster_.count_fault("the disk of " + host.name() + " is slow");
       host.disk_slow = true;
       return scheduler.after(some_time(), [&host] { host.disk_slow = false; });
+    case Fault::kStopAndRun:
+      return cluster_.wishes().stop_and_run();
+    case Fault::kEndEarly:
+      return cluster_.wishes().end_early();
+    case Fault::kRemove:
+      return cluster_.wishes().remove_and_begin_anew();
     case Fault::kCount:
       return;
   }
@@ -170,6 +176,9 @@ void FaultMaker::old_store() {
   cluster_.kill_broker();
   disk.records = disk.copies[cluster_.pick(disk.copies.size())];
   cluster_.checker().broker_forgot();
+  if (!cluster_.plan().early_copies) return;
+  cluster_.scheduler().after(milliseconds(cluster_.pick(3000)),
+                             [this] { cluster_.begin_pipeline(); });
 }
 
 }  // namespace weir::sim

@@ -32,6 +32,9 @@ enum class Fault {
   kDiskShort,      // Near its reserve, or below, for a while.
   kDiskFull,
   kSlowDisk,
+  kStopAndRun,  // By somebody with weirctl; these three are his wishes (wishes.h).
+  kEndEarly,
+  kRemove,
   kCount
 };
 

@@ -46,8 +46,9 @@ void WrapperProcess::begin() {
   }
   const Result<core::LogState> state = core::load(stored_.disk.log());
   if (!state) return cluster_.fail("a log does not load: " + state.error().what);
-  of_ = {order_.term, std::max(core::next_boot(*state), stored_.kept_boot + 1),
-         cluster_.pick(UINT64_MAX) | 1};
+  of_ = core::next_incarnation(*state, order_.term);
+  of_.boot = std::max(of_.boot, stored_.kept_boot + 1);
+  of_.nonce = cluster_.pick(UINT64_MAX) | 1;
   stored_.kept_boot = of_.boot;
   cluster_.trace(name() + " opens boot " + std::to_string(of_.boot));
   cluster_.log_opened(*this);
@@ -330,6 +331,9 @@ void WrapperProcess::kill_program(bool guard) {
 // ---- core::Effects -------------------------------------------------------------------------
 
 void WrapperProcess::to_writer(size_t input, const edge::Frame& frame) {
+  if (const auto* welcome = std::get_if<edge::Welcome>(&frame)) {
+    cluster_.checker().welcomed(*this, input, welcome->seen);
+  }
   const auto link = routes_.find(door_->route_of(input));
   if (link == routes_.end()) return;
   if (const auto alive = link->second.lock()) alive->answer(frame);
@@ -374,6 +378,8 @@ void WrapperProcess::superseded(const Incarnation& by) {
                  std::to_string(by.boot));
   if (by.term > of_.term) {
     cluster_.checker().fenced(order_, by.term);
+    facts_.fenced_by = by.term;
+    report(true);
     return end(kExitFenced);
   }
   stored_.disk.submit(core::boot_floor_batch(by.boot), true);

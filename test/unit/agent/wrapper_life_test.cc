@@ -431,6 +431,18 @@ TEST(WrapperLife, FiguresOutliveTheProcessButNotItsState) {
   EXPECT_EQ(status.last_error, "the wrapper ended: signal 9 (Killed)");
 }
 
+// The wrapper is gone by then, and only the broker can do something about it.
+TEST(WrapperLife, R10WhatFencedItOutIsReportedOn) {
+  Life life;
+  life.bring_up();
+  wire::InstanceStatus last = report();
+  last.fenced_by = 7;
+  life.step(ReportCame{last});
+  life.step(Ended{kPid, 70, "exit status 70", "fenced out"});
+  EXPECT_EQ(life.life().status().fenced_by, 7u);
+  EXPECT_EQ(life.life().status().state, InstanceState::kFailed);
+}
+
 TEST(WrapperLife, AnEndpointThatChangedIsReportedAtOnce) {
   WrapperLife life(order(), true);
   const SteadyTime now{std::chrono::hours(1)};

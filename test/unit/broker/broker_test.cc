@@ -200,6 +200,69 @@ TEST(Broker, WhoeverIsFoundRunningKeepsItsPlace) {
   EXPECT_EQ(world.state(), PipelineState::kRunning);
 }
 
+// a on alpha, b on beta, placed by a broker whose store is then one from before that.
+class ForgottenTest : public ::testing::Test {
+ protected:
+  ForgottenTest() {
+    for (const char* name : {"alpha", "beta"}) {
+      world_.agents[name].identity = name;
+      world_.hear(name);
+    }
+    EXPECT_TRUE(world_.ok(
+        wire::PipelinePut{chain({node("a", {"alpha", "beta"}), node("b", {"beta", "alpha"})})}));
+    world_.keep_copy();
+    run();
+    world_.settle();
+    EXPECT_EQ(world_.state(), PipelineState::kRunning);
+    world_.restore_copy();
+  }
+
+  void run() { EXPECT_TRUE(world_.ok(wire::PipelineRun{"p", {}, {}})); }
+  std::string place_of(const std::string& name) {
+    const Placement* placed = world_.core_state().placement({"p", name, 0, 0});
+    return placed == nullptr ? "" : placed->agent + " in term " + std::to_string(placed->term);
+  }
+
+  World world_;
+};
+
+TEST_F(ForgottenTest, R5WhatAKnownAgentMayHaveWaitsForItsWord) {
+  world_.hear("beta");
+  run();
+  world_.pass(milliseconds(2000), {"beta"});
+  EXPECT_EQ(place_of("a"), "");
+  EXPECT_EQ(place_of("b"), "beta in term 2") << "it is there";
+  EXPECT_EQ(world_.state(), PipelineState::kStarting);
+  EXPECT_EQ(world_.status().reason, "a: waits for agent alpha, which may have it already");
+  world_.pass(milliseconds(1000), {"alpha", "beta"});
+  EXPECT_EQ(place_of("a"), "alpha in term 2");
+  EXPECT_EQ(world_.state(), PipelineState::kRunning);
+  EXPECT_TRUE(world_.stopped.empty());
+}
+
+TEST_F(ForgottenTest, NobodyWaitsForAnAgentForEver) {
+  world_.hear("beta");
+  run();
+  world_.pass(kSilenceAtStart + milliseconds(250), {"beta"});
+  EXPECT_EQ(place_of("a"), "beta in term 1");
+}
+
+TEST_F(ForgottenTest, R5ASourceThatIsFoundTooLateIsDrained) {
+  world_.drains_end = false;
+  world_.hear("beta");
+  run();
+  world_.pass(kSilenceAtStart + milliseconds(250), {"beta"});
+  world_.pass(milliseconds(1000), {"alpha", "beta"});
+  EXPECT_EQ(place_of("a"), "beta in term 2") << "above that of the one that is found";
+  const wire::InstanceKey drained{"p", "a", 0, 1};
+  EXPECT_TRUE(world_.agents["alpha"].runs.contains(drained));
+  EXPECT_EQ(world_.instance("beta", "b").writers, (std::vector<std::string>{"a.0", "a.0@1"}));
+  world_.agents["alpha"].runs.at(drained).ended_and_settled = true;
+  world_.settle();
+  EXPECT_TRUE(world_.agents["alpha"].runs.empty());
+  EXPECT_EQ(world_.state(), PipelineState::kRunning);
+}
+
 TEST(Broker, AStrayIsStoppedAndItsTermSurpassed) {
   World world;
   world.hear("alpha");

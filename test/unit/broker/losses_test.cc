@@ -472,6 +472,192 @@ TEST_F(PortableTest, R5R8OneThatIsToEndIsDrained) {
   EXPECT_THAT(world_.status().reason, HasSubstr("waits for alpha: its log of a"));
 }
 
+// A removal waits for all that keep something of it, but not for those that may never come back.
+TEST_F(LossesTest, ARemovalDoesNotWaitForAnAgentThatWasLostLongAgo) {
+  world_.pass(seconds(4), {"alpha", "gamma"});  // b moves to gamma.
+  EXPECT_TRUE(world_.ok(wire::PipelineStop{"p"}));
+  world_.pass(seconds(1), {"alpha", "gamma"});
+  EXPECT_TRUE(world_.ok(wire::PipelineRemove{"p", true}));
+  world_.pass(seconds(2), {"alpha", "gamma"});
+  EXPECT_EQ(world_.refused(wire::PipelineStatusRequest{"p"}), ErrorCode::kNotFound);
+  world_.hear("beta");
+  EXPECT_THAT(world_.agents["beta"].last_remove, ElementsAre(wire::InstanceKey{"p", "b", 0, 0}));
+}
+
+// ---- An old copy of the store
+
+// Only the host that is lost for ever bore the term that its readers have seen.
+TEST_F(LossesTest, R10WhoIsFencedOutByAForgottenTermGoesAboveIt) {
+  world_.drains_end = false;
+  world_.keep_copy();
+  world_.pass(seconds(4), {"beta", "gamma"});
+  EXPECT_EQ(place_of(kSource), "gamma in term 2");
+  world_.restore_copy();
+  world_.instance("alpha", "a").fenced_by = 2;
+  world_.pass(kSilenceAtStart - seconds(1), {"alpha", "beta"});
+  EXPECT_EQ(place_of(kSource), "alpha in term 1") << "whoever bears it may speak yet";
+  world_.pass(seconds(2), {"alpha", "beta"});
+  EXPECT_EQ(place_of(kSource), "alpha in term 3");
+  ASSERT_NE(order("alpha", kSource), nullptr);
+  EXPECT_EQ(order("alpha", kSource)->term, 3u);
+  EXPECT_EQ(order("alpha", kSource)->log_term, 1u) << "its own log";
+
+  // R5: what that host had accepted is not forgotten in silence.
+  EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0", "a.0@2"));
+  EXPECT_EQ(world_.state(), PipelineState::kDegraded);
+  EXPECT_THAT(world_.status().reason, HasSubstr("waits for a host that the broker has forgotten"));
+  world_.restart_broker();
+  world_.pass(seconds(1), {"alpha", "beta"});
+  EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0", "a.0@2"));
+  world_.drains_end = true;
+  EXPECT_TRUE(world_.ok(wire::PipelineAbandon{"p"}));
+  world_.pass(seconds(1), {"alpha", "beta"});
+  EXPECT_EQ(world_.state(), PipelineState::kRunning);
+  EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0"));
+}
+
+TEST_F(LossesTest, R5AForgottenHostThatIsBackAfterAllIsDrained) {
+  world_.drains_end = false;
+  world_.keep_copy();
+  world_.pass(seconds(4), {"beta", "gamma"});
+  world_.restore_copy();
+  world_.instance("alpha", "a").fenced_by = 2;
+  world_.pass(kSilenceAtStart + seconds(1), {"alpha", "beta"});
+  EXPECT_EQ(place_of(kSource), "alpha in term 3");
+  world_.pass(seconds(1), {"alpha", "beta", "gamma"});
+  EXPECT_EQ(place_of(kSource), "alpha in term 3");
+  EXPECT_FALSE(world_.agents["gamma"].runs.contains(kSource));
+  const wire::StartOrder* drain = order("gamma", {"p", "a", 0, 2});
+  ASSERT_NE(drain, nullptr);
+  EXPECT_EQ(drain->log_term, 2u);
+  EXPECT_TRUE(drain->end);
+}
+
+// The log at alpha ends with what is drained: a source that went on there would never write again.
+TEST_F(LossesTest, R5ADrainThatTheBrokerForgotGoesOnAndTheSourceBeginsAnew) {
+  world_.drains_end = false;
+  world_.keep_copy();
+  world_.pass(seconds(4), {"beta", "gamma"});
+  world_.pass(seconds(1), {"alpha", "beta", "gamma"});
+  EXPECT_TRUE(world_.agents["alpha"].runs.contains(kDrained));
+  world_.restore_copy();
+  world_.pass(seconds(1), {"alpha", "beta"});
+  EXPECT_EQ(place_of(kSource), "alpha in term 2");
+  ASSERT_NE(order("alpha", kSource), nullptr);
+  EXPECT_EQ(order("alpha", kSource)->log_term, 2u);
+  ASSERT_NE(order("alpha", kDrained), nullptr);
+  EXPECT_EQ(order("alpha", kDrained)->log_term, 1u);
+  EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0", "a.0@1"));
+}
+
+// A number that no broker gives would be the last.
+TEST_F(LossesTest, ATermThatNoBrokerGivesFencesNobody) {
+  world_.instance("alpha", "a").fenced_by = UINT64_MAX - 1;
+  world_.pass(kSilenceAtStart + seconds(1), {"alpha", "beta", "gamma"});
+  EXPECT_EQ(place_of(kSource), "alpha in term 1");
+}
+
+// A zombie is refused for a term that the broker has given.
+TEST_F(LossesTest, R2WhoIsFencedOutByItsSuccessorStaysSo) {
+  world_.pass(seconds(4), {"beta", "gamma"});
+  world_.agents["alpha"].holds_back = true;
+  world_.instance("alpha", "a").fenced_by = 2;
+  world_.pass(kSilenceAtStart + seconds(1), {"alpha", "beta", "gamma"});
+  EXPECT_EQ(place_of(kSource), "gamma in term 2");
+}
+
+// ---- What has ended
+
+// a ; (b || c): b has ended, c has not.
+class EndedTest : public ::testing::Test {
+ protected:
+  EndedTest() {
+    for (const char* name : {"alpha", "beta", "gamma"}) {
+      world_.agents[name].address = std::string("host-") + name;
+      world_.agents[name].identity = name;
+      world_.hear(name);
+    }
+    graph::PipelineSpec spec =
+        chain({node("a", {"alpha"}), node("b", {"beta", "gamma"}), node("c", {"gamma", "alpha"})});
+    spec.edges = {{0, 1}, {0, 2}};
+    EXPECT_TRUE(world_.ok(wire::PipelinePut{spec}));
+    EXPECT_TRUE(world_.ok(wire::PipelineRun{"p", {}, {}}));
+    world_.settle();
+    end("beta", "b");
+    EXPECT_EQ(world_.state(), PipelineState::kRunning);
+  }
+
+  void end(const std::string& agent, const std::string& name) {
+    world_.instance(agent, name).state = InstanceState::kEnded;
+    world_.instance(agent, name).ended_and_settled = true;
+    world_.settle();
+  }
+  bool has_b(const std::string& agent) {
+    return world_.agents[agent].runs.contains({"p", "b", 0, 0});
+  }
+
+  World world_;
+};
+
+// Its program would run on nothing, and put that into the place of what is there.
+TEST_F(EndedTest, R8ASinkThatHadEndedIsStartedNowhereAnew) {
+  world_.pass(seconds(60), {"alpha", "gamma"});
+  EXPECT_FALSE(has_b("gamma"));
+  EXPECT_EQ(world_.state(), PipelineState::kRunning);
+  EXPECT_EQ(world_.status().nodes.at(1).instances.at(0).status.state, InstanceState::kEnded);
+  world_.restart_broker();
+  world_.pass(seconds(60), {"alpha", "gamma"});
+  EXPECT_FALSE(has_b("gamma"));
+  // Who is started later does not wait for a reader that is gone.
+  const auto& orders = world_.agents["alpha"].last_start;
+  ASSERT_EQ(orders.size(), 1u);
+  ASSERT_EQ(orders[0].readers.size(), 1u);
+  EXPECT_EQ(orders[0].readers[0].name, "c.0");
+  EXPECT_FALSE(orders[0].sink);
+  end("gamma", "c");
+  EXPECT_EQ(world_.state(), PipelineState::kCompleted);
+}
+
+// Its host is back with an old copy of its log: upstream would have to keep all for it.
+TEST_F(EndedTest, R8NorDoesItGoOnWhereItWas) {
+  world_.pass(seconds(4), {"alpha", "gamma"});
+  world_.instance("beta", "b").state = InstanceState::kRunning;
+  world_.instance("beta", "b").ended_and_settled = false;
+  world_.pass(seconds(2), {"alpha", "beta", "gamma"});
+  EXPECT_FALSE(has_b("beta"));
+  EXPECT_EQ(world_.status().nodes.at(1).instances.at(0).status.state, InstanceState::kEnded);
+  end("gamma", "c");
+  EXPECT_EQ(world_.state(), PipelineState::kCompleted);
+}
+
+TEST_F(EndedTest, R8NorOnAnotherServerThatTookTheNameOfItsOwn) {
+  world_.pass(seconds(4), {"alpha", "gamma"});
+  world_.agents["beta"] = {};
+  world_.agents["beta"].address = "host-beta";
+  world_.agents["beta"].identity = "another";
+  world_.forget_connection("beta");
+  world_.pass(seconds(4), {"alpha", "beta", "gamma"});
+  EXPECT_FALSE(has_b("beta"));
+  end("gamma", "c");
+  EXPECT_EQ(world_.state(), PipelineState::kCompleted);
+}
+
+// It was being started again when its host was lost.
+TEST_F(EndedTest, R8TheEndOfALogStays) {
+  world_.instance("beta", "b").state = InstanceState::kStarting;
+  world_.instance("beta", "b").ended_and_settled = false;
+  world_.hear("beta");
+  world_.pass(seconds(4), {"alpha", "gamma"});
+  EXPECT_FALSE(has_b("gamma"));
+}
+
+TEST_F(EndedTest, R4ASinkThatHasNotEndedMoves) {
+  world_.pass(seconds(4), {"alpha", "beta"});
+  EXPECT_TRUE(world_.agents["alpha"].runs.contains({"p", "c", 0, 0}));
+  end("alpha", "c");
+  EXPECT_EQ(world_.state(), PipelineState::kCompleted);
+}
+
 // ---- Stopping and removing
 
 TEST_F(LossesTest, AStopDoesNotWaitForALostAgent) {
@@ -511,9 +697,11 @@ TEST_F(LossesTest, WhatALostAgentKeepsIsRemovedWhenItIsBack) {
   EXPECT_THAT(world_.agents["alpha"].runs, IsEmpty());
   EXPECT_THAT(world_.agents["alpha"].last_remove, IsEmpty()) << "once is enough";
 
-  world_.run(chain({node("a", {"alpha"})}));
+  world_.run(chain({node("a", {"alpha"}), node("b", {"beta"})}));
   world_.settle();
   EXPECT_GT(world_.core_state().placement(kSource)->term, 2u) << "no term comes twice";
+  EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0")) << "nothing of the old one is waited for";
+  EXPECT_EQ(world_.state(), PipelineState::kRunning);
 }
 
 }  // namespace

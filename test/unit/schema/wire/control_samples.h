@@ -83,6 +83,7 @@ inline InstanceStatus sample_status() {
   status.drains = 1;
   status.writers = {"numgen.0", "numgen.0@1"};
   status.heard = {"act.0"};
+  status.fenced_by = 5;
   status.last_error = "exit status 3";
   status.notes = {"seq exited with status 1"};
   return status;

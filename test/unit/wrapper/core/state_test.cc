@@ -24,6 +24,16 @@ DeadLetter letter() {
   return made;
 }
 
+// The order is of a broker that was restored from an old copy: what it gives is too low.
+TEST(State, R10ALogThatKnowsAHigherTermThanItsOrderKeepsIt) {
+  LogState state;
+  EXPECT_EQ(next_incarnation(state, 2), (Incarnation{2, 1, 0}));
+  state.history = {{{1, 4, 7}, 1, 9}, {{3, 5, 8}, 1, 0}};
+  state.commit.of = {1, 4, 7};
+  EXPECT_EQ(next_incarnation(state, 2), (Incarnation{3, 6, 0}));
+  EXPECT_EQ(next_incarnation(state, 4), (Incarnation{4, 6, 0}));
+}
+
 TEST(State, DeadLettersComeBackWhole) {
   const std::pair<std::optional<int>, std::optional<int>> kEnds[] = {
       {5, std::nullopt}, {0, std::nullopt}, {std::nullopt, 9}, {std::nullopt, std::nullopt}};
