@@ -63,6 +63,7 @@ void BrokerCore::adopt_term(const Agent& agent, Placement& placed,
     add_once(placed.former, placed.agent);
     placed.agent = agent.name;
     placed.log_term = status.log_term;
+    placed.gone = false;
   }
   raise_term(placed, status.term);
 }

@@ -550,6 +550,24 @@ TEST_F(LossesTest, R5ADrainThatTheBrokerForgotGoesOnAndTheSourceBeginsAnew) {
   EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0", "a.0@1"));
 }
 
+// All had ended where the broker remembers it, and that is taken down before the other one speaks.
+TEST_F(LossesTest, R10WhatIsFoundOfACompletedPipelineIsStopped) {
+  world_.keep_copy();
+  world_.pass(seconds(4), {"alpha", "gamma"});  // b moves to gamma.
+  EXPECT_EQ(place_of({"p", "b", 0, 0}), "gamma in term 2");
+  world_.restore_copy();
+  for (const auto& [agent, name] : {std::pair{"alpha", "a"}, std::pair{"beta", "b"}}) {
+    world_.instance(agent, name).state = InstanceState::kEnded;
+    world_.instance(agent, name).ended_and_settled = true;
+  }
+  world_.pass(seconds(4), {"alpha", "beta"});
+  EXPECT_EQ(world_.state(), PipelineState::kCompleted);
+  EXPECT_THAT(world_.agents["beta"].runs, IsEmpty());
+  world_.pass(seconds(1), {"alpha", "beta", "gamma"});
+  EXPECT_THAT(world_.agents["gamma"].runs, IsEmpty());
+  EXPECT_EQ(world_.state(), PipelineState::kCompleted);
+}
+
 // A number that no broker gives would be the last.
 TEST_F(LossesTest, ATermThatNoBrokerGivesFencesNobody) {
   world_.instance("alpha", "a").fenced_by = UINT64_MAX - 1;
