@@ -25,6 +25,10 @@ bool goes_on_elsewhere(const Pipeline& pipeline, uint32_t node) {
          !pipeline.record.ending;
 }
 
+bool leaves_a_log(const Pipeline& pipeline, uint32_t node) {
+  return is_source(pipeline, node) && !goes_on_elsewhere(pipeline, node);
+}
+
 }  // namespace
 
 // What agents say of terms that we never gave: our store is an old copy.
@@ -86,7 +90,7 @@ void BrokerCore::go_above_fence(const Agent& agent, Placement& placed,
   if (pipeline != state_.pipelines.end() && key.drains == 0 && !placed.finished) {
     const auto node = pipeline->second.find_node(key.node);
     // R5: there is one more log of it, somewhere.
-    if (node && is_source(pipeline->second, *node)) {
+    if (node && leaves_a_log(pipeline->second, *node)) {
       drain_log(pipeline->second, *node, {"", status.fenced_by, status.fenced_by});
     }
   }
@@ -129,7 +133,7 @@ void BrokerCore::drain_what_was_forgotten(const Agent& agent, const Placement& p
   const Wish wish = pipeline->second.record.wish;
   if (wish == Wish::kStored || wish == Wish::kRemove) return;
   const auto node = pipeline->second.find_node(placed.key.node);
-  if (!node || !is_source(pipeline->second, *node)) return;
+  if (!node || !leaves_a_log(pipeline->second, *node)) return;
   drain_log(pipeline->second, *node, {agent.name, status.term, status.log_term});
 }
 
@@ -138,8 +142,7 @@ void BrokerCore::drain_what_was_left(const wire::InstanceKey& key) {
   const auto pipeline = state_.pipelines.find(key.pipeline);
   if (key.drains != 0 || pipeline == state_.pipelines.end()) return;
   const auto node = graph::find_node(pipeline->second.spec(), key.node);
-  if (!node || !is_source(pipeline->second, *node)) return;
-  if (goes_on_elsewhere(pipeline->second, *node)) return;
+  if (!node || !leaves_a_log(pipeline->second, *node)) return;
   if (!state_.placements.at(key).finished) begin_drain(pipeline->second, *node);
 }
 

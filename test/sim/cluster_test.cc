@@ -169,7 +169,7 @@ TEST(Cluster, R8EnoughWhateverBreaks) {
 }
 TEST(Cluster, Everything) { run_kinds(1000, all_kinds()); }
 TEST(Cluster, SeedsThatFoundABug) {
-  for (const uint64_t seed : kClusterSeeds) run_faults(seed, all_kinds());
+  for (const uint64_t seed : kClusterSeeds) run_faults(seed, all_kinds(), draw_plan(seed));
 }
 
 }  // namespace

@@ -34,10 +34,17 @@ void Checker::accepted(const wire::StartOrder& order, uint64_t number) {
 }
 
 void Checker::log_is_gone(const StoredLog& log) {
-  if (log.portable) return;
+  std::set<uint64_t>& lost =
+      log.portable && !cluster_.ended_early() ? written_again_ : may_be_lost_;
   for (const auto& [id, number] : log.accepted) {
-    if (id > log.settled) may_be_lost_.insert(number);
+    if (id > log.settled) lost.insert(number);
   }
+}
+
+// No program is started elsewhere that would write again what is gone.
+void Checker::ended_early() {
+  ended_terms_ = highest_term_;
+  may_be_lost_.merge(written_again_);
 }
 
 // What comes from outside comes once; other sources write all of it again, if they have the time.
@@ -58,7 +65,8 @@ void Checker::ordered(const broker::BrokerCore& core, const std::string& peer,
   }
   for (const wire::StartOrder& order : orders.start) {
     const std::string lane = lane_of(order);
-    if (order.drains != 0 && order.node.portable) {
+    // R8: one that is to end starts no program elsewhere, and is drained like any other.
+    if (order.drains != 0 && order.node.portable && !cluster_.ended_early()) {
       cluster_.fail(lane + " of " + agent + " is drained although it is portable");
     }
     const auto [known, is_new] = terms_.emplace(std::pair{lane, order.term}, agent);

@@ -26,12 +26,12 @@ class Checker {
   // A source's log has this record, synced.
   void accepted(const wire::StartOrder& order, uint64_t number);
   // A log went for ever: what it alone may have held can be lost, but not of a portable source
-  // (R5).
+  // (R5), unless that is to end.
   void log_is_gone(const StoredLog& log);
   // The pipeline was removed with all that its logs held.
   void removed();
   // All sources are to end their lanes.
-  void ended_early() { ended_terms_ = highest_term_; }
+  void ended_early();
   // What a lost host's log held was given up by an operator.
   void abandoned(const StoredLog& log) { log_is_gone(log); }
 
@@ -73,7 +73,8 @@ class Checker {
   std::map<std::pair<std::string, std::string>, std::set<uint64_t>> accepted_;  // By node.
   uint64_t accepted_count_ = 0;
   std::set<uint64_t> may_be_lost_;
-  std::set<uint64_t> removed_;  // With their pipeline; their source writes them again.
+  std::set<uint64_t> written_again_;  // Would be lost, were its source not portable.
+  std::set<uint64_t> removed_;        // With their pipeline; their source writes them again.
   std::map<std::pair<std::string, uint64_t>, std::string> terms_;  // By lane and term: the agent.
   std::map<std::string, uint64_t> highest_term_;                   // By lane.
   std::map<std::string, uint64_t> removed_terms_;                  // Likewise, at a removal, and
