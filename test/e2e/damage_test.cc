@@ -188,13 +188,13 @@ TEST_F(Damaged, R5ASourceAndASinkStopAndSayWhichFile) {
 
 // A block that is read back long after it was written.
 TEST_F(Damaged, R3WhileItRuns) {
-  constexpr size_t kManyLines = 2'500'000;  // More than is kept in memory.
+  constexpr size_t kManyLines = 5'000'000;  // More than is kept in memory.
   scene_.write("p.toml", pipeline_file(kManyLines, 200'000));
   Command up = scene_.start(command());
   ASSERT_TRUE(wait_until_seen(kManyLines)) << up.err_so_far();
   const std::string file = file_of("inner", "0001.seg");
   const pid_t first = scene_.wrapper("inner").value_or(0);
-  ASSERT_TRUE(wait_until([&] { return fs::file_size(file) > (10u << 20); })) << up.err_so_far();
+  ASSERT_TRUE(wait_until([&] { return fs::file_size(file) > (20u << 20); })) << up.err_so_far();
   flip_bit(file);
   scene_.write("go", "");
   const Outcome done = up.wait();
