@@ -22,7 +22,9 @@ graph::NodeSpec spec(std::string name, Unit unit) {
   return node;
 }
 
-ClusterPlan draw_plan(uint64_t seed, bool with_head = false) {
+enum class Graphs { kAny, kWithHead, kLongChain };
+
+ClusterPlan draw_plan(uint64_t seed, Graphs graphs = Graphs::kAny) {
   std::mt19937_64 random(seed * 0x2545f4914f6cdd1d);
   const auto pick = [&](uint64_t below) { return random() % below; };
   constexpr Unit kUnits[] = {Unit::kBatch, Unit::kRecord, Unit::kStream, Unit::kBatch};
@@ -61,7 +63,12 @@ ClusterPlan draw_plan(uint64_t seed, bool with_head = false) {
   const auto head = [&] {
     return NodePlan{spec("head", Unit::kStream), Behaviour::kHead, 1 + pick(8)};
   };
-  switch (with_head ? 4 + pick(3) : pick(4)) {
+  if (graphs == Graphs::kLongChain) {
+    plan.nodes = {source("source"), inner("inner"), inner("next"), sink("sink")};
+    plan.edges = {{0, 1}, {1, 2}, {2, 3}};
+    return plan;
+  }
+  switch (graphs == Graphs::kWithHead ? 4 + pick(3) : pick(4)) {
     case 4:
       plan.nodes = {source("source"), head(), sink("sink")};
       plan.edges = {{0, 1}, {1, 2}};
@@ -164,8 +171,15 @@ TEST(Cluster, R8StopAndRunLoseAndRepeatNothing) {
 }
 TEST(Cluster, R8SomebodyChangesHisMind) { run_kinds(500, kProcesses + kWays + kWishes); }
 TEST(Cluster, R8EnoughWhateverBreaks) {
-  run_seeds(500,
-            [&](uint64_t seed) { return run_faults(seed, all_kinds(), draw_plan(seed, true)); });
+  run_seeds(500, [&](uint64_t seed) {
+    return run_faults(seed, all_kinds(), draw_plan(seed, Graphs::kWithHead));
+  });
+}
+// An inner node that reads another one may need what that one had sent already.
+TEST(Cluster, R3TwoInnerNodesInARow) {
+  run_seeds(500, [&](uint64_t seed) {
+    return run_faults(seed, all_kinds(), draw_plan(seed, Graphs::kLongChain));
+  });
 }
 TEST(Cluster, Everything) { run_kinds(1000, all_kinds()); }
 TEST(Cluster, SeedsThatFoundABug) {

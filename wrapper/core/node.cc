@@ -603,9 +603,16 @@ bool Node::all_readers_satisfied() const {
                                           [](const auto& reader) { return reader.satisfied(); });
 }
 
-// R5: a reader that has ended, or had enough, may lose its log before the sinks have settled, and
-// begin anew. A source that took over has not sent what it needs then, and nobody else has it.
-bool Node::nobody_asks_again() const { return !tells_position_ || settled_by_all() == kAllRecords; }
+// R3, R5: a reader that has ended, or had enough, may lose its log before the sinks have settled,
+// and begin anew. A portable source that took over has not sent what it needs then, nor has an
+// inner node that lost its own log: had it said `enough` upstream, nobody would have it.
+bool Node::nobody_asks_again() const {
+  if (tells_position_) return settled_by_all() == kAllRecords;
+  if (inputs_.empty()) return true;
+  return std::all_of(readers_.begin(), readers_.end(), [](const edge::EdgeWriter& reader) {
+    return reader.enough() || reader.settled() == kAllRecords;
+  });
+}
 
 void Node::fail(std::string reason) {
   if (failed_) return;

@@ -119,7 +119,7 @@ void WalWriter::tell_loop() {
     error = error_;
   }
   if (written > 0) on_written_(written);
-  if (error) on_error_(*error);
+  if (error && !std::exchange(told_error_, true)) on_error_(*error);
 }
 
 }  // namespace weir::shell

@@ -57,7 +57,8 @@ class WalWriter {
   size_t written_ = 0;                  // Not yet told to the loop.
   std::optional<Error> error_;
   bool stopping_ = false;
-  runtime::SteadyTime busy_until_{};  // Loop thread only.
+  runtime::SteadyTime busy_until_{};  // Loop thread only, like the next one.
+  bool told_error_ = false;
   std::thread thread_;
 };
 
