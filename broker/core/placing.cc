@@ -69,6 +69,11 @@ void BrokerCore::adopt_term(const Agent& agent, Placement& placed,
     placed.log_term = status.log_term;
     placed.gone = false;
   }
+  // It was away from there and came back, to another log than the one that we know.
+  if (status.term > placed.term && placed.agent == agent.name &&
+      status.log_term > placed.log_term) {
+    placed.log_term = status.log_term;
+  }
   raise_term(placed, status.term);
 }
 

@@ -384,9 +384,12 @@ void Node::pump_readers() {
   }
   lane_->forget_recent(sent);
   const bool any = sent != kAllRecords;
+  const bool held = pacer_.holds();
   const auto held_until =
       pacer_.look(any ? lane_->recent_bytes() : 0, !any || lane_->is_recent(sent), now_);
   if (held_until) effects_.wake_at(*held_until);
+  // What the program has written already waits for another turn.
+  if (held && !pacer_.holds()) effects_.wake_at(now_);
 }
 
 void Node::pump(size_t index) {

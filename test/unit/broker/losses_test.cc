@@ -568,6 +568,19 @@ TEST_F(LossesTest, R10WhatIsFoundOfACompletedPipelineIsStopped) {
   EXPECT_EQ(world_.state(), PipelineState::kCompleted);
 }
 
+// Its agent has another log than the one in the copy: it was away from there in between.
+TEST_F(LossesTest, R10TheLogThatIsAtWorkStaysAtWork) {
+  world_.keep_copy();
+  world_.pass(seconds(4), {"beta", "gamma"});
+  world_.pass(seconds(1), {"alpha", "beta", "gamma"});
+  world_.pass(seconds(4), {"alpha", "beta"});
+  EXPECT_EQ(place_of(kSource), "alpha in term 3");
+  world_.restore_copy();
+  world_.pass(seconds(1), {"alpha", "beta"});
+  ASSERT_NE(order("alpha", kSource), nullptr);
+  EXPECT_EQ(order("alpha", kSource)->log_term, 3u);
+}
+
 // A number that no broker gives would be the last.
 TEST_F(LossesTest, ATermThatNoBrokerGivesFencesNobody) {
   world_.instance("alpha", "a").fenced_by = UINT64_MAX - 1;

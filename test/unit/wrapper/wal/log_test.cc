@@ -170,6 +170,36 @@ TEST(Log, R7DroppedStagedBlocksLeaveTheDisk) {
   }
 }
 
+// Numbers of dropped blocks are used again: a file whose last block had a high one is not kept
+// until that comes once more.
+TEST(Log, R7WhatFollowsDroppedStagedBlocksLeavesTheDiskToo) {
+  TempDir dir;
+  RocksOptions options;
+  options.limit_bytes = 64u << 20;
+  auto log = open_rocks_log(dir.path(), options);
+  ASSERT_TRUE(log) << log.error().what;
+  const auto write = [&](uint64_t seq) {
+    LogBatch batch;
+    batch.put(key(kBlock, id(seq)), block(seq, 1 << 20).bytes);
+    ASSERT_TRUE((*log)->write(batch, false));
+  };
+  write(1);
+  for (uint64_t seq = 1000; seq < 1020; ++seq) write(seq);
+  LogBatch discard;
+  discard.erase_range(key(kBlock, id(2)), key_end(kBlock));
+  ASSERT_TRUE((*log)->write(discard, false));
+  for (uint64_t seq = 2; seq < 60; ++seq) {
+    write(seq);
+    LogBatch trim;
+    trim.erase_range(key(kBlock, id(seq - 1)), key(kBlock, id(seq)));
+    ASSERT_TRUE((*log)->write(trim, false));
+  }
+  uint64_t bytes = 0;
+  for (const auto& entry : fs::directory_iterator(dir.path() + "/blocks"))
+    bytes += entry.file_size();
+  EXPECT_LE(bytes, 16u << 20);
+}
+
 TEST(Segments, R7FilesAreSmallWhereThereIsLittleRoom) {
   constexpr uint64_t kMiB = 1u << 20;
   constexpr uint64_t kGiB = 1u << 30;
