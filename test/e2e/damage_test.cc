@@ -246,7 +246,7 @@ TEST_F(Damaged, WalOfALogThatIsWhole) {
 TEST_F(Damaged, WalOfALogThatIsInUseOrNotThere) {
   scene_.write("p.toml", pipeline_file(10));
   Command up = scene_.start(command());
-  ASSERT_TRUE(wait_until([&] { return scene_.program("sink").has_value(); })) << up.err_so_far();
+  ASSERT_TRUE(wait_until_seen(10)) << up.err_so_far();
   for (const char* what : {"verify", "dump"}) {
     const Outcome used = scene_.run(scene_.weirctl({"wal", what, folder_of("inner")}));
     EXPECT_EQ(used.code, 6) << used.err;
