@@ -33,6 +33,8 @@ namespace {
 using std::chrono::milliseconds;
 using wal::key;
 
+constexpr uint64_t kShortUnitBytes = 4u << 20;  // While room is short.
+
 class BatchRunner : public Runner {
  public:
   BatchRunner(Node& node, const LogState& state)
@@ -177,13 +179,17 @@ class BatchRunner : public Runner {
     }
     const graph::NodeSpec& spec = node_.spec();
     const uint64_t records = spec.unit == graph::Unit::kRecord ? 1 : spec.max_records;
+    // R7: what a unit stages has to fit into what is left of a small disk, of several nodes at
+    // once.
+    const uint64_t max_bytes = node_.pressure() == Pressure::kNone
+                                   ? spec.max_bytes
+                                   : std::min(spec.max_bytes, kShortUnitBytes);
     bool more = true;
-    while (more && unit_.records < records &&
-           (unit_.records == 0 || unit_.bytes < spec.max_bytes)) {
+    while (more && unit_.records < records && (unit_.records == 0 || unit_.bytes < max_bytes)) {
       more = false;
       for (size_t i = 0; i < inputs_.size() && unit_.records < records; ++i) {
         const size_t index = (next_input_ + i) % inputs_.size();
-        const uint64_t bytes = spec.max_bytes - std::min(spec.max_bytes, unit_.bytes);
+        const uint64_t bytes = max_bytes - std::min(max_bytes, unit_.bytes);
         if (unit_.records > 0 && bytes == 0) break;
         if (inputs_[index].inbox.front_pieces_bytes() > kRecordBytesMax) continue;
         more =

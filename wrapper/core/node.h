@@ -105,6 +105,7 @@ class Node {
 
   // R7: what is to be held back from now on.
   void set_pressure(Pressure pressure) { pressure_ = pressure; }
+  Pressure pressure() const { return pressure_; }
 
   // ---- inputs
   std::optional<size_t> input_named(std::string_view lane) const;
