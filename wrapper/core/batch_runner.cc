@@ -179,8 +179,7 @@ class BatchRunner : public Runner {
     }
     const graph::NodeSpec& spec = node_.spec();
     const uint64_t records = spec.unit == graph::Unit::kRecord ? 1 : spec.max_records;
-    // R7: what a unit stages has to fit into what is left of a small disk, of several nodes at
-    // once.
+    // R7: what a unit stages has to fit into what is left of a small disk, and so have others'.
     const uint64_t max_bytes = node_.pressure() == Pressure::kNone
                                    ? spec.max_bytes
                                    : std::min(spec.max_bytes, kShortUnitBytes);

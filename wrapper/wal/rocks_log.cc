@@ -54,8 +54,9 @@ class RocksLog : public StoredLog {
           const bool discard = op.end == block_end_;
           discards = discards || discard;
           // Their keys are used again, in other files.
-          if (discard)
+          if (discard) {
             std::erase_if(last_in_file_, [&](const auto& last) { return last.second >= op.key; });
+          }
           trims = trims || discard || may_unname_a_file(op.end);
         }
         const rocksdb::Status added = add(op, large ? std::string_view(place) : op.value(), out);
