@@ -473,7 +473,6 @@ void BrokerCore::forget(const Pipeline& pipeline) {
     placed.former = std::move(rest);
     placed.agent.clear();
     placed.drained_lanes.clear();
-    placed.finished = placed.gone = false;
     placed.position = placed.settled_position = 0;
     // A pipeline of this name that is put later waits for none of them.
     placed.finished = key.drains != 0;
