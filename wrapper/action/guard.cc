@@ -213,7 +213,7 @@ void Guard::reap() {
       run.key.main_reaped = true;
       const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !run.killing;
       const bool oom = killed && oom_kills_.now() > run.oom_kills_before;
-      tell(GuardMessage::kExited, id, status, oom ? kOutOfMemory : "");
+      run.untold_exit = Exit{status, oom};
     }
   }
 }
@@ -233,8 +233,13 @@ void Guard::settle_runs() {
     // Without any child nothing descends from us: the usual case, and without a look at /proc.
     if (run.key.main_reaped && (no_children_ || tree_->empty(run.key, open))) {
       const std::uint64_t id = at->first;
+      const std::optional<Exit> exit = run.untold_exit;
       at = runs_.erase(at);  // Our copies go before it is told.
-      tell(GuardMessage::kTreeGone, id, 0);
+      if (exit) {
+        tell_exit(GuardMessage::kEnded, id, *exit);
+      } else {
+        tell(GuardMessage::kTreeGone, id, 0);
+      }
       continue;
     }
     if (run.killing) tree_->kill(run.key, open);
@@ -244,6 +249,16 @@ void Guard::settle_runs() {
     ++at;
   }
   if (recheck_) recheck_delay_ = std::min(recheck_delay_ * 2, kRecheckDelayMax);
+  tell_exits();
+}
+
+// Of those of which something is left.
+void Guard::tell_exits() {
+  for (auto& [id, run] : runs_) {
+    if (!run.untold_exit) continue;
+    tell_exit(GuardMessage::kExited, id, *run.untold_exit);
+    run.untold_exit.reset();
+  }
 }
 
 // The wrapper is gone. First the whole tree, then, by returning, the descriptors and the lock.
@@ -252,6 +267,7 @@ void Guard::finish_off() {
   while (true) {
     tree_->kill_all();
     reap();
+    tell_exits();
     if (no_children_) break;
     pollfd poll{children_.get(), POLLIN, 0};
     ::poll(&poll, 1, static_cast<int>(delay.count()));
@@ -268,6 +284,10 @@ void Guard::finish_off() {
 void Guard::tell(GuardMessage type, std::uint64_t run, int value, std::string_view body) {
   unsent_.push_back(packet(type, run, value, body));
   flush();
+}
+
+void Guard::tell_exit(GuardMessage type, std::uint64_t run, const Exit& exit) {
+  tell(type, run, exit.wait_status, exit.out_of_memory ? kOutOfMemory : "");
 }
 
 void Guard::flush() {

@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,13 @@ class Guard {
   void run();
 
  private:
+  struct Exit {
+    int wait_status = 0;
+    bool out_of_memory = false;
+  };
   struct Run {
     RunKey key;
+    std::optional<Exit> untold_exit;
     bool killing = false;  // Asked to kill; done again until nothing is left.
     std::uint64_t oom_kills_before = 0;
     // Our copies, so that the wrapper's death closes nothing.
@@ -50,11 +56,13 @@ class Guard {
   bool take_run_fds(Packet* packet, std::string* body, Run* run, UniqueFd program[3]);
   void reap();
   void settle_runs();
+  void tell_exits();
   void kill_run(Run& run);
   void finish_off();
   std::size_t free_slot() const;
   std::vector<RunKey> open_keys() const;
   void tell(GuardMessage type, std::uint64_t run, int value, std::string_view body = {});
+  void tell_exit(GuardMessage type, std::uint64_t run, const Exit& exit);
   void flush();
 
   UniqueFd control_;

@@ -323,6 +323,9 @@ void GuardClient::take_event(const GuardHeader& header, std::string_view body) {
     case GuardMessage::kExited:
       events_.emplace_back(RunExited{run, header.value, body == kOutOfMemory});
       return;
+    case GuardMessage::kEnded:
+      events_.emplace_back(RunExited{run, header.value, body == kOutOfMemory});
+      [[fallthrough]];
     case GuardMessage::kTreeGone:
       runs_.erase(run);
       events_.emplace_back(RunTreeGone{run});

@@ -10,20 +10,19 @@
 
 #include "schema/runtime/process_tree.h"
 #include "wrapper/action/guard.h"
+#include "wrapper/action/program_start.h"
 
 namespace {
 
 using namespace weir;
 using namespace weir::action;
 
-// Whatever comes from a terminal or from a careless kill must not make programs see an early end.
-void ignore_signals() {
+void set_signals() {
   struct sigaction action {};
+  action.sa_handler = SIG_DFL;
+  for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &action, nullptr);
   action.sa_handler = SIG_IGN;
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM,
-                           SIGTTIN, SIGTTOU, SIGTSTP}) {
-    ::sigaction(signal, &action, nullptr);
-  }
+  for (const int signal : kIgnoredSignals) ::sigaction(signal, &action, nullptr);
 }
 
 UniqueFd watch_children() {
@@ -37,7 +36,7 @@ UniqueFd watch_children() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ignore_signals();
+  set_signals();
   if (::fcntl(kGuardControlFd, F_GETFD) < 0 || ::fcntl(kGuardLockFd, F_GETFD) < 0) {
     std::fprintf(stderr, "weir-guard is started by weir-wrapper, not by hand\n");
     return 2;

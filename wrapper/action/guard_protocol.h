@@ -22,6 +22,7 @@
 //     kStartFailed value: errno; body: text. The last of the run
 //     kExited      value: wait status of the main program; body: kOutOfMemory, or nothing
 //     kTreeGone    nothing of the run is left. The last of the run
+//     kEnded       kExited and kTreeGone in one, as it mostly is: one wake-up of the wrapper less
 //
 // The guard is started with: 3 the socket, 4 the lock file (not yet locked), 5.. kept open;
 // arguments: the path of the lock file, for those who look at ps, --no-cgroup, and --oom-file FILE
@@ -50,6 +51,7 @@ enum class GuardMessage : std::uint32_t {
   kStartFailed,
   kExited,
   kTreeGone,
+  kEnded,
 };
 
 struct GuardHeader {

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
@@ -147,7 +146,7 @@ void set_oom_score_adj(const Plan& plan) {
   }
   struct sigaction action {};
   action.sa_handler = SIG_DFL;
-  for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &action, nullptr);
+  for (const int signal : kIgnoredSignals) ::sigaction(signal, &action, nullptr);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -208,7 +207,8 @@ StartOutcome start_program(const SpawnOrder& order, bool clean_environment,
   if (!order.working_directory.empty()) plan.working_directory = order.working_directory.c_str();
   plan.fds = fds;
   plan.guard = ::getpid();
-  plan.oom_score_adj = oom_score_adj_for_program();
+  static const std::string oom_score_adj = oom_score_adj_for_program();  // Ours stays as it is.
+  plan.oom_score_adj = oom_score_adj;
 
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return {0, errno, order.argv[0] + ": no pipe to start it"};

@@ -42,12 +42,14 @@ wire::InstanceStatus make_report(const Node& node, const ProcessFacts& facts, St
   return status;
 }
 
-bool has_news(const Node& node, const ProcessFacts& facts, const wire::InstanceStatus& told) {
+bool has_news(const Node& node, const ProcessFacts& facts, const wire::InstanceStatus& told,
+              SteadyTime::duration ago) {
   const bool failed = !facts.failure.empty();
   return told.ended_and_settled != node.ended_and_settled() ||
          (told.state == InstanceState::kFailed) != failed ||
          (told.state != InstanceState::kEnded && node.ended() && !failed) ||
-         told.notes.size() != facts.notes.size() || told.action_pid != facts.action_pid;
+         told.notes.size() != facts.notes.size() ||
+         (told.action_pid != facts.action_pid && ago >= kPidNewsAfter);
 }
 
 }  // namespace weir::core

@@ -2,6 +2,7 @@
 // somebody waits for. Pure.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,12 @@ struct ProcessFacts {
 
 wire::InstanceStatus make_report(const Node& node, const ProcessFacts& facts, SteadyTime now);
 
-// Whether the agent should hear now what was told last as `told`.
-bool has_news(const Node& node, const ProcessFacts& facts, const wire::InstanceStatus& told);
+// Another process runs the action: with units of a record that is so hundreds of times a second, so
+// this news waits until the last report is this old.
+inline constexpr std::chrono::milliseconds kPidNewsAfter{100};
+
+// Whether the agent should hear now what it was told as `told`, `ago`.
+bool has_news(const Node& node, const ProcessFacts& facts, const wire::InstanceStatus& told,
+              SteadyTime::duration ago);
 
 }  // namespace weir::core

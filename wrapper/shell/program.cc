@@ -67,7 +67,7 @@ Status Program::start_guard() {
 
 std::vector<std::string> Program::argv() const {
   const graph::NodeSpec& node = order_.node;
-  if (!node.run.empty()) return {"sh", "-c", node.run};
+  if (!node.run.empty()) return {"/bin/sh", "-c", node.run};
   std::vector<std::string> argv{node.action};
   argv.insert(argv.end(), node.args.begin(), node.args.end());
   return argv;

@@ -242,8 +242,12 @@ void Wrapper::on_turn_end() {
 void Wrapper::report(bool always) {
   if (!agent_ || !node_) return;
   facts_.action_pid = program_->pid();
-  if (!always && reported_ && !core::has_news(*node_, facts_, *reported_)) return;
-  reported_ = core::make_report(*node_, facts_, loop_.now());
+  const runtime::SteadyTime now = loop_.now();
+  if (!always && reported_ && !core::has_news(*node_, facts_, *reported_, now - reported_at_)) {
+    return;
+  }
+  reported_ = core::make_report(*node_, facts_, now);
+  reported_at_ = now;
   const Result<std::string> bytes = wire::encode({"", wire::WrapperReport{*reported_}});
   if (bytes) (void)agent_->send({std::string_view(*bytes)});
 }

@@ -102,6 +102,7 @@ class Wrapper : private core::Effects {
   core::ProcessFacts facts_;
   std::optional<RotatingFile> output_;  // Of a sink that nobody reads.
   std::optional<wire::InstanceStatus> reported_;
+  runtime::SteadyTime reported_at_{};
   bool stopping_ = false;
   bool superseded_ = false;  // By a later boot: it goes, and begins again above that.
   int exit_status_ = kExitAgain;

@@ -226,8 +226,13 @@ void WrapperProcess::report(bool always) {
     look_at_room();
   }
   facts_.action_pid = runs_.running() ? pid_ + 1 : 0;
-  if (!always && !due && reported_ && !core::has_news(*node_, facts_, *reported_)) return;
-  reported_ = core::make_report(*node_, facts_, clock());
+  const SteadyTime now = clock();
+  if (!always && !due && reported_ &&
+      !core::has_news(*node_, facts_, *reported_, now - reported_at_)) {
+    return;
+  }
+  reported_ = core::make_report(*node_, facts_, now);
+  reported_at_ = now;
   tell_agent(wire::WrapperReport{*reported_});
 }
 

@@ -103,6 +103,7 @@ class WrapperProcess : public Process, private core::Effects {
   Incarnation of_;
   core::ProcessFacts facts_;
   std::optional<wire::InstanceStatus> reported_;
+  SteadyTime reported_at_{};
   SteadyTime report_at_{};
   Runs runs_;
   std::unique_ptr<core::Node> node_;
