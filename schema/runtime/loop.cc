@@ -112,6 +112,7 @@ WatchId Loop::watch_socket(void* socket, Callback callback) {
   Watch& watch = new_watch(&slot);
   watch.fd = fd;
   watch.socket = socket;
+  watch.socket_ready = false;
   watch.interest = Interest::kRead;
   watch.on_socket = std::move(callback);
   polls_[slot].revents = 0;
@@ -260,18 +261,20 @@ void Loop::on_turn_end(Callback hook) {
 
 // ---- turns
 
+// Looks at all, to re-arm all.
 bool Loop::any_socket_ready() {
   if (sockets_ == 0) return false;
   bool any = false;
-  for (const Watch& watch : watches_) {
+  for (Watch& watch : watches_) {
     if (watch.socket == nullptr || watch.interest == Interest::kNone) continue;
-    any = socket_readable(watch.socket) || any;  // Look at all, to re-arm all.
+    watch.socket_ready = socket_readable(watch.socket);
+    any = any || watch.socket_ready;
   }
   return any;
 }
 
 Duration Loop::time_to_wait(Duration timeout) {
-  if (!posted_.empty() || any_socket_ready()) return Duration::zero();
+  if (any_socket_ready() || !posted_.empty()) return Duration::zero();
   if (due_.empty()) return timeout;
   const Duration until = due_.front().at - std::chrono::steady_clock::now();
   const Duration left = std::max(until, Duration::zero());
@@ -301,11 +304,11 @@ void Loop::call_watches() {
   for (std::size_t slot = 0; slot < count; ++slot) {
     Watch& watch = watches_[slot];
     if (watch.id == 0 || watch.interest == Interest::kNone) continue;
+    const short events = polls_[slot].revents;
     if (watch.socket != nullptr) {
-      if (socket_readable(watch.socket)) watch.on_socket();
+      if (watch.socket_ready || (events != 0 && socket_readable(watch.socket))) watch.on_socket();
       continue;
     }
-    const short events = polls_[slot].revents;
     if (events == 0) continue;
     WEIR_CHECK((events & POLLNVAL) == 0, "fd " + std::to_string(watch.fd) + " is closed");
     Ready ready;
@@ -353,10 +356,14 @@ void Loop::drop_removed() {
 void Loop::run_once(Duration timeout) {
   check_thread();
   WEIR_CHECK(!in_turn_, "a turn inside a turn");
-  wait(time_to_wait(timeout));
+  const bool look = posted_.empty() || blind_turns_ == kBlindTurnsMax;
+  blind_turns_ = look ? 0 : blind_turns_ + 1;
+  if (look) wait(time_to_wait(timeout));
   in_turn_ = true;
-  call_watches();
-  call_timers();
+  if (look) {
+    call_watches();
+    call_timers();
+  }
   call_posted();
   if (turn_end_) turn_end_();
   drop_removed();

@@ -36,9 +36,11 @@ enum class TimerId : std::uint64_t { kNone = 0 };
 // Single-threaded event loop over raw file descriptors, ZeroMQ sockets and timers.
 //
 // A turn: wait, call the watches that are ready, call the timers that are due, call what was
-// posted (a post from a post waits for the next turn), call the turn-end hook. All callbacks may
-// add, change and remove any watch or timer, themselves included. A watch removed during a turn is
-// not called again in it. A steady loop does not allocate.
+// posted (a post from a post waits for the next turn), call the turn-end hook. What the last turn
+// left posted is called without a look at watches and timers before it, kBlindTurnsMax times in a
+// row: what follows from a callback goes on at once. All callbacks may add, change and remove any
+// watch or timer, themselves included. A watch removed during a turn is not called again in it. A
+// steady loop does not allocate.
 //
 // Thread: the loop thread, which is the one that constructed it, or the last that called
 // adopt_thread(). Every entry point checks this, post_from_any_thread() aside.
@@ -92,6 +94,7 @@ class Loop {
     std::uint64_t id = 0;  // 0: free.
     int fd = -1;           // The raw fd, or the ZeroMQ socket's own.
     void* socket = nullptr;
+    bool socket_ready = false;  // As any_socket_ready() saw it last.
     Interest interest = Interest::kNone;
     FdCallback on_fd;
     Callback on_socket;
@@ -143,6 +146,8 @@ class Loop {
   std::vector<std::uint32_t> removed_timers_;
   std::vector<Due> due_;  // A heap, earliest first; entries of cancelled timers are skipped.
 
+  static constexpr int kBlindTurnsMax = 3;
+  int blind_turns_ = 0;  // In a row.
   std::vector<Callback> posted_;
   std::vector<Callback> posted_now_;
   Callback turn_end_;

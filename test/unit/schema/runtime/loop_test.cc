@@ -202,6 +202,22 @@ TEST(Loop, PostsRunAtTheEndOfTheTurnBeforeTheHook) {
   EXPECT_EQ(order, "wp|q|") << "a post from a post is the next turn's, which does not wait";
 }
 
+// But what is posted for ever holds up nobody.
+TEST(Loop, WatchesAreLookedAtBetweenPosts) {
+  Loop loop;
+  const Pipe pipe = make_pipe();
+  write_byte(pipe);
+  int watched = 0;
+  int timed = 0;
+  loop.watch_fd(pipe.in.get(), Interest::kRead, [&](Ready) { ++watched; });
+  loop.on_turn_end([&] { loop.post([] {}); });
+  for (int i = 0; i < 40; ++i) loop.run_once(seconds(5));
+  EXPECT_EQ(watched, 10);
+  loop.after(Duration::zero(), [&] { ++timed; });
+  for (int i = 0; i < 4; ++i) loop.run_once(seconds(5));
+  EXPECT_EQ(timed, 1);
+}
+
 TEST(Loop, OtherThreadsMayPost) {
   Loop loop;
   std::thread other([&] { loop.post_from_any_thread([&] { loop.stop(); }); });
