@@ -51,21 +51,35 @@ double source_alone(Bench& bench, const LineFile& file) {
   return cpu_s;
 }
 
+// A branch's cost is a difference of runs, of which each varies by as much as a branch costs: so it
+// is that of medians, and its spread what one run more or less does to it.
+double median_without(Samples samples, size_t left_out) {
+  if (samples.size() > 1) samples.erase(samples.begin() + static_cast<ptrdiff_t>(left_out));
+  return median(samples);
+}
+
 }  // namespace
 
 void run_branch_rows(Bench& bench) {
   const LineFile file = bench.lines_of(100, bench.bytes(1'000'000'000, 100'000'000));
   const double gb = static_cast<double>(file.bytes) / 1e9;
-  Samples extra;
-  Samples own;
+  Samples none;
+  Samples one;
+  Samples four;
   Samples written;
-  for (int run = 0; run < bench.runs(5, 1); ++run) {
-    const double none = source_alone(bench, file);
-    const Branched one = run_branches(bench, file, 1);
-    const Branched four = run_branches(bench, file, kBranches);
-    own.push_back((one.cpu_s - none) / gb);
-    extra.push_back((four.cpu_s - one.cpu_s) / (kBranches - 1) / gb);
-    written.push_back(four.written);
+  for (int run = 0; run < bench.runs(7, 1); ++run) {
+    none.push_back(source_alone(bench, file) / gb);
+    one.push_back(run_branches(bench, file, 1).cpu_s / gb);
+    const Branched all = run_branches(bench, file, kBranches);
+    four.push_back(all.cpu_s / gb);
+    written.push_back(all.written);
+  }
+  Samples own;
+  Samples extra;
+  for (size_t left_out = 0; left_out < none.size(); ++left_out) {
+    const double first = median_without(one, left_out);
+    own.push_back(first - median_without(none, left_out));
+    extra.push_back((median_without(four, left_out) - first) / (kBranches - 1));
   }
   bench.add({.row = "branches",
              .what = "cat FILE ; four times wc -l: bytes written by the source's wrapper / FILE's",

@@ -67,15 +67,18 @@ Latency through_weir(Bench& bench, double rate, const std::string& source_durabi
   return read_report(report, rate);
 }
 
-Latency through_relays(Bench& bench, double rate) {
+// With `log`, the first hop syncs each record to a file of its own before it sends it.
+Latency through_relays(Bench& bench, double rate, bool log = false) {
   const std::string report = bench.fresh("latency");
   const Programs programs = programs_of(bench, rate, report);
   const std::string relay = bench.program("weir-bench-program") + " relay ";
   const std::string first = "ipc://" + bench.fresh("hop");
   const std::string second = "ipc://" + bench.fresh("hop");
-  const std::string line = relay + "--connect " + first + " " + programs.source + " & " + relay +
-                           "--listen " + first + " --connect " + second + " " + programs.inner +
-                           " & " + relay + "--listen " + second + " " + programs.sink + "; wait";
+  const std::string log_option = log ? "--log " + bench.fresh("log") + " " : "";
+  const std::string line = relay + log_option + "--connect " + first + " " + programs.source +
+                           " & " + relay + "--listen " + first + " --connect " + second + " " +
+                           programs.inner + " & " + relay + "--listen " + second + " " +
+                           programs.sink + "; wait";
   run_shell(line, bench.fresh("relays"), kUpLimit);
   return read_report(report, rate);
 }
@@ -138,8 +141,10 @@ void run_synced_row(Bench& bench) {
   Samples weir;
   Samples disk;
   Samples above;
+  Samples bare;
   for (int run = 0; run < bench.runs(5, 1); ++run) {
     disk.push_back(fdatasync_ms(bench, 100));
+    bare.push_back(through_relays(bench, 100, true).p50_ms);
     weir.push_back(through_weir(bench, 100, "disk").p50_ms);
     above.push_back(weir.back() - disk.back());
   }
@@ -151,6 +156,12 @@ void run_synced_row(Bench& bench) {
              .result = above,
              .result_unit = "ms",
              .target = at_most(0.5)});
+  bench.add({.row = "latency-disk",
+             .what = "the same / a bare echo's that syncs before its first hop",
+             .weir = weir,
+             .baseline = bare,
+             .unit = "ms",
+             .result = ratios(weir, bare)});
 }
 
 }  // namespace

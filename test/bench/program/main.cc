@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   std::string report;
   std::string listen;
   std::string connect;
+  std::string log;
   uint64_t count = 0;
   uint64_t bytes = 100;
   double rate = 0;
@@ -38,6 +39,7 @@ int main(int argc, char** argv) {
   CLI::App* relay = app.add_subcommand("relay")->prefix_command();
   relay->add_option("--listen", listen);
   relay->add_option("--connect", connect);
+  relay->add_option("--log", log);
 
   CLI::App* agents = app.add_subcommand("agents");
   agents->add_option("--broker", connect)->required();
@@ -50,6 +52,6 @@ int main(int argc, char** argv) {
   if (*swallow) return weir::bench::swallow(framing_of(framing), report);
   if (*stamp) return weir::bench::stamp(framing_of(framing), rate, seconds, bytes);
   if (*arrive) return weir::bench::arrive(framing_of(framing), report);
-  if (*relay) return weir::bench::relay(listen, connect, relay->remaining());
+  if (*relay) return weir::bench::relay(listen, connect, log, relay->remaining());
   return weir::bench::play_agents(connect, first, static_cast<uint32_t>(count));
 }

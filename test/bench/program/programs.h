@@ -23,8 +23,9 @@ int stamp(Framing framing, double rate, double seconds, uint64_t bytes);
 int arrive(Framing framing, const std::string& report);
 
 // Between ZeroMQ and the pipes of a program, and nothing else: what comes in at `listen` goes to
-// its stdin, what it writes goes to `connect`. Either may be empty.
-int relay(const std::string& listen, const std::string& connect,
+// its stdin, what it writes goes to `connect`. Either may be empty. With `log`, what it writes is
+// on the disk, in that file, before it is sent.
+int relay(const std::string& listen, const std::string& connect, const std::string& log,
           const std::vector<std::string>& argv);
 
 // So many agents, numbered from `first` on, that say to the broker what agents say, and whose

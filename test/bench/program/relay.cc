@@ -1,4 +1,4 @@
-// The least that three hops over ZeroMQ and pipes can be: no log, no credit, no acknowledgement.
+// The least that three hops over ZeroMQ and pipes can be: no credit, no acknowledgement.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/wait.h>
@@ -45,8 +45,13 @@ struct Pipe {
 
 class Relay {
  public:
-  Relay(const std::string& listen, const std::string& connect, std::vector<std::string> argv)
+  Relay(const std::string& listen, const std::string& connect, const std::string& log,
+        std::vector<std::string> argv)
       : context_(zmq_ctx_new()) {
+    if (!log.empty()) {
+      log_.reset(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+      if (!log_.valid()) give_up("open " + log);
+    }
     if (!listen.empty()) in_ = open_socket(context_, ZMQ_PULL, listen, "");
     if (!connect.empty()) out_ = open_socket(context_, ZMQ_PUSH, "", connect);
     Pipe stdin_pipe;
@@ -97,12 +102,17 @@ class Relay {
   void take_output() {
     const ssize_t count = ::read(from_program_.get(), buffer_.data(), buffer_.size());
     if (count < 0) give_up("read");
+    if (log_.valid() && (::write(log_.get(), buffer_.data(), static_cast<size_t>(count)) < 0 ||
+                         ::fdatasync(log_.get()) != 0)) {
+      give_up("log");
+    }
     if (out_ != nullptr && zmq_send(out_, buffer_.data(), static_cast<size_t>(count), 0) < 0) {
       give_up("send");
     }
     if (count == 0) from_program_.reset();
   }
 
+  UniqueFd log_;  // Not valid: none.
   void* context_;
   void* in_ = nullptr;
   void* out_ = nullptr;
@@ -114,9 +124,9 @@ class Relay {
 
 }  // namespace
 
-int relay(const std::string& listen, const std::string& connect,
+int relay(const std::string& listen, const std::string& connect, const std::string& log,
           const std::vector<std::string>& argv) {
-  return Relay(listen, connect, argv).run();
+  return Relay(listen, connect, log, argv).run();
 }
 
 }  // namespace weir::bench
