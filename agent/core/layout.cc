@@ -28,8 +28,7 @@ std::string Layout::starts_file(const wire::InstanceKey& key) const {
 }
 
 std::string Layout::log_dir(const wire::InstanceKey& key, uint64_t log_term) const {
-  std::string path =
-      data_dir + "/wal/" + key.pipeline + "/" + wire::lane_name(key.node, key.instance);
+  std::string path = wal_dir() + "/" + key.pipeline + "/" + wire::lane_name(key.node, key.instance);
   if (log_term > 1) path += "-" + std::to_string(log_term);
   return path;
 }

@@ -4,6 +4,8 @@
 //   DATA/boot_id                                  the boot of the host that it last ran in
 //   DATA/orders/PIPELINE.NODE.INSTANCE.order      what each wrapper was told
 //   DATA/orders/PIPELINE.NODE.INSTANCE.starts     how often it was started with that
+//   DATA/identity                                 who this agent is
+//   DATA/wal/identity                             the same: that these are its logs
 //   DATA/wal/PIPELINE/NODE.INSTANCE/              its log; wrapper.lock is held while it lives.
 //                                                 NODE.INSTANCE-TERM if it was not begun in term 1
 //   DATA/logs/PIPELINE/NODE.INSTANCE.wrapper.log  what the wrapper says
@@ -33,6 +35,9 @@ struct Layout {
 
   std::string lock_file() const { return data_dir + "/agent.lock"; }
   std::string orders_dir() const { return data_dir + "/orders"; }
+  std::string wal_dir() const { return data_dir + "/wal"; }
+  std::string identity_file() const { return data_dir + "/identity"; }
+  std::string identity_of_logs_file() const { return wal_dir() + "/identity"; }
   std::string order_file(const wire::InstanceKey& key) const;
   std::string starts_file(const wire::InstanceKey& key) const;
   // A log that is drained is where it was (R5): the same folder, whatever key.drains says.

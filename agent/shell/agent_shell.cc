@@ -99,13 +99,15 @@ Result<std::unique_ptr<AgentShell>> AgentShell::create(runtime::Loop& loop,
   if (!orders) return std::move(orders).error();
   auto contents = ContentCache::open(loop, options.layout.actions_dir());
   if (!contents) return std::move(contents).error();
-  auto identity = identity_of(options.layout.data_dir);
+  auto identity = identity_of(options.layout, !orders->empty());
   if (!identity) return std::move(identity).error();
+  AgentOptions known = options;
+  known.processes.identity = *identity;
   auto wrappers = runtime::ZmqSocket::router(context, socket_options());
   if (!wrappers) return std::move(wrappers).error();
   auto bound = wrappers->bind("ipc://" + options.layout.agent_socket());
   if (!bound) return std::move(bound).error();
-  std::unique_ptr<AgentShell> shell(new AgentShell(loop, context, options, std::move(*identity),
+  std::unique_ptr<AgentShell> shell(new AgentShell(loop, context, known, std::move(*identity),
                                                    std::move(*lock), std::move(*wrappers),
                                                    std::move(*contents)));
   const bool any = !orders->empty();

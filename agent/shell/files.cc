@@ -66,6 +66,12 @@ Status replace_file(const std::string& path, std::string_view bytes) {
   return sync_folder(folder_of(path));
 }
 
+// Empty if there is none.
+std::string read_identity(const std::string& path) {
+  auto bytes = read_part(path, 0, kIdentityBytes);
+  return bytes && bytes->size() == kIdentityBytes ? *std::move(bytes) : std::string();
+}
+
 // "TIME LEVEL weir-wrapper[...]: message" without what stands in front of the message.
 std::string_view without_prefix(std::string_view line) {
   const size_t name = line.find(" weir-wrapper[");
@@ -115,17 +121,33 @@ Result<std::vector<wire::StartOrder>> read_orders(const std::string& folder) {
   return orders;
 }
 
-Result<std::string> identity_of(const std::string& data_dir) {
-  const std::string path = data_dir + "/identity";
-  auto bytes = read_part(path, 0, file_size(path));
-  if (bytes && bytes->size() == kIdentityBytes) return bytes;
+Result<std::string> identity_of(const Layout& layout, bool has_orders) {
+  const std::string logs = read_identity(layout.identity_of_logs_file());
+  const std::string own = read_identity(layout.identity_file());
+  if (!logs.empty() && logs == own) return own;
+  if (has_orders) {
+    return Error{ErrorCode::kNotFound,
+                 layout.wal_dir() + " does not hold the logs of which " + layout.orders_dir() +
+                     " speaks: is their disk mounted? If it is lost for good, remove the latter, " +
+                     "and the agent begins anew"};
+  }
   const auto high = random_number();
   const auto low = random_number();
   if (!high || !low) return high ? low.error() : high.error();
   char text[kIdentityBytes + 1];
   std::snprintf(text, sizeof text, "%016" PRIx64 "%016" PRIx64, *high, *low);
-  if (auto written = replace_file(path, text); !written) return Error(written.error());
+  if (auto made = make_folders(layout.wal_dir(), 0700); !made) return Error(made.error());
+  for (const std::string& path : {layout.identity_of_logs_file(), layout.identity_file()}) {
+    if (auto written = replace_file(path, text); !written) return Error(written.error());
+  }
   return std::string(text);
+}
+
+Status check_identity(const Layout& layout, const std::string& identity) {
+  if (read_identity(layout.identity_of_logs_file()) == identity) return {};
+  return Error{ErrorCode::kNotFound,
+               layout.wal_dir() + " does not hold the logs with which the agent was started: is " +
+                   "their disk mounted?"};
 }
 
 Starts read_starts(const std::string& path) {

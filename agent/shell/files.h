@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/core/layout.h"
 #include "agent/core/wrapper_life.h"
 #include "schema/base/result.h"
 #include "schema/wire/control.h"
@@ -24,8 +25,11 @@ Status remove_order(const std::string& path);
 // All orders in the folder. Files that cannot be read as orders are renamed to *.bad and logged.
 Result<std::vector<wire::StartOrder>> read_orders(const std::string& folder);
 
-// Random, made once for each data folder, and the same from then on.
-Result<std::string> identity_of(const std::string& data_dir);
+// Random, and the same as long as the folder of the logs is the same. kNotFound, in words for the
+// user, if there are orders (`has_orders`) for logs in another folder than the one that is there.
+Result<std::string> identity_of(const Layout& layout, bool has_orders);
+// kNotFound, likewise, if that is not the identity of the logs any more.
+Status check_identity(const Layout& layout, const std::string& identity);
 
 // None if there is no such file. Not synced: what a power cut takes is no loss.
 Starts read_starts(const std::string& path);

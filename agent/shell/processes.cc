@@ -37,7 +37,10 @@ Processes::~Processes() {
   for (auto& [key, process] : processes_) loop_.unwatch(process.watch);
 }
 
+// A log that is not there is begun anew, and so one of which only the disk is not there must not be
+// looked for.
 Result<runtime::FileLock> Processes::take_lock(const wire::StartOrder& order) {
+  if (auto same = check_identity(layout_, options_.identity); !same) return Error(same.error());
   if (auto made = make_folders(order.log_dir, 0700); !made) return Error(made.error());
   return runtime::FileLock::try_acquire(order.log_dir + "/wrapper.lock");
 }

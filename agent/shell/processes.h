@@ -16,6 +16,7 @@
 namespace weir::agent {
 
 struct ProcessOptions {
+  std::string identity;         // What the folder of the logs has; see identity_of().
   std::string wrapper_program;  // Empty: weir-wrapper, where programs of weir are found.
   int lifeline_fd = -1;         // Handed on under the same number.
   std::vector<int> keep_fds;    // Likewise.

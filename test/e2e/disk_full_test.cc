@@ -1,10 +1,11 @@
-// The disk of the logs is full (R7): nodes stop accepting, say so, and go on by themselves when
-// there is room, without losing or repeating anything. The disk is a small tmpfs.
+// The disk of the logs is full, or gone (R7): nodes stop accepting, say so, and go on by themselves
+// when it is there and has room, without losing or repeating anything. The disk is a small tmpfs.
 #include <gtest/gtest.h>
 
 #include <csignal>
 #include <filesystem>
 
+#include "schema/runtime/process_tree.h"
 #include "test/e2e/cluster.h"
 #include "test/e2e/small_disk.h"
 
@@ -38,10 +39,13 @@ TEST(DiskFull, R7ALogThatFillsItDrains) {
     ASSERT_EQ(up.wait().code, 130);
     ASSERT_TRUE(wait_until([&] { return scene.processes().empty(); }));
   }
-  fs::remove_all(logs);  // Nothing was put out: all of it can be made again.
+  // Nothing was put out: all of it can be made again.
+  const std::string identity = scene.read("d/agents/agent-1/wal/identity");
+  fs::remove_all(logs);
   fs::remove_all(scene.path("d/agents/agent-1/orders"));
   const SmallDisk disk(logs, kDiskMiB);
   if (!disk.mounted()) GTEST_SKIP() << disk.why_not();
+  scene.write("d/agents/agent-1/wal/identity", identity);
 
   // Filled by the logs themselves: the source stops before nothing is left.
   Command up = scene.start(command);
@@ -112,6 +116,53 @@ TEST(DiskFull, R7SomebodyElseFillsIt) {
   const auto before = arrived();
   disk.empty();
   ASSERT_TRUE(wait_until([&] { return arrived() > before + 3; })) << said;
+  scene.write("end", "");
+  ASSERT_TRUE(cluster.wait_for_state("p", "completed"));
+  const Outcome same = scene.run(
+      scene.shell("cat out/* | sort > got; seq -f %0200.0f 1 $(cat written) | cmp - got"));
+  EXPECT_EQ(same.code, 0) << same.out << same.err;
+}
+
+// An empty folder looks like a first start: the source would begin anew, and what only its log had
+// would be lost.
+TEST(DiskGone, R5R7NobodyBeginsAnew) {
+  UserCluster cluster({"alpha"});
+  Scene& scene = cluster.scene();
+  Cluster& processes = cluster.processes();
+  scene.make_folder("out");
+  const SmallDisk disk(processes.layout("alpha").wal_dir(), kDiskMiB);
+  if (!disk.mounted()) GTEST_SKIP() << disk.why_not();
+  processes.kill("alpha");
+  processes.start_agent("alpha");
+  cluster.wait_for_agents(1);
+  const auto arrived = [&] {
+    return std::distance(fs::directory_iterator(scene.path("out")), fs::directory_iterator());
+  };
+  cluster.put(steady_pipeline(scene.folder()));
+  cluster.out({"pipeline", "run", "p", "--wait=running"});
+  ASSERT_TRUE(wait_until([&] { return arrived() > 3; }));
+
+  disk.take_away();
+  ASSERT_TRUE(processes.kill_wrapper("source"));
+  std::string said;
+  ASSERT_TRUE(wait_until([&] {
+    said = cluster.out({"pipeline", "status", "p", "-o", "json"});
+    return said.find("is their disk mounted?") != std::string::npos;
+  })) << said;
+  // Nor does an agent that is started only now, as after a boot.
+  processes.kill("alpha");
+  processes.start_agent("alpha");
+  ASSERT_TRUE(wait_until([&] {
+    const auto agent = runtime::process_stat(processes.pid("alpha"));
+    return agent && agent->state == 'Z';
+  }));
+  EXPECT_EQ(processes.wait_for_exit("alpha"), 1);
+
+  disk.give_back();
+  processes.start_agent("alpha");
+  cluster.wait_for_agents(1);
+  const auto before = arrived();
+  ASSERT_TRUE(wait_until([&] { return arrived() > before + 3; }));
   scene.write("end", "");
   ASSERT_TRUE(cluster.wait_for_state("p", "completed"));
   const Outcome same = scene.run(

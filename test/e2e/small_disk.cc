@@ -37,7 +37,20 @@ SmallDisk::SmallDisk(std::string folder, size_t mebibytes)
 }
 
 SmallDisk::~SmallDisk() {
-  if (mounted()) ::umount2(folder_.c_str(), MNT_DETACH);
+  if (!mounted()) return;
+  if (std::filesystem::exists(elsewhere())) ::umount2(elsewhere().c_str(), MNT_DETACH);
+  ::umount2(folder_.c_str(), MNT_DETACH);
+}
+
+void SmallDisk::take_away() const {
+  std::filesystem::create_directory(elsewhere());
+  ASSERT_EQ(::mount(folder_.c_str(), elsewhere().c_str(), nullptr, MS_MOVE, nullptr), 0)
+      << std::strerror(errno);
+}
+
+void SmallDisk::give_back() const {
+  ASSERT_EQ(::mount(elsewhere().c_str(), folder_.c_str(), nullptr, MS_MOVE, nullptr), 0)
+      << std::strerror(errno);
 }
 
 void SmallDisk::fill() const {

@@ -20,10 +20,14 @@ class SmallDisk {
   // A file takes all that is left, or is gone again.
   void fill() const;
   void empty() const;
+  // What is left in its place is the empty folder; what has a file open keeps it.
+  void take_away() const;
+  void give_back() const;
   // Waits until nobody has a file open for writing.
   void set_read_only(bool read_only) const;
 
  private:
+  std::string elsewhere() const { return folder_ + ".away"; }
   std::string ballast() const { return folder_ + "/ballast"; }
 
   std::string folder_;
