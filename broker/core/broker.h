@@ -126,13 +126,6 @@ class BrokerCore {
   template <typename T>
   void on_message(const std::string& peer, const std::string& request, const T& message);
 
-  // The log of a source that was given up with its host.
-  struct SourceLog {
-    std::string agent;  // Empty: nobody knows which.
-    uint64_t term = 0;
-    uint64_t log_term = 0;
-  };
-
   struct Done {
     std::optional<wire::ActionRef> action;  // What was stored; none: the answer is Ok.
   };
@@ -181,7 +174,9 @@ class BrokerCore {
   const Loads& loads();
   bool retire(Pipeline& pipeline, uint32_t node);
   void retire_from(Pipeline& pipeline, uint32_t node);
-  void begin_drain(Pipeline& pipeline, uint32_t node);
+  void leave_own_log(Pipeline& pipeline, uint32_t node);
+  void leave_log(Pipeline& pipeline, uint32_t node, const SourceLog& log);
+  void drain_what_it_left(Pipeline& pipeline);
   void drain_log(Pipeline& pipeline, uint32_t node, const SourceLog& log);
   void drain_what_was_left(const wire::InstanceKey& key);
   void give_place(Placement& placed, const std::string& agent, uint64_t term);

@@ -18,15 +18,11 @@ bool is_source(const Pipeline& pipeline, uint32_t node) {
   return pipeline.inputs_of(node).empty() && !pipeline.spec().nodes[node].caller_stdin;
 }
 
-// R5: whether the log that it leaves behind is needed no more, because it writes elsewhere what is
+// R5: whether nobody waits for the log that it leaves behind, because it writes elsewhere what is
 // not settled. One that is to end starts no program there, so then its log is all there is.
 bool goes_on_elsewhere(const Pipeline& pipeline, uint32_t node) {
   return is_source(pipeline, node) && pipeline.spec().nodes[node].portable &&
          !pipeline.record.ending;
-}
-
-bool leaves_a_log(const Pipeline& pipeline, uint32_t node) {
-  return is_source(pipeline, node) && !goes_on_elsewhere(pipeline, node);
 }
 
 }  // namespace
@@ -95,8 +91,8 @@ void BrokerCore::go_above_fence(const Agent& agent, Placement& placed,
   if (pipeline != state_.pipelines.end() && key.drains == 0 && !placed.finished) {
     const auto node = pipeline->second.find_node(key.node);
     // R5: there is one more log of it, somewhere.
-    if (node && leaves_a_log(pipeline->second, *node)) {
-      drain_log(pipeline->second, *node, {"", status.fenced_by, status.fenced_by});
+    if (node && is_source(pipeline->second, *node)) {
+      leave_log(pipeline->second, *node, {"", status.fenced_by, status.fenced_by});
     }
   }
   raise_term(placed, status.fenced_by);
@@ -138,8 +134,8 @@ void BrokerCore::drain_what_was_forgotten(const Agent& agent, const Placement& p
   const Wish wish = pipeline->second.record.wish;
   if (wish == Wish::kStored || wish == Wish::kRemove) return;
   const auto node = pipeline->second.find_node(placed.key.node);
-  if (!node || !leaves_a_log(pipeline->second, *node)) return;
-  drain_log(pipeline->second, *node, {agent.name, status.term, status.log_term});
+  if (!node || !is_source(pipeline->second, *node)) return;
+  leave_log(pipeline->second, *node, {agent.name, status.term, status.log_term});
 }
 
 // A source that was moved, and we have forgotten it: what it left behind was to be drained.
@@ -147,8 +143,8 @@ void BrokerCore::drain_what_was_left(const wire::InstanceKey& key) {
   const auto pipeline = state_.pipelines.find(key.pipeline);
   if (key.drains != 0 || pipeline == state_.pipelines.end()) return;
   const auto node = graph::find_node(pipeline->second.spec(), key.node);
-  if (!node || !leaves_a_log(pipeline->second, *node)) return;
-  if (!state_.placements.at(key).finished) begin_drain(pipeline->second, *node);
+  if (!node || !is_source(pipeline->second, *node)) return;
+  if (!state_.placements.at(key).finished) leave_own_log(pipeline->second, *node);
 }
 
 // ---- Placing -------------------------------------------------------------------------------
@@ -254,6 +250,9 @@ void BrokerCore::begin_anew(Placement& placed) {
 // Another agent has the name now, and none of the logs.
 void BrokerCore::begin_anew_on(const std::string& agent) {
   for (auto& [key, placed] : state_.placements) {
+    if (std::erase_if(placed.left, [&](const SourceLog& log) { return log.agent == agent; }) > 0) {
+      store(placed);
+    }
     if (placed.agent != agent || (key.drains != 0 && placed.finished)) continue;
     Pipeline* const pipeline = find(key.pipeline);
     const auto node = pipeline == nullptr ? std::nullopt : pipeline->find_node(key.node);
@@ -292,7 +291,7 @@ bool BrokerCore::move_node(Pipeline& pipeline, uint32_t node) {
   if (is_source(pipeline, node) && !placed.finished) {
     const auto last = state_.figures.find(placed.key);
     placed.finished = last != state_.figures.end() && last->second.ended_and_settled;
-    if (!placed.finished && !goes_on_elsewhere(pipeline, node)) begin_drain(pipeline, node);
+    if (!placed.finished) leave_own_log(pipeline, node);
   }
   placed.position = placed.settled_position;
   give_place(placed, *chosen, placed.last_term + 1);
@@ -303,9 +302,40 @@ bool BrokerCore::move_node(Pipeline& pipeline, uint32_t node) {
 
 // ---- Draining (R5) -------------------------------------------------------------------------
 
-void BrokerCore::begin_drain(Pipeline& pipeline, uint32_t node) {
-  const Placement& lost = state_.placements.at(pipeline.key(node));
-  drain_log(pipeline, node, {lost.agent, lost.term, lost.log_term});
+void BrokerCore::leave_own_log(Pipeline& pipeline, uint32_t node) {
+  const Placement& own = state_.placements.at(pipeline.key(node));
+  leave_log(pipeline, node, {own.agent, own.term, own.log_term});
+}
+
+void BrokerCore::leave_log(Pipeline& pipeline, uint32_t node, const SourceLog& log) {
+  if (!goes_on_elsewhere(pipeline, node)) return drain_log(pipeline, node, log);
+  Placement& placed = state_.placements.at(pipeline.key(node));
+  const auto known = std::find_if(placed.left.begin(), placed.left.end(),
+                                  [&](const SourceLog& one) { return one.term == log.term; });
+  if (known == placed.left.end()) {
+    placed.left.push_back(log);
+  } else if (known->agent.empty() && !log.agent.empty()) {
+    *known = log;  // It was found.
+  } else {
+    return;
+  }
+  store(placed);
+}
+
+// R8: no portable source writes again what it was to, now that the pipeline is to end.
+void BrokerCore::drain_what_it_left(Pipeline& pipeline) {
+  for (uint32_t node = 0; node < pipeline.spec().nodes.size(); ++node) {
+    const auto found = state_.placements.find(pipeline.key(node));
+    if (found == state_.placements.end() || found->second.left.empty()) continue;
+    Placement& placed = found->second;
+    const std::vector<SourceLog> left = std::exchange(placed.left, {});
+    const wire::InstanceStatus* const report = state_.report(placed.key);
+    const bool wrote_all = report != nullptr && report->ended_and_settled;
+    for (const SourceLog& log : left) {
+      if (!placed.finished && !wrote_all) drain_log(pipeline, node, log);
+    }
+    store(placed);
+  }
 }
 
 // Its readers learn of the lane at once: until it has ended they do not end.
@@ -474,6 +504,7 @@ void BrokerCore::forget(const Pipeline& pipeline) {
     placed.agent.clear();
     placed.drained_lanes.clear();
     placed.position = placed.settled_position = 0;
+    placed.left.clear();
     // A pipeline of this name that is put later waits for none of them.
     placed.finished = key.drains != 0;
     placed.gone = false;

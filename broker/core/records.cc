@@ -9,7 +9,8 @@ namespace {
 
 constexpr uint8_t kValueVersion = 1;
 // From 2 on a placement has positions.
-constexpr uint8_t kPlacementVersion = 2;
+constexpr uint8_t kWithPositions = 2;
+constexpr uint8_t kPlacementVersion = 3;
 constexpr size_t kTextLimit = wire::kControlMessageBytesMax;
 
 Error corrupt(std::string_view what) {
@@ -135,13 +136,16 @@ std::string encode_record(const PlacementRecord& record) {
       .u8(record.finished ? 1 : 0);
   put_texts(encoder, record.drained_lanes);
   put_texts(encoder, record.former);
-  return encoder.u64(record.position).u64(record.settled_position).bytes();
+  encoder.u64(record.position).u64(record.settled_position);
+  encoder.u32(static_cast<uint32_t>(record.left.size()));
+  for (const SourceLog& log : record.left) encoder.text(log.agent).u64(log.term).u64(log.log_term);
+  return std::move(encoder).bytes();
 }
 
 Result<PlacementRecord> decode_placement(std::string_view bytes) {
   Decoder decoder(bytes);
   const uint8_t version = decoder.u8();
-  if (version != kValueVersion && version != kPlacementVersion) {
+  if (version < kValueVersion || version > kPlacementVersion) {
     return corrupt("a placement of an unknown version");
   }
   PlacementRecord record;
@@ -156,9 +160,16 @@ Result<PlacementRecord> decode_placement(std::string_view bytes) {
   record.finished = decoder.u8() != 0;
   record.drained_lanes = get_texts(decoder);
   record.former = get_texts(decoder);
-  if (version >= kPlacementVersion) {
+  if (version >= kWithPositions) {
     record.position = decoder.u64();
     record.settled_position = decoder.u64();
+  }
+  const uint32_t left = version >= kPlacementVersion ? decoder.u32() : 0;
+  for (uint32_t i = 0; i < left && decoder.ok(); ++i) {
+    SourceLog& log = record.left.emplace_back();
+    log.agent = decoder.text(kTextLimit);
+    log.term = decoder.u64();
+    log.log_term = decoder.u64();
   }
   if (!decoder.done() || record.term == 0) return corrupt("a placement");
   return record;

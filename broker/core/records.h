@@ -86,6 +86,15 @@ struct PipelineRecord {
   bool operator==(const PipelineRecord&) const = default;
 };
 
+// The log of a source that is not there any more, in the term in which it was.
+struct SourceLog {
+  std::string agent;  // Empty: nobody knows which.
+  uint64_t term = 0;
+  uint64_t log_term = 0;
+
+  bool operator==(const SourceLog&) const = default;
+};
+
 // Where an instance is, or, with `key.drains`, where the log of a lost source is drained (R5).
 struct PlacementRecord {
   wire::InstanceKey key;
@@ -107,6 +116,9 @@ struct PlacementRecord {
   // where the next log begins. It is written now and then, so a broker that was restarted may know
   // of less; then more is written again.
   uint64_t settled_position = 0;
+  // Of a portable source: the logs that it left behind to write elsewhere what is not settled. If
+  // it is to end it may never come so far, and they are drained.
+  std::vector<SourceLog> left{};
 
   bool operator==(const PlacementRecord&) const = default;
 };

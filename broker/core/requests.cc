@@ -194,8 +194,8 @@ BrokerCore::Outcome BrokerCore::run(wire::PipelineRun message) {
     auto actions = newest_actions(record.spec);
     if (!actions) return std::move(actions).error();
     record.wish = Wish::kRun;
+    // R8: one that is to end ends, also after a stop: lanes may have ended, which nobody can undo.
     record.was_running = false;
-    record.ending = false;
     record.actions = std::move(*actions);
     for (auto& [key, placed] : state_.placements_of(message.name)) placed.gone = false;
     tell("pipeline.run", message.name, "", "", "");
@@ -219,6 +219,7 @@ BrokerCore::Outcome BrokerCore::stop(const std::string& name, bool end) {
     }
     if (record.ending || record.completed) return Done{};
     record.ending = true;
+    drain_what_it_left(*pipeline);
   } else {
     if (record.wish != Wish::kRun) return Done{};
     record.wish = Wish::kStop;

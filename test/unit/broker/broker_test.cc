@@ -423,6 +423,23 @@ TEST(Broker, AStopWaitsForASilentAgent) {
   EXPECT_EQ(world.state(), PipelineState::kStopped);
 }
 
+// R8: its lanes may have ended already.
+TEST(Broker, WhatIsToEndEndsAlsoAfterAStop) {
+  World world;
+  world.hear("alpha");
+  world.run(chain({node("a"), node("b")}));
+  world.settle();
+  EXPECT_TRUE(world.ok(wire::PipelineStop{"p", true}));
+  EXPECT_TRUE(world.ok(wire::PipelineStop{"p"}));
+  world.settle();
+  EXPECT_EQ(world.state(), PipelineState::kStopped);
+  EXPECT_TRUE(world.ok(wire::PipelineRun{"p", {}, {}}));
+  world.settle();
+  const std::vector<wire::StartOrder>& orders = world.agents["alpha"].last_start;
+  ASSERT_EQ(orders.size(), 2u);
+  for (const wire::StartOrder& order : orders) EXPECT_EQ(order.end, order.node.name == "a");
+}
+
 // The agent's report was on its way when the start was ordered: that it lacks the instance does not
 // mean that it will not start it.
 TEST(Broker, AnOldReportDoesNotMakeAStop) {

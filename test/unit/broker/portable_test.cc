@@ -162,5 +162,31 @@ TEST_F(PortableTest, R5R8OneThatIsToEndIsDrained) {
   EXPECT_THAT(world_.status().reason, HasSubstr("waits for alpha: its log of a"));
 }
 
+// What moved before may not have come so far as the one that it follows.
+TEST_F(PortableTest, R5R8WhatWasLeftBehindBeforeItWasToEndIsDrained) {
+  world_.drains_end = false;
+  settle_up_to("alpha", 120);
+  world_.pass(seconds(4), {"beta", "gamma"});
+  world_.restart_broker();
+  world_.pass(seconds(1), {"beta", "gamma"});
+  EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0"));
+  EXPECT_EQ(world_.state(), PipelineState::kRunning);
+  EXPECT_TRUE(world_.ok(wire::PipelineStop{"p", true}));
+  world_.pass(seconds(1), {"beta", "gamma"});
+  EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0", "a.0@1"));
+  EXPECT_THAT(world_.status().reason, HasSubstr("waits for alpha: its log of a"));
+  world_.pass(seconds(1), {"alpha", "beta", "gamma"});
+  EXPECT_NE(order("alpha", kDrained), nullptr);
+}
+
+TEST_F(PortableTest, R5R8NothingIsDrainedIfAllWasWrittenAgain) {
+  world_.pass(seconds(4), {"beta", "gamma"});
+  world_.instance("gamma", "a").ended_and_settled = true;
+  world_.pass(seconds(1), {"beta", "gamma"});
+  EXPECT_TRUE(world_.ok(wire::PipelineStop{"p", true}));
+  world_.pass(seconds(1), {"beta", "gamma"});
+  EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0"));
+}
+
 }  // namespace
 }  // namespace weir::broker

@@ -42,8 +42,17 @@ TEST(Records, RoundTrip) {
   pipeline.actions = {wire::sample_action()};
   pipeline.figures = {wire::sample_status()};
   EXPECT_EQ(*decode_pipeline(encode_record(pipeline)), pipeline);
-  const PlacementRecord placement{{"p", "n", 3, 9}, "alpha",           17,   16, 18,
-                                  {"a.0@3"},        {"beta", "gamma"}, true, 19, 20};
+  const PlacementRecord placement{{"p", "n", 3, 9},
+                                  "alpha",
+                                  17,
+                                  16,
+                                  18,
+                                  {"a.0@3"},
+                                  {"beta", "gamma"},
+                                  true,
+                                  19,
+                                  20,
+                                  {{"beta", 15, 14}, {"", 13, 13}}};
   EXPECT_EQ(*decode_placement(encode_record(placement)), placement);
   for (const ResultRecord& result :
        {ResultRecord{"r", std::nullopt, std::nullopt},
@@ -62,6 +71,10 @@ TEST(Records, APlacementOfBeforePositionsIsReadAsItWas) {
   PlacementRecord placement{{"p", "n", 3, 9}, "alpha",  17,   16, 18,
                             {"a.0@3"},        {"beta"}, true, 19, 20};
   std::string bytes = encode_record(placement);
+  bytes[0] = 2;
+  EXPECT_FALSE(decode_placement(bytes)) << "it left none";
+  bytes.resize(bytes.size() - sizeof(uint32_t));
+  EXPECT_EQ(*decode_placement(bytes), placement);
   bytes[0] = 1;
   EXPECT_FALSE(decode_placement(bytes)) << "it had none";
   bytes.resize(bytes.size() - 2 * sizeof(uint64_t));
