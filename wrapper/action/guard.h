@@ -39,7 +39,7 @@ class Guard {
   struct Run {
     RunKey key;
     std::optional<Exit> untold_exit;  // Of its main program.
-    bool killing = false;  // Asked to kill; done again until nothing is left.
+    bool killing = false;             // Asked to kill; done again until nothing is left.
     std::uint64_t oom_kills_before = 0;
     // Our copies, so that the wrapper's death closes nothing.
     UniqueFd stdin_write;
