@@ -120,9 +120,11 @@ bool decode_entry(std::string_view key, std::string_view value, LogState& state)
       state.extents.emplace_back(std::move(unit), get_extent(in));
       break;
     }
-    case wal::kSegment:
-      state.segments.push_back(get_extent(in));
-      break;
+    case wal::kFed:
+      state.fed_chunks = wal::number_of_key(key) + 1;
+      return decode_fed_chunk(value, [&](const FedRange& range) {
+        state.fed[{range.lane, range.to.of}] = range.to.seq;
+      });
     case wal::kPoint: {
       HashPoint point;
       point.offset = in.u64();

@@ -11,6 +11,7 @@
 #include "schema/base/result.h"
 #include "schema/edge/history.h"
 #include "schema/edge/reader.h"
+#include "wrapper/core/fed_ranges.h"
 #include "wrapper/wal/log.h"
 
 namespace weir::core {
@@ -94,7 +95,8 @@ struct LogState {
   CommitState commit;
   std::map<std::string, edge::ReaderDurable> inputs;
   std::vector<std::pair<UnitId, Extent>> extents;
-  std::vector<Extent> segments;
+  uint64_t fed_chunks = 0;  // See FedRanges: how many, and what all of them tell.
+  FedReach fed;
   std::vector<HashPoint> points;
   std::map<std::string, std::vector<Extent>> skips;
   std::optional<Attempts> attempts;

@@ -40,6 +40,7 @@ class StreamRunner : public Runner {
         builder_(pool_, shape_),
         source_(inputs_.empty()),
         recognizes_(!source_ || node.spec().rerun),
+        fed_(node.log(), state.fed_chunks, state.fed),
         stall_(node.spec().stall_timeout) {
     if (state.attempts) failed_attempts_ = state.attempts->failed;
     if (state.commit.ended) {
@@ -47,8 +48,6 @@ class StreamRunner : public Runner {
       return;
     }
     points_ = state.points;
-    segments_.assign(state.segments.begin(), state.segments.end());
-    segment_count_ = state.segments.size();
     published_bytes_ = state.commit.out_bytes;
     published_hash_ = state.commit.out_hash;
     if (state.skips.empty()) return;
@@ -138,10 +137,11 @@ class StreamRunner : public Runner {
 
   void on_meeting(size_t input) override {
     const edge::EdgeReader& reader = inputs_[input].reader;
-    const auto lost = [&](const Extent& segment) {
-      return segment.lane == inputs_[input].name && !reader.writer_has(segment.to);
+    const auto lost = [&](const auto& fed) {
+      const auto& [source, last] = fed;
+      return source.lane == inputs_[input].name && !reader.writer_has({source.of, last});
     };
-    if (std::any_of(segments_.begin(), segments_.end(), lost)) start_afresh();
+    if (std::any_of(fed_.reach().begin(), fed_.reach().end(), lost)) start_afresh();
   }
 
   void on_enough() override {
@@ -168,9 +168,7 @@ class StreamRunner : public Runner {
   std::string state() const override {
     std::string text = "stream phase " + std::to_string(static_cast<int>(phase_));
     if (recognizer_) text += " recognizing " + std::to_string(recognizer_->held_bytes());
-    if (!replay_.empty()) {
-      text += " replays " + replay_.front().lane + " to " + to_string(replay_.front().to);
-    }
+    if (fed_.next()) text += " replays " + fed_.next()->lane + " to " + to_string(fed_.next()->to);
     if (clearing_ > 0) text += " clearing " + std::to_string(clearing_);
     return text + " fed " + std::to_string(fed_bytes_) + " open lanes " +
            std::to_string(inputs_.size() - lanes_ended_);
@@ -204,7 +202,7 @@ class StreamRunner : public Runner {
       recognizer_ = std::make_unique<Recognizer>(std::move(points));
     }
     settled_left_ = source_ && recognizes_ ? node_.base_position() : 0;
-    replay_.assign(segments_.begin(), segments_.end());
+    if (Status read = fed_.rewind(); !read) return node_.fail_log(read.error());
     feeding_.clear();
     fed_bytes_ = 0;
     cleared_.clear();
@@ -241,7 +239,7 @@ class StreamRunner : public Runner {
     if (source_ || stdin_closed_) return;
     feed_cleared();
     while (stdin_open_ && fed_bytes_ < kFeedAheadBytes) {
-      const std::optional<size_t> input = replay_.empty() ? choose_input() : replay_input();
+      const std::optional<size_t> input = fed_.next() ? replay_input() : choose_input();
       if (!input || !feed_from(*input)) break;
     }
     if (!stdin_open_) discard_input();
@@ -254,9 +252,9 @@ class StreamRunner : public Runner {
 
   std::optional<size_t> replay_input() {
     for (size_t i = 0; i < inputs_.size(); ++i) {
-      if (inputs_[i].name == replay_.front().lane) return i;
+      if (inputs_[i].name == fed_.next()->lane) return i;
     }
-    WEIR_CHECK(false, "a segment names a lane that is not read");
+    WEIR_CHECK(false, "the unit was fed from a lane that is not read");
     return std::nullopt;
   }
 
@@ -277,14 +275,14 @@ class StreamRunner : public Runner {
 
   bool feed_from(size_t index) {
     Input& input = inputs_[index];
-    const bool replaying = !replay_.empty();
-    if (replaying && !input.inbox.empty() && input.inbox.front_id() > replay_.front().to.id()) {
+    const bool replaying = fed_.next().has_value();
+    if (replaying && !input.inbox.empty() && input.inbox.front_id() > fed_.next()->to.id()) {
       start_afresh();  // An older copy of this log: what it was fed is settled and gone.
       return false;
     }
     const Position from = input.consumed;
     std::optional<Portion> portion =
-        replaying ? input.inbox.take_upto(replay_.front().to) : input.inbox.take_block();
+        replaying ? input.inbox.take_upto(fed_.next()->to) : input.inbox.take_block();
     if (!portion) return false;
     input.consumed = portion->last;
     if (portion->end) {
@@ -293,7 +291,9 @@ class StreamRunner : public Runner {
       input.reader.set_taken(portion->last);
       return true;
     }
-    if (replaying && portion->last == replay_.front().to) replay_.pop_front();
+    if (replaying && portion->last == fed_.next()->to) {
+      if (Status read = fed_.advance(); !read) return node_.fail_log(read.error()), false;
+    }
     if (skipped(index, portion->last)) {
       input.reader.set_taken(portion->last);
       return true;
@@ -310,7 +310,7 @@ class StreamRunner : public Runner {
     if (!mid_record_input_) record_from_ = from;
     mid_record_input_ = portion->ends_record ? std::nullopt : std::optional(index);
     if (inputs_.size() > 1 && !replaying) {
-      clear_segment(index, from, std::move(*portion));
+      log_and_feed(index, std::move(*portion));
     } else {
       hand_over(index, *portion);
     }
@@ -332,16 +332,15 @@ class StreamRunner : public Runner {
 
   // With several lanes the order in which they are fed is logged first, so that a second run gets
   // the same.
-  void clear_segment(size_t index, const Position& from, Portion portion) {
-    const Extent segment{inputs_[index].name, from, portion.last};
-    node_.batch().put(key(wal::kSegment, segment_count_++), encode(segment));
-    segments_.push_back(segment);
+  void log_and_feed(size_t index, Portion portion) {
+    const uint64_t chunk = fed_.add(inputs_[index].name, portion.last, node_.batch());
     fed_bytes_ += portion.bytes.size;
     ++clearing_;
     const uint64_t run = run_;
-    node_.when_persisted([this, run, index, portion = std::move(portion)] {
+    node_.when_persisted([this, run, chunk, index, portion = std::move(portion)] {
       --clearing_;
       if (run != run_ || phase_ != Phase::kRunning) return;
+      fed_.persisted(chunk);
       cleared_.emplace_back(index, portion);
     });
   }
@@ -523,11 +522,10 @@ class StreamRunner : public Runner {
   // What is only needed to run the unit once more.
   void forget_run() {
     node_.batch().erase_range(key(wal::kPoint), key_end(wal::kPoint));
-    node_.batch().erase_range(key(wal::kSegment), key_end(wal::kSegment));
+    fed_.forget(node_.batch());
     node_.batch().erase_range(key(wal::kSkip), key_end(wal::kSkip));
     node_.batch().erase(key(wal::kAttempts));
     points_.clear();
-    segments_.clear();
   }
 
   void run_failed(const RunEnd& end) {
@@ -568,10 +566,8 @@ class StreamRunner : public Runner {
     CommitState& commit = node_.commit_state();
     if (commit.mid_record) abandon_record();
     node_.batch().erase_range(key(wal::kPoint), key_end(wal::kPoint));
-    node_.batch().erase_range(key(wal::kSegment), key_end(wal::kSegment));
+    fed_.forget(node_.batch());
     points_.clear();
-    segments_.clear();
-    segment_count_ = 0;
     published_bytes_ = published_hash_ = 0;
     commit.out_bytes = commit.out_hash = 0;
     ++commit.units;
@@ -600,11 +596,9 @@ class StreamRunner : public Runner {
   // Feeding.
   std::deque<Feeding> feeding_;  // Handed to the shell, not yet written.
   size_t fed_bytes_ = 0;
-  std::deque<std::pair<size_t, Portion>> cleared_;  // Their segments are in the log.
+  std::deque<std::pair<size_t, Portion>> cleared_;  // That they are fed now is in the log.
   size_t clearing_ = 0;
-  std::vector<Extent> segments_;  // In the log: to be fed in this order if the unit is run again.
-  std::deque<Extent> replay_;
-  uint64_t segment_count_ = 0;
+  FedRanges fed_;  // From several lanes; while it has a next() these are what is fed.
   std::map<size_t, std::vector<Extent>> skips_;
   std::optional<size_t> mid_record_input_;
   Position record_from_;

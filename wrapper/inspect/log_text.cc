@@ -15,7 +15,7 @@ constexpr std::pair<char, const char*> kKinds[] = {{wal::kAttempts, "the count o
                                                    {wal::kCommit, "the commit"},
                                                    {wal::kDead, "dead letters"},
                                                    {wal::kExtent, "the unit under way"},
-                                                   {wal::kSegment, "what the stream unit was fed"},
+                                                   {wal::kFed, "what the stream unit was fed"},
                                                    {wal::kHistory, "the history"},
                                                    {wal::kInput, "the frontiers of inputs"},
                                                    {wal::kMeta, "the identity"},
@@ -100,8 +100,10 @@ Json to_json(const core::LogState& state) {
     extents.push_back(to_json(extent));
     extents.back()["unit"] = to_string(unit);
   }
-  Json& segments = json["segments"] = Json::array();
-  for (const core::Extent& segment : state.segments) segments.push_back(to_json(segment));
+  Json& fed = json["fed"] = Json::array();
+  for (const auto& [source, last] : state.fed) {
+    fed.push_back({{"lane", source.lane}, {"to", to_string(Position{source.of, last})}});
+  }
   Json& points = json["hash_points"] = Json::array();
   for (const core::HashPoint& point : state.points) {
     points.push_back({{"offset", point.offset}, {"hash", point.hash}});
