@@ -25,8 +25,9 @@ int print(Program& program, const Options& options,
           const graph::Checked<graph::PipelineSpec>& checked) {
   Streams& streams = program.streams();
   if (is_json(options.format)) {
-    streams.out << to_text(to_json(checked.diagnostics));
+    streams.out << to_text(to_json(checked ? checked.warnings : checked.diagnostics));
   } else if (checked) {
+    streams.err << graph::render(checked.warnings);
     const graph::PipelineSpec& spec = *checked.value;
     streams.out << input_name(options.input) << ": pipeline '" << spec.name
                 << "' is good: " << counted(spec.nodes.size(), "node") << ", "

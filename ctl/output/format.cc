@@ -46,7 +46,8 @@ nlohmann::ordered_json to_json(const graph::Diagnostics& diagnostics) {
                     {"line", d.line},
                     {"column", d.column},
                     {"message", d.message},
-                    {"hint", d.hint}});
+                    {"hint", d.hint},
+                    {"severity", d.severity == graph::Severity::kWarning ? "warning" : "error"}});
   }
   return list;
 }

@@ -11,6 +11,7 @@
 
 #include "schema/config/units.h"
 #include "schema/config/value_reader.h"
+#include "schema/graph/buffering.h"
 #include "schema/graph/expression.h"
 #include "schema/graph/names.h"
 #include "schema/graph/suggest.h"
@@ -18,6 +19,7 @@
 namespace weir::config {
 namespace {
 
+using graph::Buffering;
 using graph::Durability;
 using graph::NodeSpec;
 using graph::Protocol;
@@ -241,6 +243,12 @@ constexpr std::array kOtherKeys{
             [](ValueReader& reader, const TomlValue& value, NodeSpec& node) {
               reader.duration(value, milliseconds(0), kStallTimeoutMax, node.stall_timeout);
             }},
+    NodeKey{"buffering",
+            [](ValueReader& reader, const TomlValue& value, NodeSpec& node) {
+              reader.choice<Buffering>(
+                  value, {{"program", Buffering::kProgram}, {"line", Buffering::kLine}},
+                  node.buffering);
+            }},
     NodeKey{"hosts", read_hosts},
     NodeKey{"env", read_env},
     NodeKey{"allow", read_allow},
@@ -307,6 +315,8 @@ void check_combination(const TomlValue& table, NodePlace place, const NodeSpec& 
             "is for protocols 'pipe' and 'lines'");
   const bool has_unit = table.find("unit") != nullptr;
   const bool is_batch = is_pipe && has_unit && node.unit == Unit::kBatch;
+  refuse_if(is_pipe && has_unit && node.unit != Unit::kStream, table, "buffering", reporter,
+            "has no effect here: a run of unit 'batch' or 'record' writes all it has when it ends");
   for (const std::string_view key : {"max_records", "max_bytes"}) {
     refuse_if(!is_batch && (has_unit || !is_pipe), table, key, reporter, "is for unit 'batch'");
   }
@@ -331,6 +341,21 @@ void check_combination(const TomlValue& table, NodePlace place, const NodeSpec& 
   }
 }
 
+// A program that keeps its answers back until it has some KiB of them, or no more input.
+void warn_of_buffering(const TomlValue& table, NodePlace place, const NodeSpec& node,
+                       Reporter& reporter) {
+  const TomlValue* const run = table.find("run");
+  const bool answers = node.protocol == Protocol::kLines && place.is_known && !place.is_source;
+  if (run == nullptr || !answers) return;
+  const std::optional<graph::BufferingFilter> filter = graph::buffering_filter(node.run);
+  if (!filter || (filter->stdbuf_helps && node.buffering == Buffering::kLine)) return;
+  reporter.warn(
+      run->at,
+      filter->program + " keeps back some KiB before it answers, so records wait for " +
+          "others to come",
+      "write " + filter->remedy + (filter->stdbuf_helps ? ", or add buffering = \"line\"" : ""));
+}
+
 }  // namespace
 
 NodeSpec read_node(const TomlValue& table, NodePlace place, Reporter& reporter) {
@@ -342,6 +367,7 @@ NodeSpec read_node(const TomlValue& table, NodePlace place, Reporter& reporter) 
   read_keys(kOtherKeys, table, reporter, node);
   check_program(table, reporter);
   check_combination(table, place, node, reporter);
+  warn_of_buffering(table, place, node, reporter);
   return node;
 }
 

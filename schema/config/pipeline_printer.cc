@@ -88,6 +88,7 @@ class NodePrinter {
     if (node_.rerun) line("rerun", "true");
     if (node_.portable) line("portable", "true");
     duration("stall_timeout", node_.stall_timeout, standard_.stall_timeout);
+    if (node_.buffering == graph::Buffering::kLine) line("buffering", "\"line\"");
     surroundings();
     return std::move(out_);
   }

@@ -254,7 +254,7 @@ graph::Checked<PipelineSpec> read_pipeline(const graph::Source& source,
   Reporter reporter(plain);
   PipelineSpec spec = PipelineReader(reporter, options).read(*root.value);
   if (reporter.has_problems()) return {std::nullopt, reporter.take()};
-  return {std::move(spec), {}};
+  return {std::move(spec), {}, reporter.take_warnings()};
 }
 
 std::vector<std::string> pipeline_keys() {

@@ -16,6 +16,12 @@ class Reporter {
   void at(Position position, std::string message, std::string hint = "") {
     at_offset(offset_of(position), std::move(message), std::move(hint));
   }
+  void warn(Position position, std::string message, std::string hint = "") {
+    if (warnings_.size() >= graph::kDiagnosticsMax) return;
+    warnings_.push_back(
+        graph::diagnostic_at(source_, offset_of(position), std::move(message), std::move(hint)));
+    warnings_.back().severity = graph::Severity::kWarning;
+  }
   void at_offset(size_t offset, std::string message, std::string hint = "") {
     add(graph::diagnostic_at(source_, offset, std::move(message), std::move(hint)));
   }
@@ -35,6 +41,10 @@ class Reporter {
     graph::tidy(diagnostics_);
     return std::move(diagnostics_);
   }
+  graph::Diagnostics take_warnings() {
+    graph::tidy(warnings_);
+    return std::move(warnings_);
+  }
 
  private:
   // Many more than are shown, so that what is shown is most likely the first in the text.
@@ -46,6 +56,7 @@ class Reporter {
 
   graph::Source source_;
   graph::Diagnostics diagnostics_;
+  graph::Diagnostics warnings_;
 };
 
 }  // namespace weir::config

@@ -120,7 +120,8 @@ std::string render(const Diagnostic& diagnostic) {
   if (diagnostic.line > 0) {
     out += std::to_string(diagnostic.line) + ":" + std::to_string(diagnostic.column) + ":";
   }
-  out += " error: " + printable(diagnostic.message) + "\n";
+  out += diagnostic.severity == Severity::kWarning ? " warning: " : " error: ";
+  out += printable(diagnostic.message) + "\n";
   if (diagnostic.line > 0) out += render_place(diagnostic);
   if (!diagnostic.hint.empty()) out += "hint: " + printable(diagnostic.hint) + "\n";
   return out;

@@ -19,6 +19,11 @@ namespace weir::graph {
 // More problems than this in one text are not collected: nobody reads them.
 inline constexpr size_t kDiagnosticsMax = 50;
 
+enum class Severity {
+  kError,
+  kWarning,  // It works, but most likely not as it was meant.
+};
+
 struct Diagnostic {
   std::string file;         // A path, or "-e", or "<stdin>".
   uint32_t line = 0;        // From 1; 0: the whole text.
@@ -26,17 +31,19 @@ struct Diagnostic {
   std::string message;      // Calm, lower case, no full stop.
   std::string hint;         // What to do; empty if the message says it.
   std::string source_line;  // The line as written, without its end.
+  Severity severity = Severity::kError;
 
   bool operator==(const Diagnostic&) const = default;
 };
 
 using Diagnostics = std::vector<Diagnostic>;
 
-// A value or all that is wrong; never both, never neither.
+// A value or all that is wrong; never both, never neither. Warnings come beside a value.
 template <typename T>
 struct Checked {
   std::optional<T> value;
   Diagnostics diagnostics;
+  Diagnostics warnings = {};
 
   explicit operator bool() const { return value.has_value(); }
 };

@@ -21,6 +21,11 @@ enum class Unit { kStream, kBatch, kRecord };
 // of processes and leaves power loss to R2 and R3.
 enum class Durability { kDisk, kProcess };
 
+// When what a program prints goes into its stdout: kProgram as it sees fit, which with most is by
+// blocks of some KiB if that is a pipe; kLine line by line, as far as stdbuf(1) and
+// PYTHONUNBUFFERED can make it.
+enum class Buffering { kProgram, kLine };
+
 struct NodeSpec {
   std::string name;  // [a-zA-Z_][a-zA-Z0-9_-]*, unique in the pipeline; "-" for the caller's stdin
   bool caller_stdin = false;  // The `-` entry of `up`: no program, its records come from weirctl.
@@ -35,7 +40,8 @@ struct NodeSpec {
   uint32_t retries = 5;        // Failed attempts of a unit before it is split or the node fails.
   std::chrono::milliseconds backoff_first{100};   // Doubles with each attempt ...
   std::chrono::milliseconds backoff_max{30'000};  // ... up to this.
-  uint32_t max_dead = 10;           // Dead letters looked ahead before the node is degraded (R9).
+  uint32_t max_dead = 10;  // Dead letters looked ahead before the node is degraded (R9).
+  Buffering buffering = Buffering::kProgram;
   uint32_t in_flight = 1024;        // lines, frames: inputs fed ahead of their replies.
   uint64_t max_records = 100'000;   // batch: records of one unit.
   uint64_t max_bytes = 8ull << 20;  // batch: bytes of one unit; one larger record passes.

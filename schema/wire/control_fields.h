@@ -31,6 +31,10 @@ struct Words<graph::Unit> {
   static constexpr std::array<std::string_view, 3> kAll{"stream", "batch", "record"};
 };
 template <>
+struct Words<graph::Buffering> {
+  static constexpr std::array<std::string_view, 2> kAll{"program", "line"};
+};
+template <>
 struct Words<graph::Durability> {
   static constexpr std::array<std::string_view, 2> kAll{"disk", "process"};
 };
@@ -88,6 +92,7 @@ void describe(A& archive, T& v) {
   archive("rerun", v.rerun);
   archive("portable", v.portable);
   archive("stall_timeout_ms", v.stall_timeout);
+  archive("buffering", v.buffering);
   archive("hosts", v.hosts);
   archive("env", v.env);
   archive("allow", v.allow);

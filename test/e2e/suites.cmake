@@ -35,3 +35,6 @@ weir_suite(dead_e2e_test dead_test.cc)
 target_link_libraries(dead_e2e_test PRIVATE nlohmann_json::nlohmann_json)
 weir_suite(damage_e2e_test damage_test.cc)
 target_link_libraries(damage_e2e_test PRIVATE nlohmann_json::nlohmann_json)
+weir_suite(protocols_e2e_test protocols_test.cc)
+target_compile_definitions(protocols_e2e_test PRIVATE
+  WEIR_EXAMPLES="${CMAKE_SOURCE_DIR}/docs/examples")

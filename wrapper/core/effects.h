@@ -62,8 +62,13 @@ class Effects {
   // Kill it, and never mind how it ends: no on_run_end() follows. A run ordered meanwhile starts
   // when nothing is left of this one.
   virtual void kill_run() = 0;
-  // Stop it (TERM, then KILL); on_run_end() follows.
+  // Stop it (TERM, then KILL); on_run_end() follows, with kLost for a run that has not begun.
   virtual void terminate_run() = 0;
+  // True while the run that was ordered has not begun, because something of the one before it is
+  // left.
+  virtual bool run_waits() { return false; }
+  // How much of what was written to its stdin lies in the pipe unread.
+  virtual size_t run_unread_bytes() { return 0; }
   // Processor time that the program has used, in any unit: only its change is looked at.
   virtual uint64_t run_cpu_ticks() = 0;
 

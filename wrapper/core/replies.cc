@@ -1,7 +1,9 @@
 #include "wrapper/core/replies.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
+#include <utility>
 
 #include "schema/base/codec.h"
 #include "wrapper/core/dead_letters.h"
@@ -55,6 +57,44 @@ std::vector<SharedBytes> encode_input(const Portion& portion, bool frames, char 
   return frames ? encode_frames(portion) : encode_lines(portion, delimiter);
 }
 
+void EmptyInputs::asked(const Portion& portion, char delimiter) {
+  const uint64_t first = std::exchange(asked_, asked_ + portion.pieces);
+  const std::string_view bytes = portion.bytes.view();
+  if (!portion.sizes.empty()) {
+    size_t at = 0;
+    for (uint32_t i = 0; i < portion.pieces; ++i) {
+      const size_t size = portion.sizes[i];
+      if (size == 0 || (size == 1 && bytes[at] == delimiter)) empty_.push_back(first + i);
+      at += size;
+    }
+    return;
+  }
+  if (portion.shape == wire::Shape::kFrames) {  // A single one.
+    if (bytes.empty() || (bytes.size() == 1 && bytes[0] == delimiter)) empty_.push_back(first);
+    return;
+  }
+  const std::array<char, 2> twice{delimiter, delimiter};
+  const std::string_view pair(twice.data(), twice.size());
+  if (!bytes.starts_with(delimiter) && bytes.find(pair) == std::string_view::npos) return;
+  uint64_t number = first;
+  for (size_t at = 0; at < bytes.size(); ++number) {
+    const size_t end = std::min(bytes.find(delimiter, at), bytes.size() - 1);
+    if (end == at && bytes[at] == delimiter) empty_.push_back(number);
+    at = end + 1;
+  }
+}
+
+bool EmptyInputs::is_empty(uint64_t ahead) {
+  const uint64_t number = answered_ + ahead;
+  while (!empty_.empty() && empty_.front() < number) empty_.pop_front();
+  return !empty_.empty() && empty_.front() == number;
+}
+
+void EmptyInputs::clear() {
+  asked_ = answered_ = 0;
+  empty_.clear();
+}
+
 ReplyReader::ReplyReader(const graph::NodeSpec& spec)
     : frames_(spec.protocol == graph::Protocol::kFrames),
       delimiter_(spec.delimiter),
@@ -65,9 +105,9 @@ std::span<uint8_t> ReplyReader::space() {
   return {reinterpret_cast<uint8_t*>(scratch_.data()), scratch_.size()};
 }
 
-ReplyReader::Got ReplyReader::added(size_t bytes, uint64_t asked) {
+ReplyReader::Got ReplyReader::added(size_t bytes, uint64_t asked, EmptyInputs& empty) {
   const std::string_view got(scratch_.data(), bytes);
-  return frames_ ? take_frames(got, asked) : take_lines(got, asked);
+  return frames_ ? take_frames(got, asked) : take_lines(got, asked, empty);
 }
 
 bool ReplyReader::empty() const { return parser_.empty() && packer_.part_bytes() == 0; }
@@ -77,8 +117,8 @@ void ReplyReader::clear() {
   packer_.clear();
 }
 
-// A lone delimiter is no output.
-ReplyReader::Got ReplyReader::take_lines(std::string_view got, uint64_t asked) {
+// A lone delimiter is no output, unless the record that it answers is empty too.
+ReplyReader::Got ReplyReader::take_lines(std::string_view got, uint64_t asked, EmptyInputs& empty) {
   Got result;
   while (!got.empty()) {
     const size_t end = got.find(delimiter_);
@@ -93,7 +133,8 @@ ReplyReader::Got ReplyReader::take_lines(std::string_view got, uint64_t asked) {
       result.broken = kNotAsked;
       return result;
     }
-    if (whole && packer_.part_bytes() + part.size() == 1) part = {};
+    const bool is_empty = whole && packer_.part_bytes() + part.size() == 1;
+    if (is_empty && !empty.is_empty(result.replies)) part = {};
     packer_.add_part(part, whole);
     if (whole) ++result.replies;
   }

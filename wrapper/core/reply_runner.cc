@@ -13,12 +13,18 @@
 // `max_dead` suspects without an answer all are asked again: an outage is not poison. So are
 // suspects behind which no input comes; `retries` + 1 times if the input has ended.
 //
+// R12: a program that has read all it was asked, owes answers and does nothing may be one that
+// keeps them until it has a bufferful, or no more input. So after `stall_timeout` its stdin is
+// closed: if it answers then, it has done its work, and another run of it takes what comes; only if
+// that does not help either is it hung.
+//
 // A dead letter that is to be tried again is asked when all else is answered, alone, and its answer
 // and its removal are one commit. It says nothing about suspects.
 #include <algorithm>
 #include <deque>
 #include <optional>
 
+#include "schema/graph/buffering.h"
 #include "wrapper/core/dead_letters.h"
 #include "wrapper/core/replies.h"
 #include "wrapper/core/runner.h"
@@ -80,7 +86,7 @@ class ReplyRunner : public Runner {
   void on_output(size_t bytes) override {
     progress();
     if (broken_) return;
-    ReplyReader::Got got = replies_.added(bytes, in_flight_);
+    ReplyReader::Got got = replies_.added(bytes, in_flight_, empty_);
     if (got.replies > 0) answered(got.replies);
     if (got.broken) break_off(*std::move(got.broken));
   }
@@ -110,9 +116,10 @@ class ReplyRunner : public Runner {
                     end);
     }
     if (!replies_.empty()) return failed(describe(end) + " in the middle of a reply", end);
+    if (drained_) note_buffering();
     if (all_taken()) return end_of_input();
-    // It went by itself with nothing owed: started again for what comes.
-    wait(node_.spec().backoff_first);
+    // It went with nothing owed: started again for what comes.
+    wait(drained_ ? milliseconds(0) : node_.spec().backoff_first);
   }
 
   void on_rewound(size_t input, const Position& keep) override {
@@ -185,6 +192,7 @@ class ReplyRunner : public Runner {
     broken_.reset();
     stdin_open_ = true;
     stdin_closed_ = false;
+    drained_ = false;
     round_at_.reset();
     stall_.started(now_);
     RunOrder order;
@@ -201,7 +209,8 @@ class ReplyRunner : public Runner {
 
   void feed() {
     if (feed_dead_letter()) return;
-    while (stdin_open_ && !broken_ && in_flight_ < window() && fed_bytes_ < kFeedAheadBytes) {
+    while (stdin_open_ && !broken_ && !drained_ && in_flight_ < window() &&
+           fed_bytes_ < kFeedAheadBytes) {
       if (!feed_from_each()) break;
       next_input_ = (next_input_ + 1) % inputs_.size();
     }
@@ -252,6 +261,7 @@ class ReplyRunner : public Runner {
     record.pieces = 1;
     in_flight_ = 1;
     asked_.push_back({kNoInput, {}, {}, 1, true, {}});
+    empty_.asked(record, node_.spec().delimiter);
     hand_on(kNoInput, {}, encoded(record));
     if (all_taken()) {
       stdin_closed_ = true;
@@ -284,6 +294,11 @@ class ReplyRunner : public Runner {
     const bool joined = !pieces.empty() || (portion->pieces > 1 && is_one_record(*portion));
     const uint32_t records = joined ? 1 : portion->pieces;
     in_flight_ += records;
+    if (joined || frames_) {
+      empty_.asked_others(records);
+    } else {
+      empty_.asked(*portion, node_.spec().delimiter);
+    }
     asked_.push_back({index, first, portion->last, records, joined, alone ? *portion : Portion{}});
     hand_on(index, portion->last, pieces.empty() ? encoded(*portion) : around(std::move(pieces)));
     return true;
@@ -354,6 +369,7 @@ class ReplyRunner : public Runner {
   // So many inputs more, in the order in which they were fed.
   void answered(uint64_t replies) {
     in_flight_ -= replies;
+    empty_.answered(replies);
     while (replies > 0) {
       Asked& asked = asked_.front();
       const uint64_t count = std::min<uint64_t>(replies, asked.left);
@@ -512,6 +528,7 @@ class ReplyRunner : public Runner {
     in_flight_ = 0;
     fed_bytes_ = 0;
     replies_.clear();
+    empty_.clear();
     any_reply_ = false;
     std::fill(answered_.begin(), answered_.end(), Position{});
     refetch_all();
@@ -537,7 +554,25 @@ class ReplyRunner : public Runner {
   void check_stall() {
     // An answer, or when there is no more input its exit.
     const bool owes = (in_flight_ > 0 || stdin_closed_) && !broken_ && node_.may_write_output();
-    if (stall_.stalled(now_, owes, node_.effects())) break_off(stall_.reason());
+    if (!stall_.stalled(now_, owes, node_.effects())) return;
+    const bool has_read_all = fed_bytes_ == 0 && node_.effects().run_unread_bytes() == 0;
+    if (stdin_closed_ || !has_read_all) return break_off(stall_.reason());
+    drained_ = stdin_closed_ = true;
+    node_.effects().close_stdin();
+  }
+
+  void note_buffering() {
+    const graph::NodeSpec& spec = node_.spec();
+    const auto known = graph::buffering_filter(spec.run);
+    std::string remedy = known ? known->remedy : std::string();
+    if ((!known || known->stdbuf_helps) && spec.buffering != graph::Buffering::kLine) {
+      remedy += (remedy.empty() ? "" : ", or ") + std::string("buffering = \"line\"");
+    }
+    if (remedy.empty()) remedy = "an option of its own: stdbuf does not reach it";
+    node_.effects().note(
+        "it buffers its output: what it owed came only when its input was closed, after " +
+        std::to_string(spec.stall_timeout.count()) +
+        " ms without progress (stall_timeout); what helps is " + remedy);
   }
 
   // ---- ending
@@ -598,11 +633,13 @@ class ReplyRunner : public Runner {
   size_t next_input_ = 0;
   bool stdin_open_ = true;
   bool stdin_closed_ = false;
+  bool drained_ = false;  // stdin is closed so that it gives the answers that it keeps back.
   Suspects suspects_;
   std::optional<SteadyTime> round_at_;
 
   // Replies.
   ReplyReader replies_;
+  EmptyInputs empty_;
   std::vector<Position> answered_;  // Of each input, in this turn; none: nothing.
   bool any_reply_ = false;
   SteadyTime dead_letter_at_{};   // The next one not before.

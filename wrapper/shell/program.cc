@@ -1,6 +1,7 @@
 #include "wrapper/shell/program.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -67,8 +68,13 @@ Status Program::start_guard() {
 
 std::vector<std::string> Program::argv() const {
   const graph::NodeSpec& node = order_.node;
-  if (!node.run.empty()) return {"/bin/sh", "-c", node.run};
-  std::vector<std::string> argv{node.action};
+  std::vector<std::string> argv;
+  if (node.buffering == graph::Buffering::kLine) argv = {"stdbuf", "-oL"};
+  if (!node.run.empty()) {
+    argv.insert(argv.end(), {"/bin/sh", "-c", node.run});
+    return argv;
+  }
+  argv.push_back(node.action);
   argv.insert(argv.end(), node.args.begin(), node.args.end());
   return argv;
 }
@@ -85,6 +91,7 @@ void Program::start_run(const core::RunOrder& order) {
     std::string& entry = request.environment.emplace_back(name);
     entry.append("=").append(value);
   };
+  if (order_.node.buffering == graph::Buffering::kLine) set("PYTHONUNBUFFERED", "1");
   for (const auto& [name, value] : order_.node.env) set(name, value);
   for (const auto& [name, value] : order.env) set(name, value);
   request.working_directory = order_.working_dir;
@@ -259,6 +266,7 @@ void Program::end_stdout() {
 
 void Program::kill_run() {
   waiting_.reset();
+  ++unbegun_;  // Nor is the end of one reported that was stopped just now.
   if (!run_ || run_->killed) return;
   run_->killed = true;
   run_->to_feed.clear();
@@ -270,11 +278,26 @@ void Program::kill_run() {
 }
 
 void Program::terminate_run() {
+  if (waiting_) {
+    waiting_.reset();
+    loop_.post([this, stopped = ++unbegun_] {
+      if (stopped != unbegun_) return;
+      events_.on_run_end({core::RunEnd::Kind::kLost, 0, "was stopped before it began", ""});
+    });
+    return;
+  }
   if (!run_ || run_->killed || !guard_) return;
   guard_->kill(run_->id, SIGTERM);
   loop_.after(kTermWait, [this, id = run_->id] {
     if (run_ && run_->id == id && guard_) guard_->kill(id, SIGKILL);
   });
+}
+
+size_t Program::unread_bytes() const {
+  if (!run_ || !run_->pipes.stdin_write.valid()) return 0;
+  int bytes = 0;
+  if (::ioctl(run_->pipes.stdin_write.get(), FIONREAD, &bytes) != 0) return 0;
+  return static_cast<size_t>(std::max(bytes, 0));
 }
 
 // utime and stime of all processes of the run's session.

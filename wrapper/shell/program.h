@@ -68,8 +68,12 @@ class Program {
   void close_stdout();
   // The run's end is not reported; the next run starts when nothing is left of this one.
   void kill_run();
-  // TERM, and KILL where that does not help; its end is reported.
+  // TERM, and KILL where that does not help; its end is reported, also of a run that has not begun.
   void terminate_run();
+  // True while the run that was ordered last waits for the one before it.
+  bool run_waits() const { return waiting_.has_value(); }
+  // What lies in the pipe to its stdin.
+  size_t unread_bytes() const;
   // Processor time of the run's processes, in clock ticks.
   uint64_t cpu_ticks() const;
   // Kills everything and ends the guard; then on_guard_gone.
@@ -105,6 +109,7 @@ class Program {
   uint64_t next_run_ = 1;
   std::optional<ProgramRun> run_;
   std::optional<WaitingRun> waiting_;  // Starts when run_ is gone.
+  uint64_t unbegun_ = 0;               // Of the runs that were stopped while they waited.
   StderrFile stderr_;
   bool stopping_ = false;
 };

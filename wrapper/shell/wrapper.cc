@@ -294,6 +294,8 @@ void Wrapper::close_stdout() {
 }
 void Wrapper::kill_run() { program_->kill_run(); }
 void Wrapper::terminate_run() { program_->terminate_run(); }
+bool Wrapper::run_waits() { return program_->run_waits(); }
+size_t Wrapper::run_unread_bytes() { return program_->unread_bytes(); }
 uint64_t Wrapper::run_cpu_ticks() { return program_->cpu_ticks(); }
 uint64_t Wrapper::unix_ms() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();

@@ -74,6 +74,8 @@ class Wrapper : private core::Effects {
   void close_stdout() override;
   void kill_run() override;
   void terminate_run() override;
+  bool run_waits() override;
+  size_t run_unread_bytes() override;
   uint64_t run_cpu_ticks() override;
   uint64_t unix_ms() override;
   void keep_output(const SharedBytes& bytes) override;

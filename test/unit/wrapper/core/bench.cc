@@ -88,6 +88,13 @@ void Bench::settle_until(const std::function<bool()>& done) {
   ADD_FAILURE() << "no end: " << node_->runner_state();
 }
 
+void Bench::idle(std::chrono::milliseconds time) {
+  for (const SteadyTime end = now_ + time; now_ < end;) {
+    pass(std::chrono::milliseconds(230));
+    settle();
+  }
+}
+
 void Bench::run(const std::vector<std::string>& records) {
   give(records);
   end();

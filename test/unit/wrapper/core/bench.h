@@ -62,7 +62,10 @@ class Bench : public Effects {
   std::vector<std::string> dead_bytes() const;
   Node& node() { return *node_; }
   void pass(std::chrono::milliseconds time) { now_ += time; }
+  // By the clock of a loop, which turns four times a second.
+  void idle(std::chrono::milliseconds time);
   SteadyTime now() const { return now_; }
+  bool stdin_closed() const { return closed_; }
 
   void to_writer(size_t input, const edge::Frame& frame) override;
   void to_reader(size_t, const edge::Frame&) override {}
@@ -78,6 +81,8 @@ class Bench : public Effects {
     running = false;
   }
   void terminate_run() override { ++terminated; }
+  bool run_waits() override { return waits; }
+  size_t run_unread_bytes() override { return unread; }
   uint64_t run_cpu_ticks() override { return cpu; }
   void keep_output(const SharedBytes& bytes) override { kept += bytes.view(); }
   uint64_t unix_ms() override { return kUnixMs; }
@@ -90,6 +95,8 @@ class Bench : public Effects {
   int kills = 0;
   int terminated = 0;
   uint64_t cpu = 0;
+  size_t unread = 0;   // Of what was fed.
+  bool waits = false;  // Something is left of the run before.
   bool running = false;
   std::string fed;  // In this run, as far as a Program or Answers has not read it.
   std::string failure;

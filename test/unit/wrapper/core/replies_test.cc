@@ -1,11 +1,14 @@
 #include "wrapper/core/replies.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
 
 namespace weir::core {
 namespace {
+
+using ::testing::ElementsAre;
 
 graph::NodeSpec answering(graph::Protocol protocol) {
   graph::NodeSpec spec;
@@ -15,7 +18,8 @@ graph::NodeSpec answering(graph::Protocol protocol) {
 
 ReplyReader::Got give(ReplyReader& reader, std::string_view bytes, uint64_t asked) {
   std::memcpy(reader.space().data(), bytes.data(), bytes.size());
-  return reader.added(bytes.size(), asked);
+  EmptyInputs none;
+  return reader.added(bytes.size(), asked, none);
 }
 
 std::string all(ReplyReader& reader) {
@@ -99,6 +103,44 @@ TEST(EncodeInput, LinesBecomeFramesAndFramesLines) {
   frames.pieces = 2;
   frames.shape = wire::Shape::kFrames;
   EXPECT_EQ(joined(encode_input(frames, false, '\n')), "a\nb\n");
+}
+
+Portion portion_of(const std::string& bytes, uint32_t pieces) {
+  Portion portion;
+  portion.bytes = SharedBytes::copy_of(bytes);
+  portion.pieces = pieces;
+  return portion;
+}
+
+std::vector<uint64_t> empty_ones(EmptyInputs& inputs, uint64_t count) {
+  std::vector<uint64_t> found;
+  for (uint64_t i = 0; i < count; ++i) {
+    if (inputs.is_empty(i)) found.push_back(i);
+  }
+  return found;
+}
+
+TEST(EmptyInputs, AreFoundWhereverTheyStand) {
+  EmptyInputs inputs;
+  inputs.asked(portion_of("\na\n\n\nb\n", 5), '\n');
+  inputs.asked_others(2);
+  inputs.asked(portion_of("c\nd", 2), '\n');  // The last one without its delimiter.
+  inputs.asked(portion_of("\n", 1), '\n');
+  Portion frames = portion_of("ab\n\nc", 4);
+  frames.shape = wire::Shape::kFrames;
+  frames.sizes = {2, 0, 1, 2};
+  inputs.asked(frames, '\n');
+  EXPECT_THAT(empty_ones(inputs, 14), ElementsAre(0, 2, 3, 9, 11, 12));
+}
+
+TEST(EmptyInputs, AreCountedFromTheLastAnswer) {
+  EmptyInputs inputs;
+  inputs.asked(portion_of("a\n\nb\n\n", 4), '\n');
+  inputs.answered(2);  // By answers that were not empty, so nobody asked.
+  EXPECT_THAT(empty_ones(inputs, 2), ElementsAre(1));
+  inputs.clear();
+  inputs.asked(portion_of("\n", 1), '\n');
+  EXPECT_TRUE(inputs.is_empty(0));
 }
 
 }  // namespace

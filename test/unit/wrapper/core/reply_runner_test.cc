@@ -42,6 +42,18 @@ TEST(ReplyRunner, EachLineHasItsAnswerAndAnEmptyOneIsNone) {
   EXPECT_EQ(bench.runs, 1);
 }
 
+TEST(ReplyRunner, AnEmptyAnswerToAnEmptyLineIsAnEmptyLine) {
+  Bench bench(lines_order(), Bench::Answers{[](const std::string& line, std::string& out) -> Over {
+                out += line == "drop\n" ? "\n" : line;
+                return {};
+              }});
+  bench.give({"\n", "a\n", "drop\n", "\n", "\n", "b\n", "drop\n", "\n", "c\n"});
+  bench.end();
+  bench.settle_to_the_end();
+  ASSERT_TRUE(bench.node().ended()) << bench.failure;
+  EXPECT_EQ(bench.output(), "\na\n\n\nb\n\nc\n");
+}
+
 // Design 2: up to 100 MiB, whether its delimiter is there or not.
 TEST(ReplyRunner, ALineMayHave100MiBAndNotOneByteMore) {
   const std::string longest(kRecordBytesMax, 'x');
@@ -279,6 +291,7 @@ class Replies : public ::testing::Test {
   Replies() : bench_(lines_order(), Bench::Program()) {
     bench_.give({"a\n", "b\n", "c\n"});
     bench_.settle_until([&] { return bench_.fed == "a\nb\nc\n"; });
+    bench_.node().on_fed(bench_.fed.size());
   }
   Bench bench_;
 };
@@ -312,13 +325,65 @@ TEST_F(Replies, R11AMissingAnswerIsUnfinishedWork) {
 }
 
 TEST_F(Replies, R12NoProgressIsAStallAndProcessorTimeIsProgress) {
-  bench_.pass(seconds(61));
+  bench_.unread = 4;
+  bench_.idle(seconds(50));
   bench_.cpu = 5;
-  bench_.settle();
+  bench_.idle(seconds(50));
   EXPECT_EQ(bench_.terminated, 0) << "it used the processor";
-  bench_.pass(seconds(61));
-  bench_.settle();
+  bench_.idle(seconds(70));
   EXPECT_EQ(bench_.terminated, 1);
+}
+
+TEST_F(Replies, R12WhatItUsedForItsLastAnswerIsNoProgressSince) {
+  bench_.unread = 4;
+  bench_.idle(seconds(10));
+  bench_.cpu = 5;
+  bench_.idle(seconds(51));
+  EXPECT_EQ(bench_.terminated, 1);
+}
+
+TEST_F(Replies, R12ARunThatHasNotBegunIsNotAccused) {
+  bench_.waits = true;
+  bench_.idle(seconds(300));
+  EXPECT_EQ(bench_.terminated, 0);
+  EXPECT_FALSE(bench_.stdin_closed());
+}
+
+// It has read all it was asked and does nothing: what it keeps back comes when its input ends.
+TEST_F(Replies, R12AProgramThatBuffersItsAnswersIsNotHung) {
+  bench_.idle(seconds(59));
+  EXPECT_FALSE(bench_.stdin_closed());
+  bench_.idle(seconds(2));
+  EXPECT_TRUE(bench_.stdin_closed());
+  EXPECT_EQ(bench_.terminated, 0);
+  bench_.give({"d\n"});
+  bench_.settle();
+  EXPECT_EQ(bench_.fed, "a\nb\nc\n") << "the next run takes what comes now";
+  answer(bench_, "A\nB\nC\n");
+  bench_.node().on_run_end(status(0));
+  bench_.running = false;
+  bench_.fed.clear();
+  bench_.settle_until([&] { return bench_.fed == "d\n" && !bench_.output().empty(); });
+  EXPECT_EQ(bench_.output(), "A\nB\nC\n");
+  EXPECT_EQ(bench_.runs, 2);
+  ASSERT_EQ(bench_.notes.size(), 1u);
+  EXPECT_THAT(bench_.notes[0], ::testing::StartsWith("it buffers its output"));
+  EXPECT_THAT(bench_.notes[0], ::testing::HasSubstr("buffering = \"line\""));
+}
+
+TEST_F(Replies, R12ItIsHungIfItSaysNothingWhenItsInputHasEndedEither) {
+  bench_.idle(seconds(61));
+  EXPECT_EQ(bench_.terminated, 0);
+  bench_.idle(seconds(61));
+  EXPECT_EQ(bench_.terminated, 1);
+}
+
+TEST_F(Replies, R12ItHasFailedIfAnAnswerIsMissingWhenItsInputHasEnded) {
+  bench_.idle(seconds(61));
+  answer(bench_, "A\nB\n");
+  bench_.node().on_run_end(status(0));
+  ASSERT_FALSE(bench_.notes.empty());
+  EXPECT_EQ(bench_.notes.back(), "exited with status 0 with 1 inputs unanswered; attempt 1 of 2");
 }
 
 TEST_F(Replies, R12NoExitAfterTheEndOfTheInputIsAStall) {
@@ -326,8 +391,7 @@ TEST_F(Replies, R12NoExitAfterTheEndOfTheInputIsAStall) {
   answer(bench_, "A\nB\nC\n");
   for (int i = 0; i < 5; ++i) bench_.settle();
   EXPECT_EQ(bench_.output(), "A\nB\nC\n");
-  bench_.pass(seconds(61));
-  bench_.settle();
+  bench_.idle(seconds(61));
   EXPECT_EQ(bench_.terminated, 1);
   RunEnd end;
   end.kind = RunEnd::Kind::kSignaled;

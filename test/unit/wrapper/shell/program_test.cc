@@ -91,6 +91,19 @@ TEST_F(ProgramTest, WhatIsFedToARunThatWaitsForAKilledOneToBeGoneIsNotLost) {
   EXPECT_EQ(ends_[0].kind, core::RunEnd::Kind::kExited);
 }
 
+TEST_F(ProgramTest, ARunThatIsStoppedWhileItWaitsForAKilledOneToBeGoneHasAnEndToo) {
+  make("cat");
+  program_->start_run({});
+  program_->kill_run();
+  program_->start_run({});
+  EXPECT_TRUE(program_->run_waits());
+  program_->terminate_run();
+  loop_.run();
+  ASSERT_EQ(ends_.size(), 1u);
+  EXPECT_EQ(ends_[0].kind, core::RunEnd::Kind::kLost) << "it is no attempt of the program's";
+  EXPECT_FALSE(program_->run_waits());
+}
+
 TEST_F(ProgramTest, TheOutputOfARunThatWaitsCanBeClosed) {
   make("exec 2>/dev/null; while echo more; do :; done");
   program_->start_run({});
