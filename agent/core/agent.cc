@@ -42,6 +42,8 @@ std::vector<AgentEffect> AgentCore::from_broker(wire::Envelope envelope, uint64_
     registered_ = true;
     if (!std::exchange(refused_, "").empty()) log::info("the broker takes this agent now");
     if (!shutting_down_) take_orders(*orders, free_bytes, now);
+  } else if (const auto* notes = std::get_if<wire::NotesTaken>(&envelope.message)) {
+    take_notes_taken(*notes);
   } else if (const auto* data = std::get_if<wire::ActionData>(&envelope.message)) {
     contents_.on_data(*data, now);
   } else if (const auto* read = std::get_if<wire::LogRead>(&envelope.message)) {
@@ -58,6 +60,15 @@ std::vector<AgentEffect> AgentCore::from_broker(wire::Envelope envelope, uint64_
     log::warn("from the broker: " + wire::to_string(*unknown));
   }
   return finish(now);
+}
+
+void AgentCore::take_notes_taken(const wire::NotesTaken& notes) {
+  for (const wire::InstanceNotes& taken : notes.instances) {
+    const auto life = lives_.find(taken.instance);
+    if (life == lives_.end()) continue;
+    life->second.notes_taken(taken.boot, taken.number);
+    to_peer(taken.instance, wire::NotesTaken{{taken}});
+  }
 }
 
 void AgentCore::take_refusal(const std::string& request, const wire::Refusal& refusal,

@@ -135,6 +135,7 @@ class AgentCore {
   void unbind_peer(const wire::InstanceKey& key);
   void continue_shutdown(SteadyTime now);
   bool writers_are_down(const wire::StartOrder& order) const;
+  void take_notes_taken(const wire::NotesTaken& notes);
   void take_refusal(const std::string& request, const wire::Refusal& refusal, SteadyTime now);
   void talk_to_broker(SteadyTime now);
   void supply_contents(SteadyTime now);

@@ -341,6 +341,11 @@ std::optional<SteadyTime> WrapperLife::deadline() const {
 
 // ---- Reporting -----------------------------------------------------------------------------
 
+void WrapperLife::notes_taken(uint64_t boot, uint64_t number) {
+  if (!report_ || report_->boot != boot) return;
+  std::erase_if(report_->notes, [&](const wire::Note& note) { return note.number <= number; });
+}
+
 wire::InstanceStatus WrapperLife::status() const {
   wire::InstanceStatus status;
   if (report_) status = *report_;

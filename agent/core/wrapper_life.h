@@ -153,6 +153,8 @@ class WrapperLife {
   bool content_is_here() const { return content_here_; }
   // What the agent reports of it.
   wire::InstanceStatus status() const;
+  // The broker has its notes up to this number, of the process with this boot.
+  void notes_taken(uint64_t boot, uint64_t number);
 
  private:
   void on(const OrderCame& event, SteadyTime now);

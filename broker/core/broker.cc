@@ -297,8 +297,10 @@ void BrokerCore::take_report(Agent& agent, std::vector<wire::InstanceStatus> ins
     changes_.agents.insert(agent.name);
     changes_.pipelines.insert(key.pipeline);
   };
+  wire::NotesTaken taken;
   for (wire::InstanceStatus& status : instances) {
     wire::InstanceKey key = wire::key_of(status);
+    const std::vector<wire::Note> fresh = take_notes(agent, key, status, taken);
     if (auto known = before.extract(key); !known.empty()) {
       tell_news(agent, known.mapped(), status);
       if (!same_for_decisions(known.mapped(), status)) note(key);
@@ -307,19 +309,54 @@ void BrokerCore::take_report(Agent& agent, std::vector<wire::InstanceStatus> ins
     }
     const Placement* placed = state_.placement(key);
     if (placed != nullptr && placed->agent == agent.name) {
-      keep_figures(key, status);
+      tell_of_dead_letters(agent, key, status);
+      keep_figures(key, status, fresh);
       keep_position(key, status);
     }
     agent.instances.insert_or_assign(std::move(key), std::move(status));
   }
   for (const auto& [key, status] : before) note(key);
+  std::erase_if(agent.notes,
+                [&](const auto& known) { return !agent.instances.contains(known.first); });
+  if (!taken.instances.empty()) send(agent.peer, "", std::move(taken));
 }
 
-void BrokerCore::keep_figures(const wire::InstanceKey& key, const wire::InstanceStatus& status) {
+std::vector<wire::Note> BrokerCore::take_notes(Agent& agent, const wire::InstanceKey& key,
+                                               const wire::InstanceStatus& status,
+                                               wire::NotesTaken& taken) {
+  if (status.notes.empty()) return {};
+  TakenNotes& known = agent.notes[key];
+  if (known.term != status.term || known.boot != status.boot) {
+    known = {status.term, status.boot, 0};
+  }
+  std::vector<wire::Note> fresh;
+  for (const wire::Note& note : status.notes) {
+    if (note.number <= known.number) continue;
+    known.number = note.number;
+    tell("node.note", status.pipeline, status.node, agent.name, wire::to_string(note));
+    fresh.push_back(note);
+  }
+  taken.instances.push_back({key, status.boot, known.number});
+  return fresh;
+}
+
+void BrokerCore::keep_figures(const wire::InstanceKey& key, const wire::InstanceStatus& status,
+                              const std::vector<wire::Note>& fresh) {
   wire::InstanceStatus& kept = state_.figures[key];
-  // Notes are those of a process: what the last one said is not unsaid by its end.
-  std::vector<std::string> notes = status.notes;
-  if (status.pid == 0) notes = std::move(kept.notes);
+  // What a process said is not unsaid by its end.
+  std::vector<wire::Note> notes = std::move(kept.notes);
+  const bool same_process = kept.term == status.term && kept.boot == status.boot;
+  for (wire::Note note : fresh) {
+    const auto said = std::find_if(notes.begin(), notes.end(), [&](const wire::Note& known) {
+      return known.text == note.text;
+    });
+    if (said != notes.end()) {
+      if (!same_process) note.times += said->times;
+      notes.erase(said);
+    }
+    if (notes.size() >= kNotesKept) notes.erase(notes.begin());
+    notes.push_back(std::move(note));
+  }
   // So is what a log says of its own end.
   const bool over = kept.ended_and_settled && kept.log_term == status.log_term;
   kept = status;
@@ -363,9 +400,18 @@ void BrokerCore::tell_news(const Agent& agent, const wire::InstanceStatus& befor
   if (failed && before.state != wire::InstanceState::kFailed) {
     tell_of("node.failed", after.last_error);
   }
-  // Notes are those of one process, in order; those of another one are all new.
-  const size_t known = after.pid == before.pid ? before.notes.size() : 0;
-  for (size_t i = known; i < after.notes.size(); ++i) tell_of("node.note", after.notes[i]);
+}
+
+// By their number, which is in the log: whoever did not hear of one hears of it from the next.
+void BrokerCore::tell_of_dead_letters(const Agent& agent, const wire::InstanceKey& key,
+                                      const wire::InstanceStatus& status) {
+  const auto kept = state_.figures.find(key);
+  const uint64_t known = kept == state_.figures.end() ? 0 : kept->second.dead_letters;
+  if (status.dead_letters <= known) return;
+  const uint64_t more = status.dead_letters - known;
+  tell("node.dead_letters", status.pipeline, status.node, agent.name,
+       std::to_string(more) + (more == 1 ? " dead letter more, " : " dead letters more, ") +
+           std::to_string(status.dead_letters) + " in all");
 }
 
 void BrokerCore::tell(std::string kind, const std::string& pipeline, const std::string& node,

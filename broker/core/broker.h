@@ -153,11 +153,18 @@ class BrokerCore {
   bool take_identity(const wire::AgentRegister& message);
   void hear(Agent& agent);
   void take_report(Agent& agent, std::vector<wire::InstanceStatus> instances);
-  void keep_figures(const wire::InstanceKey& key, const wire::InstanceStatus& status);
+  // `fresh`: its notes that were not taken before.
+  void keep_figures(const wire::InstanceKey& key, const wire::InstanceStatus& status,
+                    const std::vector<wire::Note>& fresh);
   void keep_position(const wire::InstanceKey& key, const wire::InstanceStatus& status);
   void store_positions();
   void tell_news(const Agent& agent, const wire::InstanceStatus& before,
                  const wire::InstanceStatus& after);
+  void tell_of_dead_letters(const Agent& agent, const wire::InstanceKey& key,
+                            const wire::InstanceStatus& status);
+  // Those that are new become events.
+  std::vector<wire::Note> take_notes(Agent& agent, const wire::InstanceKey& key,
+                                     const wire::InstanceStatus& status, wire::NotesTaken& taken);
   void tell(std::string kind, const std::string& pipeline, const std::string& node,
             const std::string& agent, std::string text);
 

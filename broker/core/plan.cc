@@ -136,6 +136,10 @@ wire::InstanceReport make_report(const State& state, const Pipeline& pipeline, u
   }
   if (const InstanceStatus* report = state.report(key); report != nullptr) {
     wire::InstanceReport result{placed->agent, *report};
+    // It reports those that were not taken; these are the last ones.
+    if (const auto last = state.figures.find(key); last != state.figures.end()) {
+      result.status.notes = last->second.notes;
+    }
     mark_absent(state, result);
     return result;
   }

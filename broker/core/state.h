@@ -30,6 +30,7 @@ inline constexpr std::chrono::seconds kAllDecided{30};
 // How often the positions that sources have reported are written, at most (R5).
 inline constexpr std::chrono::seconds kPositionsStored{10};
 inline constexpr size_t kAgentsMax = 1024;
+inline constexpr size_t kNotesKept = 32;  // Of one instance; events have them all.
 inline constexpr size_t kPipelinesMax = 1024;
 
 // No broker ever gives a higher one. What reports more than this is not adopted (R10): one more
@@ -79,6 +80,13 @@ struct Placement : PlacementRecord {
   }
 };
 
+// Whose notes were taken, and up to which number.
+struct TakenNotes {
+  uint64_t term = 0;
+  uint64_t boot = 0;
+  uint64_t number = 0;
+};
+
 struct Agent {
   std::string name;
   std::string address;
@@ -86,6 +94,7 @@ struct Agent {
   SteadyTime heard;
   bool connected = false;
   std::map<wire::InstanceKey, wire::InstanceStatus> instances;  // As last reported.
+  std::map<wire::InstanceKey, TakenNotes> notes;                // Of these.
   std::set<wire::InstanceKey> removing;                         // Likewise.
   uint64_t obeyed_version = 0;                                  // Likewise.
   wire::AgentOrders orders;                                     // As last computed for it.

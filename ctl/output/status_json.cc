@@ -25,6 +25,10 @@ ordered_json to_json(const wire::PipelineSummary& pipeline) {
 
 ordered_json to_json(const wire::InstanceReport& report) {
   const wire::InstanceStatus& status = report.status;
+  auto notes = ordered_json::array();
+  for (const wire::Note& note : status.notes) {
+    notes.push_back({{"text", note.text}, {"times", note.times}});
+  }
   return {{"index", status.instance},
           {"agent", report.agent},
           {"state", wire::to_string(status.state)},
@@ -41,10 +45,14 @@ ordered_json to_json(const wire::InstanceReport& report) {
           {"bytes_in_per_second", status.bytes_in_per_second},
           {"bytes_out_per_second", status.bytes_out_per_second},
           {"unsettled_records", status.unsettled_records},
+          {"unsettled_ms", status.unsettled_ms},
           {"log_bytes", status.log_bytes},
           {"restarts", status.restarts},
           {"dead_letters", status.dead_letters},
-          {"last_error", status.last_error}};
+          {"last_error", status.last_error},
+          {"nonzero_exits", status.nonzero_exits},
+          {"last_nonzero_exit", status.last_nonzero_exit},
+          {"notes", std::move(notes)}};
 }
 
 ordered_json to_json(const wire::PipelineStatus& status) {

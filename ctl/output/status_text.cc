@@ -33,6 +33,9 @@ std::vector<std::string> instance_row(const wire::NodeStatus& node,
           readable_count(status.records_out),
           readable_count(status.records_out_per_second),
           readable_count(status.unsettled_records),
+          status.unsettled_records == 0
+              ? "-"
+              : readable_age(std::chrono::milliseconds(status.unsettled_ms)),
           readable_bytes(status.log_bytes),
           readable_count(status.restarts),
           readable_count(status.dead_letters)};
@@ -88,19 +91,26 @@ std::string state_line(const wire::PipelineStatus& status) {
 
 std::string pipeline_text(const wire::PipelineStatus& status) {
   std::string text = state_line(status) + "\n";
-  Columns columns({"NODE", "AGENT", "STATE", ">IN", ">OUT", ">OUT/s", ">UNSETTLED", ">LOG",
-                   ">RESTARTS", ">DEAD"});
+  Columns columns({"NODE", "AGENT", "STATE", ">IN", ">OUT", ">OUT/s", ">UNSETTLED", ">OLDEST",
+                   ">LOG", ">RESTARTS", ">DEAD"});
   std::string errors;
+  std::string notes;
   for (const wire::NodeStatus& node : status.nodes) {
     for (const wire::InstanceReport& report : node.instances) {
       columns.add(instance_row(node, report));
+      if (!report.status.notes.empty()) {
+        notes += instance_name(node, report) + ": " +
+                 graph::printable(wire::to_string(report.status.notes.back())) + "\n";
+      }
       if (report.status.last_error.empty()) continue;
       errors +=
           instance_name(node, report) + ": " + graph::printable(report.status.last_error) + "\n";
     }
   }
   text += columns.text();
-  return errors.empty() ? text : text + "\n" + errors;
+  if (!errors.empty()) text += "\n" + errors;
+  if (!notes.empty()) text += "\nlast notes (all: weirctl events)\n" + notes;
+  return text;
 }
 
 std::string cluster_text(const std::string& endpoint, const wire::BrokerStatus& status) {

@@ -57,6 +57,7 @@ nlohmann::ordered_json to_json(const TopRow& row) {
           {"bytes_in_per_second", status.bytes_in_per_second},
           {"bytes_out_per_second", status.bytes_out_per_second},
           {"unsettled_records", status.unsettled_records},
+          {"unsettled_ms", status.unsettled_ms},
           {"lag_records", row.lag_records},
           {"log_bytes", status.log_bytes},
           {"restarts", status.restarts}};

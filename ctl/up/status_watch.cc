@@ -26,9 +26,11 @@ StatusWatch::News StatusWatch::on_status(const wire::PipelineStatus& status, Tim
 void StatusWatch::look_at(const wire::NodeStatus& node, const wire::InstanceReport& report,
                           News& news) {
   const wire::InstanceStatus& status = report.status;
-  std::set<std::string>& told = told_[node.name];
-  for (const std::string& note : status.notes) {
-    if (told.size() < kToldMax && told.insert(note).second) news.notes.push_back({node.name, note});
+  look_at_notes(node.name, report.status, news);
+  if (uint64_t& seen = exits_[{node.name, status.instance}]; status.nonzero_exits > seen) {
+    seen = status.nonzero_exits;
+    news.exits.push_back(
+        {node.name, "exited with status " + std::to_string(status.last_nonzero_exit)});
   }
   Starts& starts = starts_[node.name];
   if (status.restarts > starts.restarts) {
@@ -47,6 +49,21 @@ void StatusWatch::look_at(const wire::NodeStatus& node, const wire::InstanceRepo
   }
 }
 
+// What the broker does not keep any more is forgotten here as well: said anew it is told anew.
+void StatusWatch::look_at_notes(const std::string& node, const wire::InstanceStatus& status,
+                                News& news) {
+  std::map<std::string, uint64_t> seen;
+  const std::map<std::string, uint64_t>& before = seen_[{node, status.instance}];
+  for (const wire::Note& note : status.notes) {
+    const auto known = before.find(note.text);
+    if (known == before.end() || known->second < note.times) {
+      news.notes.push_back({node, wire::to_string(note)});
+    }
+    seen[note.text] = note.times;
+  }
+  seen_[{node, status.instance}] = std::move(seen);
+}
+
 void StatusWatch::look_at_reason(const wire::PipelineStatus& status, Time now, News& news) {
   if (status.reason != reason_) {
     reason_ = status.reason;
@@ -57,9 +74,7 @@ void StatusWatch::look_at_reason(const wire::PipelineStatus& status, Time now, N
       status.state == PipelineState::kStarting || status.state == PipelineState::kDegraded;
   if (reason_.empty() || reason_told_ || !waits || now - reason_since_ < kTroubleLasts) return;
   reason_told_ = true;
-  if (told_[""].size() < kToldMax && told_[""].insert(reason_).second) {
-    news.notes.push_back({"", reason_});
-  }
+  news.notes.push_back({"", reason_});
 }
 
 }  // namespace weir::ctl

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +27,7 @@ class StatusWatch {
   };
   struct News {
     std::vector<NodeText> notes;
+    std::vector<NodeText> exits;  // "exited with status 1", which was accepted.
     std::optional<NodeText> failure;
     std::string stdin_endpoint;  // Empty while it is not known.
     bool was_up = false;         // All nodes run, or ran: it is no longer starting.
@@ -42,17 +42,18 @@ class StatusWatch {
   const std::string& reason() const { return reason_; }
 
  private:
-  static constexpr size_t kToldMax = 1000;  // Of one node; what comes after is not told.
-
   struct Starts {
     uint64_t restarts = 0;  // Those of earlier runs on the same data are counted too.
     bool was_up = false;    // A wrapper of it was seen in this run.
   };
 
   void look_at(const wire::NodeStatus& node, const wire::InstanceReport& report, News& news);
+  void look_at_notes(const std::string& node, const wire::InstanceStatus& status, News& news);
   void look_at_reason(const wire::PipelineStatus& status, Time now, News& news);
 
-  std::map<std::string, std::set<std::string>> told_;
+  std::map<std::pair<std::string, uint32_t>, uint64_t> exits_;
+  // Of each instance: the notes that the broker keeps, and how often they were said.
+  std::map<std::pair<std::string, uint32_t>, std::map<std::string, uint64_t>> seen_;
   std::map<std::string, Starts> starts_;
   std::map<std::string, uint64_t> dead_letters_;
   std::string reason_;

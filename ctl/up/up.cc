@@ -4,6 +4,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -15,6 +16,7 @@
 #include "ctl/up/files.h"
 #include "schema/base/files.h"
 #include "schema/base/log_share.h"
+#include "schema/graph/expression.h"
 #include "schema/graph/topology.h"
 
 namespace weir::ctl {
@@ -223,6 +225,13 @@ void Up::poll_soon() {
   loop_.after(phase_ == Phase::kRunning ? kPollSlow : kPollFast, [this] { poll(); });
 }
 
+bool Up::accepts_as_a_shell(const std::string& node) const {
+  return std::any_of(options_.spec.nodes.begin(), options_.spec.nodes.end(),
+                     [&](const graph::NodeSpec& spec) {
+                       return spec.name == node && spec.accept == graph::shell_statuses();
+                     });
+}
+
 void Up::poll() {
   if (phase_ == Phase::kStopping) return;
   control_->ask(wire::PipelineStatusRequest{options_.spec.name}, kStatusWait,
@@ -243,6 +252,10 @@ void Up::poll() {
 void Up::on_status(const wire::PipelineStatus& status) {
   const StatusWatch::News news = watch_.on_status(status, loop_.now());
   for (const auto& [node, text] : news.notes) note(node, text);
+  // Where everything is accepted, as in a shell, it is shown; in a file somebody has chosen it.
+  for (const auto& [node, text] : news.exits) {
+    if (accepts_as_a_shell(node)) note(node, text);
+  }
   if (news.failure) {
     poll_stderr();  // Its last words first.
     const std::string& node = news.failure->node;

@@ -68,6 +68,7 @@ class Up {
   void put();
   void run_pipeline();
   void poll_soon();
+  bool accepts_as_a_shell(const std::string& node) const;
   void poll();
   void on_status(const wire::PipelineStatus& status);
   void on_signal(int signal);

@@ -45,8 +45,7 @@ Checked<PipelineSpec> spec_from_expressions(const std::vector<std::string>& text
     set_defaults(node, !has_input[i], !has_output[i]);
     if (node.caller_stdin) continue;
     node.rerun = !has_input[i];
-    node.accept.resize(kShellAcceptMax + 1);
-    std::iota(node.accept.begin(), node.accept.end(), 0);
+    node.accept = shell_statuses();
   }
   return {std::move(spec), {}};
 }
@@ -64,6 +63,12 @@ PipelineSpec skeleton(std::string_view name, const ResolvedGraph& graph) {
   }
   for (const ResolvedEdge& edge : graph.edges) spec.edges.push_back(edge.edge);
   return spec;
+}
+
+std::vector<int> shell_statuses() {
+  std::vector<int> statuses(kShellAcceptMax + 1);
+  std::iota(statuses.begin(), statuses.end(), 0);
+  return statuses;
 }
 
 void set_defaults(NodeSpec& node, bool is_source, bool is_sink) {

@@ -28,6 +28,9 @@ Checked<PipelineSpec> spec_from_expressions(const std::vector<std::string>& text
 // edges and dataflow.
 PipelineSpec skeleton(std::string_view name, const ResolvedGraph& graph);
 
+// What such a pipeline accepts: 0 to 125. 126 and 127 say that a command could not be run.
+std::vector<int> shell_statuses();
+
 // Sets what depends on the program and on the place in the graph, from `run` and `protocol` of the
 // node: accept, durability and stall_timeout.
 void set_defaults(NodeSpec& node, bool is_source, bool is_sink);

@@ -318,7 +318,7 @@ std::string cut(const std::string& text) { return text.substr(0, kErrorTextBytes
 InstanceStatus bounded(InstanceStatus status) {
   status.last_error = cut(status.last_error);
   if (status.notes.size() > kNotesMax) status.notes.resize(kNotesMax);
-  for (std::string& note : status.notes) note = cut(note);
+  for (Note& note : status.notes) note.text = cut(note.text);
   return status;
 }
 

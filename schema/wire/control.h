@@ -468,6 +468,23 @@ struct AgentOrders {
   bool operator==(const AgentOrders&) const = default;
 };
 
+// Up to which number the notes of an instance are taken, of the process that opened its log with
+// this boot.
+struct InstanceNotes {
+  InstanceKey instance;
+  uint64_t boot = 0;
+  uint64_t number = 0;
+
+  bool operator==(const InstanceNotes&) const = default;
+};
+
+// From the broker to an agent, and from that to the wrappers: these notes need not be told again.
+struct NotesTaken {
+  std::vector<InstanceNotes> instances;
+
+  bool operator==(const NotesTaken&) const = default;
+};
+
 // ---- wrapper to agent, agent to wrapper ----------------------------------------------------
 
 // First message of a wrapper. Answer: WrapperNeighbours, or WrapperStop if it should not run.
@@ -513,7 +530,7 @@ using Message =
                  ActionWanted, ActionStored, ActionList, ActionListIs, ActionFind, ActionFetch,
                  ActionData, ActionRemove, LogRead, LogData, DeadRead, DeadData, DeadChange,
                  DeadChanged, EventsRequest, Events, AgentRegister, AgentReport, AgentOrders,
-                 WrapperHello, WrapperReport, WrapperNeighbours, WrapperStop>;
+                 NotesTaken, WrapperHello, WrapperReport, WrapperNeighbours, WrapperStop>;
 
 // `request` is chosen by who asks, unique for each request and the same when it is asked again; the
 // answer bears it too. It may be empty where nobody waits for an answer.

@@ -329,8 +329,8 @@ Status check(const StartOrder& order) {
 }
 
 Status check(const InstanceStatus& status) {
-  for (const std::string& note : status.notes) {
-    if (auto fits = check_size("notes", note.size(), kErrorTextBytesMax); !fits) return fits;
+  for (const Note& note : status.notes) {
+    if (auto fits = check_size("notes", note.text.size(), kErrorTextBytesMax); !fits) return fits;
   }
   return first_of({check_instance(status.pipeline, status.node, status.instance),
                    check_range<uint64_t>("term", status.term, 1, UINT64_MAX - 1),

@@ -159,6 +159,13 @@ void describe(A& archive, T& v) {
   archive("position", v.position);
 }
 
+template <typename A, Is<Note> T>
+void describe(A& archive, T& v) {
+  archive("number", v.number);
+  archive("times", v.times);
+  archive("text", v.text);
+}
+
 template <typename A, Is<InstanceStatus> T>
 void describe(A& archive, T& v) {
   archive("pipeline", v.pipeline);
@@ -181,10 +188,13 @@ void describe(A& archive, T& v) {
   archive("bytes_in_per_second", v.bytes_in_per_second);
   archive("bytes_out_per_second", v.bytes_out_per_second);
   archive("unsettled_records", v.unsettled_records);
+  archive("unsettled_ms", v.unsettled_ms);
   archive("settled_position", v.settled_position);
   archive("log_bytes", v.log_bytes);
   archive("restarts", v.restarts);
   archive("dead_letters", v.dead_letters);
+  archive("nonzero_exits", v.nonzero_exits);
+  archive("last_nonzero_exit", v.last_nonzero_exit);
   archive("log_term", v.log_term);
   archive("drains", v.drains);
   archive("writers", v.writers);
@@ -498,6 +508,18 @@ void describe(A& archive, T& v) {
   archive("remove", v.remove);
 }
 
+template <typename A, Is<InstanceNotes> T>
+void describe(A& archive, T& v) {
+  archive("instance", v.instance);
+  archive("boot", v.boot);
+  archive("number", v.number);
+}
+
+template <typename A, Is<NotesTaken> T>
+void describe(A& archive, T& v) {
+  archive("instances", v.instances);
+}
+
 template <typename A, Is<WrapperHello> T>
 void describe(A& archive, T& v) {
   archive("pipeline", v.pipeline);
@@ -567,6 +589,7 @@ WEIR_MESSAGE_TYPE(Events, "events.are");
 WEIR_MESSAGE_TYPE(AgentRegister, "agent.register");
 WEIR_MESSAGE_TYPE(AgentReport, "agent.report");
 WEIR_MESSAGE_TYPE(AgentOrders, "agent.orders");
+WEIR_MESSAGE_TYPE(NotesTaken, "notes.taken");
 WEIR_MESSAGE_TYPE(WrapperHello, "wrapper.hello");
 WEIR_MESSAGE_TYPE(WrapperReport, "wrapper.report");
 WEIR_MESSAGE_TYPE(WrapperNeighbours, "wrapper.neighbours");

@@ -77,6 +77,19 @@ struct StartOrder {
 
 enum class InstanceState { kWaiting, kStarting, kRunning, kEnded, kFailed, kLost, kUnmanaged };
 
+// Something that a person should know: "its log was trimmed".
+struct Note {
+  uint64_t number = 0;  // Rises with each that a process tells, and when it tells one again.
+  uint64_t times = 1;   // How often it was said so far.
+  std::string text;
+
+  bool operator==(const Note&) const = default;
+};
+// "its log was trimmed (19 times)"
+inline std::string to_string(const Note& note) {
+  return note.times > 1 ? note.text + " (" + std::to_string(note.times) + " times)" : note.text;
+}
+
 // What a wrapper reports to its agent once a second and at each change of state.
 struct InstanceStatus {
   std::string pipeline;
@@ -99,13 +112,19 @@ struct InstanceStatus {
   uint64_t records_out_per_second = 0;
   uint64_t bytes_in_per_second = 0;
   uint64_t bytes_out_per_second = 0;
+  // Of its lane: visible, and not settled by all readers; and for how long the oldest of them has
+  // been visible, as far as its process knows.
   uint64_t unsettled_records = 0;
+  uint64_t unsettled_ms = 0;
   // Portable source: so many of its records, from the first of the pipeline on, are settled by all
   // readers. At least so many: after a restart of the wrapper it may be less for a while.
   uint64_t settled_position = 0;
   uint64_t log_bytes = 0;
   uint64_t restarts = 0;  // Of the wrapper; counted by the agent.
   uint64_t dead_letters = 0;
+  // Runs that ended with an accepted status other than 0, and the last of these statuses.
+  uint64_t nonzero_exits = 0;
+  uint32_t last_nonzero_exit = 0;
   uint64_t log_term = 0;             // StartOrder::log_term
   uint64_t drains = 0;               // StartOrder::drains
   std::vector<std::string> writers;  // StartOrder::writers of the running process.
@@ -116,8 +135,9 @@ struct InstanceStatus {
   // has lost its memory, and goes above it (R10).
   uint64_t fenced_by = 0;
   std::string last_error;
-  std::vector<std::string>
-      notes;  // Told once: "seq exited with status 1", "the log was trimmed", ...
+  // By their numbers. From a wrapper: those that the broker has not taken (NotesTaken). In the
+  // broker's answers: the last ones.
+  std::vector<Note> notes;
 
   bool operator==(const InstanceStatus&) const = default;
 };

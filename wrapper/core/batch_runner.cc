@@ -382,7 +382,7 @@ class BatchRunner : public Runner {
 
   void commit(const RunEnd& end) {
     if (!suspects_confirmed()) return give_second_chance();
-    if (end.code != 0) node_.effects().note(describe(end));
+    node_.count_exit(end);
     if (enough_) {
       builder_.drop();
     } else {
@@ -572,7 +572,7 @@ class BatchRunner : public Runner {
   void retry_ended(const RunEnd& end) {
     phase_ = Phase::kIdle;
     if (accepted(node_.spec(), end) && !enough_) {
-      if (end.code != 0) node_.effects().note(describe(end));
+      node_.count_exit(end);
       stage(true);
       return accept_retried(node_);
     }

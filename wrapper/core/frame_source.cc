@@ -57,7 +57,10 @@ class FrameSource : public Runner {
       why += " in the middle of a frame";
     }
     if (broken_) why = *broken_;
-    if (well) return finish();
+    if (well) {
+      node_.count_exit(end);
+      return finish();
+    }
     retry(end, why);
   }
 

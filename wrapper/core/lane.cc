@@ -55,13 +55,14 @@ void Lane::recover_tail_group(const LogState& state) {
 
 RecordId Lane::published_id() const { return {of_.term, of_.boot, history_.newest().last}; }
 
-uint64_t Lane::held_records() const {
+uint64_t Lane::records_after(const RecordId& id) const {
+  const RecordId from = std::max(history_.after(id), first_held_);
   uint64_t count = 0;
   for (const edge::HistoryEntry& entry : history_.entries()) {
     const RecordId last{entry.of.term, entry.of.boot, entry.last};
-    if (entry.empty() || last < first_held_) continue;
-    const bool inside = entry.first_id() <= first_held_;
-    count += entry.last - (inside ? first_held_.seq : entry.first) + 1;
+    if (entry.empty() || last < from) continue;
+    const bool inside = entry.first_id() <= from;
+    count += entry.last - (inside ? from.seq : entry.first) + 1;
   }
   return count;
 }

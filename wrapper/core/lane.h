@@ -54,7 +54,8 @@ class Lane {
   // Nothing before this record is left.
   const RecordId& first_held() const { return first_held_; }
   uint64_t log_bytes() const { return log_bytes_; }
-  uint64_t held_records() const;
+  // Visible records after `id`; all that are held if that is before the first of them.
+  uint64_t records_after(const RecordId& id) const;
 
   // The visible block that has the record `id`, from memory or from the log; nothing if it does not
   // exist yet.

@@ -38,7 +38,11 @@ std::string log_identity(const wire::StartOrder& order) {
 }
 
 Node::Node(NodeConfig config, const wal::Log& log, const LogState& state, Effects& effects)
-    : config_(std::move(config)), log_(log), effects_(effects), dead_(log, state) {
+    : config_(std::move(config)),
+      log_(log),
+      effects_(effects),
+      dead_(log, state),
+      nonzero_exits_(state.nonzero_exits) {
   open(state);
   make_runner(state);
   if (config_.order.end) end_source();
@@ -111,6 +115,7 @@ void Node::start(SteadyTime now) {
   now_ = now;
   ticked_at_ = now;
   started_ = true;
+  unsettled_age_.published(lane_->published_id(), now);
   write_turn();
 }
 
@@ -183,6 +188,7 @@ void Node::on_persisted() {
   persisting_.pop_front();
   persisting_bytes_ -= commit.bytes;
   lane_->persisted(commit.published);
+  unsettled_age_.published(lane_->published_id(), now_);
   if (tells_position_) settled_position_.committed(lane_->published_id(), commit.position);
   if (commit.mark) add_mark(*std::move(commit.mark));
   for (const SharedBytes& output : commit.unread) effects_.keep_output(output);
@@ -451,6 +457,17 @@ RecordId Node::settled_by_all() const {
   return settled;
 }
 
+uint64_t Node::unsettled_records() const {
+  const RecordId settled = settled_by_all();
+  return settled == kAllRecords ? 0 : lane_->records_after(settled);
+}
+
+std::chrono::milliseconds Node::unsettled_for(SteadyTime now) const {
+  const auto since = unsettled_age_.since();
+  if (!since || unsettled_records() == 0) return std::chrono::milliseconds(0);
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now - *since);
+}
+
 RecordId Node::taken_by_all() const {
   RecordId taken = kAllRecords;
   for (const edge::EdgeWriter& reader : readers_) {
@@ -469,6 +486,7 @@ void Node::settle() {
   if (tells_position_) {
     settled_position_.advance([this](const RecordId& last) { return lane_settled_upto(last); });
   }
+  unsettled_age_.settle([this](const RecordId& last) { return lane_settled_upto(last); });
   while (!marks_.empty() && lane_settled_upto(marks_.front().out)) {
     for (const auto& [input, id] : marks_.front().inputs) {
       if (id.id() > inputs_[input].reader.settled().id()) inputs_[input].reader.set_settled(id);
@@ -638,6 +656,13 @@ void Node::fail_log(const Error& error) {
 void Node::erase_dead(uint64_t number) {
   dead_.erase(number, batch_);
   when_persisted([this, number] { dead_.forgotten(number); });
+}
+
+void Node::count_exit(const RunEnd& end) {
+  if (end.kind != RunEnd::Kind::kExited || end.code == 0) return;
+  ++nonzero_exits_.count;
+  nonzero_exits_.last = static_cast<uint32_t>(end.code);
+  batch_.put(key(wal::kMeta, "exits"), encode(nonzero_exits_));
 }
 
 Result<uint64_t> Node::retry_dead(const std::vector<std::string>& ids) {

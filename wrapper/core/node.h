@@ -27,6 +27,7 @@
 #include "wrapper/core/settled_position.h"
 #include "wrapper/core/sink_output.h"
 #include "wrapper/core/state.h"
+#include "wrapper/core/unsettled_age.h"
 
 namespace weir::core {
 
@@ -144,6 +145,11 @@ class Node {
   // The neighbours that were heard within kHeardWithin.
   std::vector<std::string> heard(SteadyTime now) const;
   const DeadLetterBook& dead() const { return dead_; }
+  // Records of its lane that are not settled by all readers, and how long the oldest of them has
+  // been visible: at least so long if it comes from before this process.
+  uint64_t unsettled_records() const;
+  std::chrono::milliseconds unsettled_for(SteadyTime now) const;
+  const NonzeroExits& nonzero_exits() const { return nonzero_exits_; }
   // InstanceStatus::settled_position
   uint64_t settled_position() const { return settled_position_.value(); }
 
@@ -179,6 +185,8 @@ class Node {
   void fail_log(const Error& error);
   DeadLetterBook& dead() { return dead_; }
   void erase_dead(uint64_t number);
+  // A run ended so, which is accepted: counted if it is not 0.
+  void count_exit(const RunEnd& end);
   std::string position_of_source() const { return std::to_string(commit_.position); }
   // So many records of the source came before its log.
   uint64_t base_position() const { return base_position_; }
@@ -239,10 +247,12 @@ class Node {
   uint64_t base_position_ = 0;
   bool tells_position_ = false;  // Another host may have to go on from there.
   SettledPosition settled_position_;
+  UnsettledAge unsettled_age_;
   NodeCounters counters_;
   SteadyTime now_{};
   SteadyTime ticked_at_{};
   DeadLetterBook dead_;
+  NonzeroExits nonzero_exits_;
   bool started_ = false;
   bool failed_ = false;
   Pressure pressure_ = Pressure::kNone;

@@ -116,6 +116,7 @@ class ReplyRunner : public Runner {
                     end);
     }
     if (!replies_.empty()) return failed(describe(end) + " in the middle of a reply", end);
+    node_.count_exit(end);
     if (drained_) note_buffering();
     if (all_taken()) return end_of_input();
     // It went with nothing owed: started again for what comes.

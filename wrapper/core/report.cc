@@ -1,5 +1,7 @@
 #include "wrapper/core/report.h"
 
+#include <algorithm>
+
 namespace weir::core {
 
 using wire::InstanceState;
@@ -30,25 +32,28 @@ wire::InstanceStatus make_report(const Node& node, const ProcessFacts& facts, St
   status.records_out = counters.records_out;
   status.bytes_in = counters.bytes_in;
   status.bytes_out = counters.bytes_out;
-  // What is settled may still lie in the log for a moment.
-  status.unsettled_records = status.ended_and_settled ? 0 : node.lane().held_records();
+  status.unsettled_records = node.unsettled_records();
+  status.unsettled_ms = static_cast<uint64_t>(node.unsettled_for(now).count());
   status.settled_position = node.settled_position();
   status.log_bytes = node.lane().log_bytes();
   status.dead_letters = node.dead().count();
+  status.nonzero_exits = node.nonzero_exits().count;
+  status.last_nonzero_exit = node.nonzero_exits().last;
   for (const std::string* error : {&facts.failure, &facts.trouble, &facts.program_trouble}) {
     if (status.last_error.empty()) status.last_error = *error;
   }
-  status.notes = facts.notes;
+  status.notes = facts.notes.waiting();
   return status;
 }
 
 bool has_news(const Node& node, const ProcessFacts& facts, const wire::InstanceStatus& told,
               SteadyTime::duration ago) {
   const bool failed = !facts.failure.empty();
+  const uint64_t told_notes = told.notes.empty() ? 0 : told.notes.back().number;
   return told.ended_and_settled != node.ended_and_settled() ||
          (told.state == InstanceState::kFailed) != failed ||
          (told.state != InstanceState::kEnded && node.ended() && !failed) ||
-         told.notes.size() != facts.notes.size() ||
+         facts.notes.newest() > std::max(told_notes, facts.notes.taken()) ||
          (told.action_pid != facts.action_pid && ago >= kPidNewsAfter);
 }
 

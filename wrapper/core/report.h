@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "wrapper/core/node.h"
+#include "wrapper/core/notes.h"
 
 namespace weir::core {
 
@@ -21,7 +22,7 @@ struct ProcessFacts {
   std::string failure;          // It cannot go on.
   std::string trouble;          // What it waits for, or why it begins again.
   std::string program_trouble;  // Why no run can be begun just now.
-  std::vector<std::string> notes;
+  NoteBook notes;
 };
 
 wire::InstanceStatus make_report(const Node& node, const ProcessFacts& facts, SteadyTime now);

@@ -100,6 +100,10 @@ bool decode_entry(std::string_view key, std::string_view value, LogState& state)
       if (name == "base") state.base_position = in.u64();
       if (name == "floor") state.boot_floor = in.u64();
       if (name == "dead") state.next_dead_letter = in.u64();
+      if (name == "exits") {
+        state.nonzero_exits.count = in.u64();
+        state.nonzero_exits.last = in.u32();
+      }
       return in.ok();
     case wal::kHistory: {
       edge::HistoryEntry entry;
@@ -224,6 +228,10 @@ std::string encode(const edge::HistoryEntry& entry) {
   Encoder out;
   put(out, entry.of);
   return std::move(out.u64(entry.first).u64(entry.last)).bytes();
+}
+
+std::string encode(const NonzeroExits& exits) {
+  return Encoder().u64(exits.count).u32(exits.last).bytes();
 }
 
 std::string encode(const Group& group) { return Encoder().u64(group.bytes).bytes(); }

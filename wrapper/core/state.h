@@ -85,6 +85,12 @@ struct Group {
   uint64_t bytes = 0;
 };
 
+// Runs that ended with an accepted status other than 0.
+struct NonzeroExits {
+  uint64_t count = 0;
+  uint32_t last = 0;  // The last of these statuses.
+};
+
 struct LogState {
   std::string identity;           // "pipeline/node.instance", empty in a fresh log.
   uint64_t boot_floor = 0;        // No boot up to here may be used again.
@@ -104,6 +110,7 @@ struct LogState {
   RecordId first_block;     // Of all that are there, staged ones too; none if there is no block.
   std::vector<Group> tail;  // Blocks behind the last group, by their first record.
   uint64_t dead_letters = 0;
+  NonzeroExits nonzero_exits;
   uint64_t next_dead_letter = 0;  // The number that the next one gets.
 };
 
@@ -116,6 +123,7 @@ std::string encode(const HashPoint& point);
 std::string encode(const edge::HistoryEntry& entry);
 std::string encode(const Group& group);
 std::string encode(const DeadLetter& letter);
+std::string encode(const NonzeroExits& exits);
 Result<DeadLetter> decode_dead_letter(std::string_view bytes);
 
 // The boot of the next opening of a log (design 2, R2).

@@ -122,7 +122,7 @@ class StreamRunner : public Runner {
         (source_ || (end.kind == RunEnd::Kind::kSignaled && end.code == SIGPIPE_NUMBER) ||
          (end.kind == RunEnd::Kind::kExited && end.code == 141));
     if (accepted(node_.spec(), end) || wanted_no_more) {
-      if (end.code != 0 && !wanted_no_more) node_.effects().note(describe(end));
+      if (!wanted_no_more) node_.count_exit(end);
       return finish();
     }
     run_failed(end);

@@ -23,7 +23,6 @@ using std::chrono::seconds;
 // How long a wrapper that was killed may take to let go of its log.
 constexpr auto kLockWait = seconds(20);
 constexpr auto kStopWait = seconds(15);
-constexpr size_t kNotesKept = 32;
 
 std::string said(const Error& error) {
   return (error.code == ErrorCode::kLimit ? "the disk of its log is full: " : "") + error.what;
@@ -181,6 +180,10 @@ void Wrapper::on_agent_message() {
     } else if (const auto* stop = std::get_if<wire::WrapperStop>(&envelope->message)) {
       if (!stop->end) return shut_down(kExitStopped);
       node_->end_source();
+    } else if (const auto* notes = std::get_if<wire::NotesTaken>(&envelope->message)) {
+      for (const wire::InstanceNotes& taken : notes->instances) {
+        if (taken.boot == of_.boot) facts_.notes.taken(taken.number);
+      }
     } else if (const auto* read = std::get_if<wire::DeadRead>(&envelope->message)) {
       answer_agent(envelope->request, answer_dead(*read));
     } else if (const auto* change = std::get_if<wire::DeadChange>(&envelope->message)) {
@@ -243,6 +246,7 @@ void Wrapper::report(bool always) {
   if (!agent_ || !node_) return;
   facts_.action_pid = program_->pid();
   const runtime::SteadyTime now = loop_.now();
+  facts_.notes.tick(now);
   if (!always && reported_ && !core::has_news(*node_, facts_, *reported_, now - reported_at_)) {
     return;
   }
@@ -312,7 +316,7 @@ void Wrapper::wake_at(core::SteadyTime when) {
 
 void Wrapper::note(std::string text) {
   log::info(text);
-  if (facts_.notes.size() < kNotesKept) facts_.notes.push_back(std::move(text));
+  facts_.notes.add(std::move(text), std::chrono::steady_clock::now());
 }
 
 void Wrapper::failed(std::string reason) {

@@ -258,6 +258,10 @@ void WrapperProcess::from_agent(const wire::Envelope& envelope) {
   if (ending_ || node_ == nullptr) return;
   if (const auto* neighbours = std::get_if<wire::WrapperNeighbours>(&envelope.message)) {
     set_readers(neighbours->readers);
+  } else if (const auto* notes = std::get_if<wire::NotesTaken>(&envelope.message)) {
+    for (const wire::InstanceNotes& taken : notes->instances) {
+      if (taken.boot == of_.boot) facts_.notes.taken(taken.number);
+    }
   } else if (const auto* stop = std::get_if<wire::WrapperStop>(&envelope.message)) {
     cluster_.trace(name() + (stop->end ? " is to end its lane" : " is to stop"));
     if (!stop->end) return end(kExitStopped);
@@ -369,7 +373,7 @@ void WrapperProcess::wake_at(core::SteadyTime when) {
 
 void WrapperProcess::note(std::string text) {
   cluster_.trace(name() + ": " + text);
-  facts_.notes.push_back(std::move(text));
+  facts_.notes.add(std::move(text), clock());
 }
 
 void WrapperProcess::failed(std::string reason) {

@@ -310,7 +310,7 @@ TEST(Broker, ACompletedPipelineIsTakenDownAndItsFiguresStay) {
   world.run(chain({node("a"), node("b")}));
   world.settle();
   world.instance("alpha", "b").records_in = 42;
-  world.instance("alpha", "b").notes = {"cat exited with status 3"};
+  world.instance("alpha", "b").notes = {{1, 1, "its log was trimmed"}};
   world.instance("alpha", "b").ended_and_settled = true;
   world.settle();
   EXPECT_EQ(world.state(), PipelineState::kCompleted);

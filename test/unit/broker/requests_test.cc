@@ -300,7 +300,7 @@ TEST(Events, ToldOnceAndKept) {
   a.state = InstanceState::kStarting;
   world.settle();
   a.state = InstanceState::kRunning;
-  a.notes = {"seq exited with status 1"};
+  a.notes = {{1, 1, "its log was trimmed"}};
   world.settle();
   const std::vector<std::string> expected{
       "pipeline.stored",   "pipeline.run", "pipeline.running", "node.restarted",
@@ -313,6 +313,74 @@ TEST(Events, ToldOnceAndKept) {
   const auto after = std::get<wire::Events>(world.ask(wire::EventsRequest{all[1].number})).events;
   EXPECT_EQ(after.size(), all.size() - 2);
   EXPECT_EQ(after.at(0), all.at(2));
+}
+
+std::vector<std::string> texts_of(World& world, const std::string& kind) {
+  std::vector<std::string> texts;
+  const auto all = std::get<wire::Events>(world.ask(wire::EventsRequest{0})).events;
+  for (const wire::Event& event : all) {
+    if (event.kind == kind) texts.push_back(event.text);
+  }
+  return texts;
+}
+
+// However many there were: a wrapper tells them one after the other, and is told which were taken.
+TEST(Events, EachNoteIsOneAndIsTaken) {
+  World world;
+  world.hear("alpha");
+  world.run(chain({node("a")}));
+  world.settle();
+  std::vector<std::string> expected;
+  for (uint64_t number = 1; number <= 100; ++number) {
+    auto& a = world.instance("alpha", "a");
+    EXPECT_TRUE(a.notes.empty()) << "the last one was taken";
+    a.notes = {{number, 1, "note " + std::to_string(number)}};
+    expected.push_back(a.notes[0].text);
+    world.settle();
+  }
+  EXPECT_EQ(texts_of(world, "node.note"), expected);
+  const auto& kept = world.status().nodes[0].instances[0].status.notes;
+  ASSERT_EQ(kept.size(), kNotesKept);
+  EXPECT_EQ(kept.back().text, "note 100");
+}
+
+TEST(Events, OfANoteThatIsToldAgainSayHowOften) {
+  World world;
+  world.hear("alpha");
+  world.run(chain({node("a")}));
+  world.settle();
+  auto& a = world.instance("alpha", "a");
+  a.notes = {{1, 1, "trimmed"}, {2, 1, "other"}};
+  world.settle();
+  a.notes = {{2, 1, "other"}, {3, 19, "trimmed"}};  // The agent was told late what was taken.
+  world.settle();
+  EXPECT_EQ(texts_of(world, "node.note"),
+            (std::vector<std::string>{"trimmed", "other", "trimmed (19 times)"}));
+  EXPECT_EQ(world.status().nodes[0].instances[0].status.notes,
+            (std::vector<wire::Note>{{2, 1, "other"}, {3, 19, "trimmed"}}));
+  // Another process counts anew; what was said stays said.
+  a.boot += 1;
+  a.notes = {{1, 2, "trimmed"}};
+  world.settle();
+  EXPECT_EQ(texts_of(world, "node.note").back(), "trimmed (2 times)");
+  EXPECT_EQ(world.status().nodes[0].instances[0].status.notes.back(),
+            (wire::Note{1, 21, "trimmed"}));
+}
+
+TEST(Events, TellOfEachDeadLetter) {
+  World world;
+  world.hear("alpha");
+  world.run(chain({node("a")}));
+  world.settle();
+  auto& a = world.instance("alpha", "a");
+  a.dead_letters = 1;
+  world.settle();
+  a.dead_letters = 4;
+  world.settle();
+  world.settle();
+  EXPECT_EQ(
+      texts_of(world, "node.dead_letters"),
+      (std::vector<std::string>{"1 dead letter more, 1 in all", "3 dead letters more, 4 in all"}));
 }
 
 TEST(Events, OnlyTheLastAreKept) {

@@ -193,6 +193,11 @@ class World {
       } else if (const auto name = by_peer_.find(one.peer); name != by_peer_.end()) {
         if (const auto* orders = std::get_if<wire::AgentOrders>(&one.envelope.message)) {
           if (!agents[name->second].holds_back) obey(agents[name->second], *orders);
+        } else if (const auto* notes = std::get_if<wire::NotesTaken>(&one.envelope.message)) {
+          for (const wire::InstanceNotes& taken : notes->instances) {
+            std::erase_if(agents[name->second].runs[taken.instance].notes,
+                          [&](const wire::Note& note) { return note.number <= taken.number; });
+          }
         } else if (std::holds_alternative<wire::Refusal>(one.envelope.message)) {
           peers_.erase(name->second);
         } else if (std::holds_alternative<wire::LogRead>(one.envelope.message) ||

@@ -45,6 +45,7 @@ wire::NodeStatus node(const std::string& name, InstanceState state, uint64_t uns
   status.records_in_per_second = 12'345;
   status.records_out_per_second = 100;
   status.unsettled_records = unsettled;
+  status.unsettled_ms = unsettled > 0 ? 7'300 : 0;
   status.log_bytes = 4u << 20;
   status.restarts = 1;
   node.instances.push_back({"alpha", status});
@@ -56,6 +57,7 @@ wire::PipelineStatus status() {
   status.nodes = {node("gen", InstanceState::kRunning, 50), node("work", InstanceState::kEnded, 7),
                   node("other", InstanceState::kRunning, 8),
                   node("out", InstanceState::kFailed, 0)};
+  status.nodes[0].instances[0].status.notes = {{4, 1, "first"}, {9, 3, "its log was trimmed"}};
   status.nodes[3].instances[0].status.last_error = "is hung\x1b[2J";
   status.nodes[3].instances[0].status.dead_letters = 4;
   return status;
@@ -136,14 +138,17 @@ TEST_F(StatusCommands, TheWholeCluster) {
 }
 
 TEST_F(StatusCommands, OnePipeline) {
-  EXPECT_EQ(run({"pipeline", "status", "p"}).out,
-            "p: degraded: out: is hung\n\n"
-            "NODE   AGENT  STATE      IN   OUT  OUT/s  UNSETTLED      LOG  RESTARTS  DEAD\n"
-            "gen    alpha  running  123k  1000    100         50  4.0 MiB         1     0\n"
-            "work   alpha  ended    123k  1000    100          7  4.0 MiB         1     0\n"
-            "other  alpha  running  123k  1000    100          8  4.0 MiB         1     0\n"
-            "out    alpha  failed   123k  1000    100          0  4.0 MiB         1     4\n\n"
-            "out: is hung?[2J\n");
+  EXPECT_EQ(
+      run({"pipeline", "status", "p"}).out,
+      "p: degraded: out: is hung\n\n"
+      "NODE   AGENT  STATE      IN   OUT  OUT/s  UNSETTLED  OLDEST      LOG  RESTARTS  DEAD\n"
+      "gen    alpha  running  123k  1000    100         50      7s  4.0 MiB         1     0\n"
+      "work   alpha  ended    123k  1000    100          7      7s  4.0 MiB         1     0\n"
+      "other  alpha  running  123k  1000    100          8      7s  4.0 MiB         1     0\n"
+      "out    alpha  failed   123k  1000    100          0       -  4.0 MiB         1     4\n\n"
+      "out: is hung?[2J\n\n"
+      "last notes (all: weirctl events)\n"
+      "gen: its log was trimmed (3 times)\n");
 }
 
 // The fields that design 8 promises, and no less.
@@ -155,10 +160,26 @@ TEST_F(StatusCommands, OnePipelineForPrograms) {
   EXPECT_EQ(all["nodes"][0]["name"], "gen");
   const json& instance = all["nodes"][0]["instances"][0];
   const json expected = {
-      {"index", 0},           {"agent", "alpha"}, {"state", "running"}, {"pid", 100},
-      {"action_pid", 101},    {"term", 2},        {"boot", 3},          {"records_in", 123'456},
-      {"records_out", 1'000}, {"bytes_in", 0},    {"bytes_out", 0},     {"unsettled_records", 50},
-      {"log_bytes", 4 << 20}, {"restarts", 1},    {"dead_letters", 0},  {"last_error", ""}};
+      {"index", 0},
+      {"agent", "alpha"},
+      {"state", "running"},
+      {"pid", 100},
+      {"action_pid", 101},
+      {"term", 2},
+      {"boot", 3},
+      {"records_in", 123'456},
+      {"records_out", 1'000},
+      {"bytes_in", 0},
+      {"bytes_out", 0},
+      {"unsettled_records", 50},
+      {"log_bytes", 4 << 20},
+      {"restarts", 1},
+      {"dead_letters", 0},
+      {"last_error", ""},
+      {"unsettled_ms", 7'300},
+      {"nonzero_exits", 0},
+      {"notes",
+       {{{"text", "first"}, {"times", 1}}, {{"text", "its log was trimmed"}, {"times", 3}}}}};
   for (const auto& [key, value] : expected.items()) EXPECT_EQ(instance.at(key), value) << key;
 }
 

@@ -34,20 +34,40 @@ wire::InstanceStatus& instance(wire::PipelineStatus& status, size_t node) {
   return status.nodes[node].instances[0].status;
 }
 
-TEST(StatusWatch, NotesAreToldOnce) {
+TEST(StatusWatch, NotesAreToldOnceAndAgainWhenTheyWereSaidAgain) {
   StatusWatch watch;
   wire::PipelineStatus now = status();
   EXPECT_TRUE(watch.on_status(now, kStart).notes.empty());
-  instance(now, 1).notes = {"exited with status 1"};
+  instance(now, 1).notes = {{1, 1, "trimmed"}};
   using Notes = std::vector<StatusWatch::NodeText>;
-  EXPECT_EQ(watch.on_status(now, kStart).notes, (Notes{{"wc", "exited with status 1"}}));
+  EXPECT_EQ(watch.on_status(now, kStart).notes, (Notes{{"wc", "trimmed"}}));
   EXPECT_TRUE(watch.on_status(now, kStart).notes.empty());
-  instance(now, 1).notes = {};  // A new wrapper does not know what the one before has told.
   instance(now, 1).restarts = 1;
   EXPECT_EQ(watch.on_status(now, kStart).notes,
             (Notes{{"wc", "its wrapper ended and is started again"}}));
-  instance(now, 1).notes = {"exited with status 1", "new"};
+  instance(now, 1).notes = {{1, 1, "trimmed"}, {2, 1, "new"}};
   EXPECT_EQ(watch.on_status(now, kStart).notes, (Notes{{"wc", "new"}}));
+  instance(now, 1).notes = {{2, 1, "new"}, {3, 19, "trimmed"}};
+  EXPECT_EQ(watch.on_status(now, kStart).notes, (Notes{{"wc", "trimmed (19 times)"}}));
+}
+
+TEST(StatusWatch, NeverFallsSilent) {
+  StatusWatch watch;
+  wire::PipelineStatus now = status();
+  for (uint64_t number = 1; number <= 5000; ++number) {
+    instance(now, 1).notes = {{number, 1, "note " + std::to_string(number)}};
+    ASSERT_EQ(watch.on_status(now, kStart).notes.size(), 1u) << number;
+  }
+}
+
+TEST(StatusWatch, TellsOfAcceptedExits) {
+  StatusWatch watch;
+  wire::PipelineStatus now = status();
+  instance(now, 1).nonzero_exits = 1;
+  instance(now, 1).last_nonzero_exit = 3;
+  using Notes = std::vector<StatusWatch::NodeText>;
+  EXPECT_EQ(watch.on_status(now, kStart).exits, (Notes{{"wc", "exited with status 3"}}));
+  EXPECT_TRUE(watch.on_status(now, kStart).exits.empty());
 }
 
 // Agents count the starts of earlier runs on the same data too.

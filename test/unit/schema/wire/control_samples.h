@@ -75,6 +75,9 @@ inline InstanceStatus sample_status() {
   status.bytes_in_per_second = 15;
   status.bytes_out_per_second = 16;
   status.unsettled_records = 9;
+  status.unsettled_ms = 1500;
+  status.nonzero_exits = 18;
+  status.last_nonzero_exit = 1;
   status.settled_position = 17;
   status.log_bytes = 10;
   status.restarts = 11;
@@ -85,7 +88,7 @@ inline InstanceStatus sample_status() {
   status.heard = {"act.0"};
   status.fenced_by = 5;
   status.last_error = "exit status 3";
-  status.notes = {"seq exited with status 1"};
+  status.notes = {{8, 19, "its log was trimmed"}};
   return status;
 }
 
@@ -186,6 +189,7 @@ inline std::vector<Envelope> sample_messages() {
       AgentRegister{"alpha", "127.0.0.1", {status}, "0123456789abcdef"},
       AgentReport{"alpha", 17, {status}, {{"other", "act", 0}}},
       AgentOrders{18, {sample_order()}, {{"simplepipe", "act", 0}}, {{"other", "act", 0}}},
+      NotesTaken{{{{"simplepipe", "even", 2}, 4, 8}}},
       WrapperHello{"simplepipe", "even", 2, 3, 4711, 1},
       WrapperReport{status},
       WrapperNeighbours{{weirctl}},

@@ -211,7 +211,7 @@ TEST(Control, RangesOfASpec) {
 TEST(Control, LongErrorsAndManyNotesAreCutNotRefused) {
   InstanceStatus status = sample_status();
   status.last_error.assign(100'000, 'e');
-  status.notes.assign(1000, std::string(10'000, 'n'));
+  status.notes.assign(1000, {7, 1, std::string(10'000, 'n')});
   for (const Message& message :
        {Message(WrapperReport{status}), Message(AgentReport{"alpha", 1, {status}, {}}),
         Message(AgentRegister{"alpha", "", {status}})}) {

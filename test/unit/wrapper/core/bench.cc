@@ -80,6 +80,15 @@ void Bench::settle() {
   node_->turn(now_);
 }
 
+void Bench::settle_reader() {
+  node_->reader_connected(0);
+  node_->on_reader_frame(
+      0, edge::Welcome{hello_.session, 1, hello_.writer(), {}, {}, 64u << 20, false, false});
+  const Incarnation& of = node_->lane().incarnation();
+  const Position all{of, node_->lane().published_last()};
+  node_->on_reader_frame(0, edge::Ack{hello_.session, all, all, false, false, false});
+}
+
 void Bench::settle_until(const std::function<bool()>& done) {
   for (int i = 0; i < 50'000; ++i) {
     if (done() || node_->ended() || !failure.empty()) return;

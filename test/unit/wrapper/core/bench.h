@@ -48,6 +48,8 @@ class Bench : public Effects {
 
   // One turn of everything.
   void settle();
+  // The reader meets the node, and settles all that it has written so far.
+  void settle_reader();
   // Turns until `done`, or until it has ended or failed, but not for ever.
   void settle_until(const std::function<bool()>& done);
   void settle_to_the_end() {
@@ -68,7 +70,9 @@ class Bench : public Effects {
   bool stdin_closed() const { return closed_; }
 
   void to_writer(size_t input, const edge::Frame& frame) override;
-  void to_reader(size_t, const edge::Frame&) override {}
+  void to_reader(size_t, const edge::Frame& frame) override {
+    if (const auto* hello = std::get_if<edge::Hello>(&frame)) hello_ = *hello;
+  }
   bool block_to_reader(size_t, const wire::Block&) override { return true; }
   void reconnect(size_t) override {}
   void persist(wal::LogBatch batch, bool) override { batches_.push_back(std::move(batch)); }
@@ -128,6 +132,7 @@ class Bench : public Effects {
   std::vector<Writer> writers_;
   std::unique_ptr<Node> node_;
   std::vector<wal::LogBatch> batches_;
+  edge::Hello hello_;  // To the reader.
   SteadyTime now_{std::chrono::hours(1)};
   bool closed_ = false;
 };

@@ -238,7 +238,7 @@ TEST(Portable, R5R8ItsProgramGoesOnUntilNobodyCanAskAgain) {
   life.say("121\n");
   EXPECT_FALSE(life.stdout_closed);
   EXPECT_EQ(life.sent, "");
-  EXPECT_EQ(life.node().lane().held_records(), 1u);
+  EXPECT_EQ(life.node().unsettled_records(), 1u);
   life.want_no_more(0);
   EXPECT_TRUE(life.stdout_closed);
 }
