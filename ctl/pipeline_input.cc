@@ -24,6 +24,7 @@ Error too_large(const std::string& name) {
 Result<std::string> read_stream(std::istream& in, const std::string& name) {
   std::string text(kBytesMax + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (in.bad()) return Error{ErrorCode::kIo, name + ": standard input cannot be read"};
   text.resize(static_cast<size_t>(in.gcount()));
   if (text.size() > kBytesMax) return too_large(name);
   return text;

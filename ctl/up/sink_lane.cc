@@ -37,6 +37,7 @@ SharedBytes without_lengths(const SharedBytes& payload) {
 SinkItem make_item(const wire::Block& block, uint32_t skip_pieces) {
   const wire::BlockHeader& header = block.header;
   SinkItem item;
+  item.first = {header.of, header.first + skip_pieces};
   item.last = header.last_position();
   item.shape = header.shape;
   item.ends_record = !header.continued();
@@ -58,10 +59,13 @@ bool is_upto(const Position& position, const Position& keep) {
 
 }  // namespace
 
-SinkLane::SinkLane(edge::EdgeName name, uint64_t credit_bytes, const edge::ReaderDurable& durable)
+SinkLane::SinkLane(edge::EdgeName name, uint64_t credit_bytes, const edge::ReaderDurable& durable,
+                   const SinkBegun& begun, bool open)
     : reader_(std::move(name), credit_bytes, durable),
       credit_bytes_(credit_bytes),
-      taken_out_(durable.frontier) {
+      taken_out_(durable.frontier),
+      open_(open),
+      begun_(begun) {
   reader_.set_taken(durable.frontier);
   reader_.set_settled(durable.ended ? kEverything : durable.frontier);
 }
@@ -150,9 +154,24 @@ SinkItem SinkLane::take() {
   SinkItem item = std::move(waiting_.front());
   waiting_.pop_front();
   waiting_bytes_ -= item.bytes.size;
+  if (begun_.bytes > 0) drop_begun(item);
   taken_out_ = item.last;
   open_ = !item.ends_record;
   return item;
+}
+
+// One id means the same bytes for ever: what is on the output of them is not written again. What
+// has other ids has replaced them.
+void SinkLane::drop_begun(SinkItem& item) {
+  if (item.abandoned || item.end || item.first != begun_.first) {
+    item.owed = begun_.owed;
+    begun_ = {};
+    return;
+  }
+  item.begun = static_cast<uint32_t>(std::min<size_t>(begun_.bytes, item.bytes.size));
+  item.bytes = item.bytes.sub(item.begun, item.bytes.size - item.begun);
+  begun_.bytes -= item.begun;
+  begun_.first = {item.last.of, item.last.seq + 1};
 }
 
 void SinkLane::done(const Position& last, bool end) {

@@ -18,20 +18,34 @@
 
 namespace weir::ctl {
 
+// Of a lane's next bytes some are on the output already: the write that had them came no further.
+struct SinkBegun {
+  Position first;      // The piece that they begin with.
+  uint32_t bytes = 0;  // How many; 0: none.
+  uint8_t owed = 0;    // 1 + the delimiter that they lack if they are never gone on with; 0: none.
+
+  bool operator==(const SinkBegun&) const = default;
+};
+
 // A run of pieces of a lane, ready to be written.
 struct SinkItem {
   SharedBytes bytes;  // Without the lengths in front of frames. Empty for marks.
+  Position first;
   Position last;
   uint32_t records = 0;  // That end in it.
   wire::Shape shape = wire::Shape::kLines;
   bool ends_record = true;
   bool abandoned = false;  // What came of the record under way will not be finished.
   bool end = false;        // The lane ends here.
+  uint32_t begun = 0;      // Bytes that belong in front of it and are on the output already.
+  uint8_t owed = 0;        // As in SinkBegun: what was begun is not gone on with.
 };
 
 class SinkLane {
  public:
-  SinkLane(edge::EdgeName name, uint64_t credit_bytes, const edge::ReaderDurable& durable);
+  // `open`: the record of the last piece up to the frontier goes on.
+  SinkLane(edge::EdgeName name, uint64_t credit_bytes, const edge::ReaderDurable& durable,
+           const SinkBegun& begun = {}, bool open = false);
 
   // ---- from the writer
   std::optional<edge::Refuse> on_hello(const edge::Hello& hello);
@@ -60,9 +74,12 @@ class SinkLane {
   bool satisfied() const { return reader_.ended() || reader_.enough(); }
   const edge::EdgeName& name() const { return reader_.name(); }
   const Incarnation& seen() const { return reader_.seen(); }
+  // The last piece that was taken, by this run or an earlier one.
+  RecordId taken_upto() const { return taken_out_.id(); }
 
  private:
   std::optional<std::string> on_rewind(const Position& keep);
+  void drop_begun(SinkItem& item);
 
   edge::EdgeReader reader_;
   uint64_t credit_bytes_;
@@ -70,6 +87,7 @@ class SinkLane {
   size_t waiting_bytes_ = 0;
   Position taken_out_;     // The last piece that went to the output.
   bool open_ = false;      // ... and its record goes on.
+  SinkBegun begun_;        // By an earlier run.
   bool greeting_ = false;  // A HELLO waits for its WELCOME.
   bool new_seen_ = false;
   bool keeping_seen_ = false;

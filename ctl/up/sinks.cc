@@ -9,7 +9,7 @@
 #include <cerrno>
 
 #include "ctl/up/files.h"
-#include "schema/base/log.h"
+#include "schema/base/files.h"
 #include "schema/wire/control.h"
 
 namespace weir::ctl {
@@ -17,8 +17,9 @@ namespace {
 
 // The writes below run on the worker.
 
-// `offset` below 0: where the descriptor stands.
-Status write_all(int fd, const std::vector<SharedBytes>& bytes, int64_t offset) {
+// `offset` below 0: where the descriptor stands. `written` counts along, also if it fails.
+Status write_all(int fd, const std::vector<SharedBytes>& bytes, int64_t offset,
+                 std::atomic<size_t>& written_bytes) {
   constexpr size_t kVectorsMax = 512;
   size_t first = 0;
   size_t skip = 0;  // Of the first one: already written.
@@ -33,11 +34,16 @@ Status write_all(int fd, const std::vector<SharedBytes>& bytes, int64_t offset) 
     const ssize_t written = offset < 0 ? ::writev(fd, vectors, static_cast<int>(count))
                                        : ::pwritev(fd, vectors, static_cast<int>(count), offset);
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0 && (errno == EPIPE || errno == EBADF)) {
+    if (written < 0 && errno == EAGAIN) {
+      wait_writable(fd);
+      continue;
+    }
+    if (written < 0 && errno == EPIPE) {
       return Error{ErrorCode::kUnavailable, "nobody reads it any more"};
     }
     if (written < 0) return errno_error("write", errno);
     if (offset >= 0) offset += written;
+    written_bytes += static_cast<size_t>(written);
     size_t left = static_cast<size_t>(written);
     while (first < bytes.size() && left >= bytes[first].size - skip) {
       left -= bytes[first].size - skip;
@@ -49,12 +55,12 @@ Status write_all(int fd, const std::vector<SharedBytes>& bytes, int64_t offset) 
   return {};
 }
 
-Status write_file(int fd, const SinkMerge::Batch& batch) {
+Status write_file(int fd, const SinkMerge::Batch& batch, std::atomic<size_t>& written_bytes) {
   if (batch.cut_to && ::ftruncate(fd, static_cast<off_t>(*batch.cut_to)) != 0) {
     return errno_error("shorten", errno);
   }
   const uint64_t from = batch.after.bytes - batch.size;
-  Status written = write_all(fd, batch.bytes, static_cast<int64_t>(from));
+  Status written = write_all(fd, batch.bytes, static_cast<int64_t>(from), written_bytes);
   if (!written) return written;
   if (::fdatasync(fd) != 0) return errno_error("sync", errno);
   return {};
@@ -85,54 +91,79 @@ Status Sinks::open_outputs() {
   if (to_files()) {
     if (Status made = make_folder(config_.output_dir, 0777); !made) return made;
   }
+  assign_lanes();
+  for (Output& output : outputs_) {
+    if (Status loaded = load_position(output); !loaded) return loaded;
+    if (to_files()) {
+      if (Status opened = open_file(output); !opened) return opened;
+    }
+    const SinkExtent& extent = output.position.extent;
+    std::vector<SinkLane*> lanes;
+    for (const size_t i : output.lanes) {
+      Lane& lane = lanes_[i];
+      const LanePosition& at = output.position.lanes[lane.place];
+      lane.lane = std::make_unique<SinkLane>(
+          edge::EdgeName{config_.pipeline, lane.node + ".0", std::string(wire::kWeirctlName)},
+          kCreditBytes, at.reader, at.begun, extent.open_lane == lane.place + 1);
+      lanes.push_back(lane.lane.get());
+    }
+    output.merge = std::make_unique<SinkMerge>(std::move(lanes), to_files(), extent);
+  }
+  return {};
+}
+
+void Sinks::assign_lanes() {
   lanes_.resize(config_.nodes.size());
   outputs_.resize(to_files() ? lanes_.size() : 1);
   for (size_t i = 0; i < lanes_.size(); ++i) {
     Lane& lane = lanes_[i];
     lane.node = config_.nodes[i];
-    if (to_files()) {
-      lane.position_file = config_.output_dir + "/." + lane.node + ".weir";
-    } else if (!config_.state_dir.empty()) {
-      lane.position_file = config_.state_dir + "/" + lane.node + ".position";
-    }
-    if (Status loaded = load_position(lane); !loaded) return loaded;
-    edge::EdgeName name{config_.pipeline, lane.node + ".0", std::string(wire::kWeirctlName)};
-    lane.lane = std::make_unique<SinkLane>(std::move(name), kCreditBytes, lane.position.reader);
-    Output& output = outputs_[to_files() ? i : 0];
+    lane.output = to_files() ? i : 0;
+    Output& output = outputs_[lane.output];
+    lane.place = output.lanes.size();
     output.lanes.push_back(i);
     if (!to_files()) continue;
-    if (Status opened = open_file(lane, output); !opened) return opened;
+    output.path = config_.output_dir + "/" + lane.node;
+    output.position_path = config_.output_dir + "/." + lane.node + ".weir";
   }
-  for (Output& output : outputs_) {
-    std::vector<SinkLane*> lanes;
-    for (const size_t i : output.lanes) lanes.push_back(lanes_[i].lane.get());
-    const SinkExtent extent = to_files() ? lanes_[output.lanes[0]].position.extent : SinkExtent{};
-    output.merge = std::make_unique<SinkMerge>(std::move(lanes), to_files(), extent);
+  if (!to_files() && !config_.state_dir.empty()) {
+    outputs_.front().position_path = config_.state_dir + "/stdout";
   }
-  if (!to_files() && config_.stdout_fd < 0) stdout_closed();
+}
+
+Status Sinks::load_position(Output& output) const {
+  output.position.run = config_.run;
+  output.position.lanes.resize(output.lanes.size());
+  if (output.position_path.empty()) return {};
+  Result<SlotFile> file =
+      SlotFile::open(output.position_path, SinkPosition::bytes_max(output.lanes.size()));
+  if (!file) return std::move(file).error();
+  output.position_file = std::make_shared<SlotFile>(*std::move(file));
+  if (output.position_file->content().empty()) return {};
+  Result<SinkPosition> position = decode_position(output.position_file->content());
+  if (!position) return std::move(position).error().in(output.position_path);
+  if (position->run != config_.run) return {};
+  if (position->lanes.size() != output.lanes.size()) {
+    return Error{ErrorCode::kCorrupt, output.position_path + ": it is of another graph"};
+  }
+  output.position = *std::move(position);
   return {};
 }
 
-Status Sinks::load_position(Lane& lane) const {
-  lane.position.run = config_.run;
-  if (lane.position_file.empty()) return {};
-  Result<std::optional<std::string>> bytes = read_small_file(lane.position_file);
-  if (!bytes) return std::move(bytes).error();
-  if (!*bytes) return {};
-  Result<SinkPosition> position = decode_position(**bytes);
-  if (!position) return std::move(position).error().in(lane.position_file);
-  if (position->run == config_.run) lane.position = *std::move(position);
-  return {};
-}
-
-Status Sinks::open_file(Lane& lane, Output& output) {
-  output.path = config_.output_dir + "/" + lane.node;
-  output.file.reset(::open(output.path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+Status Sinks::open_file(Output& output) const {
+  // O_NONBLOCK: a FIFO of this name would wait for a reader.
+  output.file.reset(::open(output.path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666));
   struct stat info {};
-  if (!output.file.valid() || ::fstat(output.file.get(), &info) != 0) {
-    return errno_error("open " + output.path, errno);
+  const int failed = output.file.valid() ? 0 : errno;
+  if (failed == ENXIO ||
+      (failed == 0 && ::fstat(output.file.get(), &info) == 0 && !S_ISREG(info.st_mode))) {
+    return Error{ErrorCode::kConflict,
+                 output.path +
+                     " is not a regular file, and --output writes no other: move it away, "
+                     "or take another folder"};
   }
-  const uint64_t wanted = lane.position.extent.bytes;
+  if (failed != 0) return errno_error("open " + output.path, failed);
+  const uint64_t wanted = output.position.extent.bytes;
   if (static_cast<uint64_t>(info.st_size) < wanted) {
     return Error{ErrorCode::kConflict,
                  output.path + " has " + std::to_string(info.st_size) + " bytes, but " +
@@ -149,7 +180,7 @@ Status Sinks::open_file(Lane& lane, Output& output) {
 
 void Sinks::forget_positions() {
   if (!to_files()) return;
-  for (const Lane& lane : lanes_) ::unlink(lane.position_file.c_str());
+  for (const Output& output : outputs_) ::unlink(output.position_path.c_str());
 }
 
 // ---- the writers
@@ -242,74 +273,74 @@ bool Sinks::keep_seen(Output& output) {
   for (const size_t i : output.lanes) {
     Lane& lane = lanes_[i];
     if (!lane.lane->must_keep_seen()) continue;
-    lane.position.reader.seen = lane.lane->seen();
-    if (lane.position_file.empty()) {
+    output.position.lanes[lane.place].reader.seen = lane.lane->seen();
+    if (!output.position_file) {
       lane.lane->seen_kept();
       continue;
     }
     output.busy = true;
-    worker_.submit(
-        [path = lane.position_file, bytes = encode(lane.position)] {
-          return replace_file(path, bytes, Sync::kYes);
-        },
-        [this, &output, i](const Status& status) {
-          output.busy = false;
-          if (!status) return events_.on_error(status.error());
-          lanes_[i].lane->seen_kept();
-        });
+    worker_.submit([file = output.position_file,
+                    bytes = encode(output.position)] { return file->write(bytes, Sync::kYes); },
+                   [this, &output, i](const Status& status) {
+                     output.busy = false;
+                     if (!status) return events_.on_error(status.error());
+                     lanes_[i].lane->seen_kept();
+                   });
     return true;
   }
   return false;
 }
 
-void Sinks::write(Output& output, SinkMerge::Batch batch) {
-  using Files = std::vector<std::pair<std::string, std::string>>;
-  Files positions;
-  const bool ends = std::any_of(batch.reached.begin(), batch.reached.end(),
-                                [](const auto& reached) { return reached.end; });
-  const bool save = to_files() || ends || loop_.now() - output.saved_at >= kSaveInterval;
-  for (const SinkMerge::Reached& reached : batch.reached) {
-    const Lane& lane = lanes_[output.lanes[reached.lane]];
-    if (!save || lane.position_file.empty()) continue;
-    SinkPosition position = lane.position;
-    position.reader.frontier = reached.last;
-    position.reader.ended = reached.end;
-    position.extent = batch.after;
-    positions.emplace_back(lane.position_file, encode(position));
+SinkPosition Sinks::position_after(const Output& output, const SinkMerge::Done& done) {
+  SinkPosition position = output.position;
+  position.extent = done.extent;
+  for (const SinkMerge::Reached& reached : done.reached) {
+    LanePosition& lane = position.lanes[reached.lane];
+    lane.reader.frontier = reached.last;
+    lane.reader.ended = reached.end;
+    lane.begun = {};
   }
+  if (done.begun) position.lanes[done.begun->first].begun = done.begun->second;
+  return position;
+}
+
+void Sinks::write(Output& output, SinkMerge::Batch batch) {
+  const SinkMerge::Done done = batch.done();
+  const bool ends = std::any_of(done.reached.begin(), done.reached.end(),
+                                [](const auto& reached) { return reached.end; });
+  const bool save = output.position_file &&
+                    (to_files() || ends || loop_.now() - output.saved_at >= kSaveInterval);
   if (save) output.saved_at = loop_.now();
   if (!to_files() && batch.size > 0) events_.on_before_write();
   output.busy = true;
-  auto shared = std::make_shared<SinkMerge::Batch>(std::move(batch));
+  auto writing = std::make_shared<Writing>(std::move(batch));
+  output.writing = writing;
   const int fd = to_files() ? output.file.get() : config_.stdout_fd;
   worker_.submit(
-      [fd, shared, positions = std::move(positions), file = to_files()]() -> Status {
-        Status status = file ? write_file(fd, *shared) : write_all(fd, shared->bytes, -1);
-        if (!status) return status;
-        for (const auto& [path, bytes] : positions) {
-          Status kept = replace_file(path, bytes, file ? Sync::kYes : Sync::kNo);
-          if (!kept) return kept;
-        }
-        return {};
+      [fd, writing, path = output.path, position_file = save ? output.position_file : nullptr,
+       position = save ? encode(position_after(output, done)) : ""]() -> Status {
+        const bool is_file = !path.empty();
+        Status status = is_file ? write_file(fd, writing->batch, writing->written)
+                                : write_all(fd, writing->batch.bytes, -1, writing->written);
+        if (!status) return std::move(status).error().in(is_file ? path : "standard output");
+        if (!position_file) return {};
+        return position_file->write(position, is_file ? Sync::kYes : Sync::kNo);
       },
-      [this, &output, shared](const Status& status) { written(output, *shared, status); });
+      [this, &output, writing](const Status& status) { written(output, *writing, status); });
 }
 
-void Sinks::written(Output& output, const SinkMerge::Batch& batch, const Status& status) {
+void Sinks::written(Output& output, const Writing& writing, const Status& status) {
   output.busy = false;
-  if (!status && !to_files() && status.error().code == ErrorCode::kUnavailable) {
-    return stdout_closed();
-  }
-  if (!status) {
-    Error error = status.error();
-    return events_.on_error(std::move(error).in(to_files() ? output.path : "standard output"));
-  }
-  for (const SinkMerge::Reached& reached : batch.reached) {
-    Lane& lane = lanes_[output.lanes[reached.lane]];
-    lane.position.reader.frontier = reached.last;
-    lane.position.reader.ended = reached.end;
-    lane.position.extent = batch.after;
-    lane.lane->done(reached.last, reached.end);
+  output.writing.reset();
+  const SinkMerge::Batch& batch = writing.batch;
+  // A file is cut back to its position; of what is on stdout nothing is written again.
+  if (!status && to_files()) return events_.on_error(status.error());
+  const SinkMerge::Done done = batch.done(writing.written);
+  output.position = position_after(output, done);
+  if (!status && status.error().code == ErrorCode::kUnavailable) return stdout_closed();
+  if (!status) return events_.on_error(status.error());
+  for (const SinkMerge::Reached& reached : done.reached) {
+    lanes_[output.lanes[reached.lane]].lane->done(reached.last, reached.end);
   }
   records_ += batch.records;
   bytes_ += batch.size;
@@ -341,16 +372,24 @@ void Sinks::check_end() {
   }
 }
 
-void Sinks::close() {
-  if (closed_) return;
-  closed_ = true;
-  for (const Output& output : outputs_) {
-    if (output.busy || to_files()) continue;
-    for (const size_t i : output.lanes) {
-      const Lane& lane = lanes_[i];
-      if (lane.position_file.empty() || lane.position.reader.seen.none()) continue;
-      const Status kept = replace_file(lane.position_file, encode(lane.position), Sync::kNo);
-      if (!kept) log::warn(kept.error().what);
+void Sinks::close() { closed_ = true; }
+
+void Sinks::keep_positions() {
+  for (Output& output : outputs_) {
+    if (to_files() || !output.position_file) continue;
+    // If nobody reads stdout the worker hangs: what it has done of its batch is known up to the
+    // call that it is in.
+    const SinkPosition position =
+        output.writing ? position_after(output, output.writing->batch.done(output.writing->written))
+                       : output.position;
+    const bool anything = std::any_of(position.lanes.begin(), position.lanes.end(),
+                                      [](const auto& lane) { return !lane.reader.seen.none(); });
+    if (!anything) continue;
+    if (const Status kept = output.position_file->write(encode(position), Sync::kNo); !kept) {
+      events_.on_note("",
+                      "how far standard output has come cannot be kept: a resumed run repeats "
+                      "what came last (" +
+                          kept.error().what + ")");
     }
   }
 }

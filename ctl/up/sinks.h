@@ -2,13 +2,15 @@
 // with their blocks: to stdout, or under --output each to a file of its own.
 //
 // A record is acknowledged when it is written; under --output when file and position are synced
-// (R3). With a state folder the positions on stdout are remembered too, now and then, so that a
-// resumed run repeats only the last part of what a killed one wrote.
+// (R3). With a state folder the position on stdout is remembered too, now and then and at the end,
+// to the byte, so that a resumed run repeats only the last part of what a killed one wrote. Room
+// for positions is taken before anything is written: a full disk keeps none from being remembered.
 //
 // Owns sockets, files and the worker that writes. Thread: loop. What survives a crash: the position
-// files, FOLDER/.NODE.weir beside each output file, and STATE/NODE.position.
+// files, FOLDER/.NODE.weir beside each output file, and STATE/stdout.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -20,6 +22,7 @@
 #include "ctl/up/sink_lane.h"
 #include "ctl/up/sink_merge.h"
 #include "ctl/up/sink_position.h"
+#include "ctl/up/slot_file.h"
 #include "schema/base/unique_fd.h"
 #include "schema/runtime/loop.h"
 #include "schema/runtime/worker.h"
@@ -31,9 +34,9 @@ struct SinksConfig {
   std::string pipeline;
   std::vector<std::string> nodes;  // The sinks, by name.
   std::string output_dir;          // Empty: stdout.
-  std::string state_dir;           // Where positions on stdout are kept; empty: not at all.
+  std::string state_dir;           // Where the position on stdout is kept; empty: not at all.
   uint64_t run = 0;                // DataFolder::run()
-  int stdout_fd = 1;               // -1: it was closed before we began.
+  int stdout_fd = 1;
 };
 
 class Sinks {
@@ -58,8 +61,10 @@ class Sinks {
   Status listen(const std::string& endpoint);
   // Once per loop turn: writes, acknowledges.
   void turn();
-  // Takes nothing more, and remembers how far it came if nothing is being written.
+  // Takes nothing more. What is being written may still come to its end.
   void close();
+  // After close(), at the very end: remembers how far stdout has come.
+  void keep_positions();
   // Removes the position files under --output, which mean nothing without their data folder.
   void forget_positions();
 
@@ -75,23 +80,33 @@ class Sinks {
 
   struct Lane {
     std::string node;
-    std::string position_file;  // Empty: none.
-    SinkPosition position;      // What is done.
     std::unique_ptr<SinkLane> lane;
     std::string route;
+    size_t output = 0;  // Where it goes, and which of that one's lanes it is.
+    size_t place = 0;
+  };
+  // A batch that is being written; the worker counts.
+  struct Writing {
+    SinkMerge::Batch batch;
+    std::atomic<size_t> written = 0;
   };
   struct Output {
     std::unique_ptr<SinkMerge> merge;
     std::vector<size_t> lanes;  // Of the merge, as indices into lanes_.
     UniqueFd file;              // Under --output.
     std::string path;
+    std::string position_path;                // Empty: it is not remembered.
+    std::shared_ptr<SlotFile> position_file;  // Shared with the job that writes it.
+    SinkPosition position;                    // What is done.
     bool busy = false;
+    std::shared_ptr<const Writing> writing;  // What `busy` is about, if not `seen`.
     runtime::SteadyTime saved_at{};
   };
 
   bool to_files() const { return !config_.output_dir.empty(); }
-  Status load_position(Lane& lane) const;
-  Status open_file(Lane& lane, Output& output);
+  void assign_lanes();
+  Status load_position(Output& output) const;
+  Status open_file(Output& output) const;
   void receive();
   void on_message(const std::string& route, runtime::Message message);
   void on_hello(const std::string& route, const edge::Hello& hello);
@@ -99,7 +114,8 @@ class Sinks {
   void pump(Output& output);
   bool keep_seen(Output& output);
   void write(Output& output, SinkMerge::Batch batch);
-  void written(Output& output, const SinkMerge::Batch& batch, const Status& status);
+  void written(Output& output, const Writing& writing, const Status& status);
+  static SinkPosition position_after(const Output& output, const SinkMerge::Done& done);
   void stdout_closed();
   void check_end();
 

@@ -4,9 +4,7 @@
 
 #include <cerrno>
 
-#include "ctl/up/files.h"
 #include "schema/base/files.h"
-#include "schema/base/log.h"
 #include "schema/wire/control.h"
 
 namespace weir::ctl {
@@ -26,10 +24,11 @@ StdinFeed::~StdinFeed() {
 Status StdinFeed::open() {
   std::optional<StdinDurable> before;
   if (!config_.state_file.empty()) {
-    Result<std::optional<std::string>> bytes = read_small_file(config_.state_file);
-    if (!bytes) return std::move(bytes).error();
-    if (*bytes) {
-      Result<StdinDurable> durable = decode_stdin(**bytes);
+    Result<SlotFile> file = SlotFile::open(config_.state_file, kStateBytesMax);
+    if (!file) return std::move(file).error();
+    state_file_.emplace(*std::move(file));
+    if (!state_file_->content().empty()) {
+      Result<StdinDurable> durable = decode_stdin(state_file_->content());
       if (!durable) return std::move(durable).error().in(config_.state_file);
       before = *durable;
     }
@@ -38,7 +37,7 @@ Status StdinFeed::open() {
   if (!nonce) return std::move(nonce).error();
   edge::EdgeName name{config_.pipeline, std::string(wire::kWeirctlName), config_.node + ".0"};
   lane_ = std::make_unique<StdinLane>(std::move(name), *nonce, config_.delimiter, before);
-  if (Status kept = keep(true); !kept) return kept;
+  if (Status kept = keep(Sync::kYes); !kept) return kept;
   buffer_.resize(StdinLane::kReadBytes);
   if (config_.open) {
     stdin_watch_ = loop_.watch_fd(STDIN_FILENO, Interest::kNone, [this](runtime::Ready ready) {
@@ -49,10 +48,8 @@ Status StdinFeed::open() {
   return {};
 }
 
-Status StdinFeed::keep(bool synced) const {
-  if (config_.state_file.empty()) return {};
-  return replace_file(config_.state_file, encode(lane_->durable()),
-                      synced ? Sync::kYes : Sync::kNo);
+Status StdinFeed::keep(Sync sync) {
+  return state_file_ ? state_file_->write(encode(lane_->durable()), sync) : Status();
 }
 
 // ---- the wrapper
@@ -75,11 +72,11 @@ void StdinFeed::reconnect() {
   options.send_hwm = options.receive_hwm = 80'000;  // Credit bounds what is under way.
   options.message_bytes_max = static_cast<int64_t>(edge::kEdgeMessageBytesMax);
   Result<runtime::ZmqSocket> socket = runtime::ZmqSocket::dealer(context_, options);
-  if (!socket) return log::error(socket.error().what);
+  if (!socket) return events_.on_error(socket.error());
   socket_.emplace(*std::move(socket));
   if (Status connected = socket_->connect(endpoint_); !connected) {
     socket_.reset();
-    return log::error(connected.error().what);
+    return events_.on_error(connected.error());
   }
   socket_watch_ = loop_.watch_socket(socket_->get(), [this] { receive(); });
   send(lane_->hello(loop_.now()));
@@ -168,7 +165,7 @@ void StdinFeed::close() {
   closed_ = true;
   if (config_.open) loop_.set_interest(stdin_watch_, Interest::kNone);
   disconnect();
-  if (Status kept = keep(false); !kept) log::warn(kept.error().what);
+  if (Status kept = keep(Sync::kNo); !kept) events_.on_note(kept.error().what);
 }
 
 }  // namespace weir::ctl

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "ctl/up/slot_file.h"
 #include "ctl/up/stdin_lane.h"
 #include "schema/runtime/loop.h"
 #include "schema/runtime/zmq_socket.h"
@@ -29,7 +30,7 @@ class StdinFeed {
  public:
   struct Events {
     std::function<void(const std::string& text)> on_note;
-    std::function<void(const Error&)> on_error;  // stdin cannot be read.
+    std::function<void(const Error&)> on_error;  // stdin cannot be read, or not be handed on.
   };
   StdinFeed(runtime::Loop& loop, runtime::ZmqContext& context, StdinConfig config, Events events);
   ~StdinFeed();
@@ -44,6 +45,7 @@ class StdinFeed {
   void close();
 
  private:
+  static constexpr size_t kStateBytesMax = 256;
   static constexpr int kMessagesPerTurn = 64;
   static constexpr int kBlocksPerTurn = 64;
 
@@ -53,13 +55,14 @@ class StdinFeed {
   void read_some();
   void tick();
   void send(const edge::Frame& frame);
-  Status keep(bool synced) const;
+  Status keep(Sync sync);
 
   runtime::Loop& loop_;
   runtime::ZmqContext& context_;
   StdinConfig config_;
   Events events_;
   std::unique_ptr<StdinLane> lane_;
+  std::optional<SlotFile> state_file_;
   std::string endpoint_;
   std::optional<runtime::ZmqSocket> socket_;
   runtime::WatchId socket_watch_ = runtime::WatchId::kNone;

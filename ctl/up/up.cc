@@ -18,6 +18,7 @@
 #include "schema/base/log_share.h"
 #include "schema/graph/expression.h"
 #include "schema/graph/topology.h"
+#include "schema/runtime/standard_fds.h"
 
 namespace weir::ctl {
 namespace {
@@ -25,30 +26,6 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-bool is_open(int fd) { return ::fcntl(fd, F_GETFD) >= 0; }
-
-// A file that is opened later must not become somebody's stdin, stdout or stderr.
-struct StandardFds {
-  bool in = is_open(STDIN_FILENO);
-  bool out = is_open(STDOUT_FILENO);
-  bool err = is_open(STDERR_FILENO);
-
-  StandardFds() {
-    while (true) {
-      const int fd = ::open("/dev/null", O_RDWR);  // NOLINT: the lowest that is free; inherited.
-      if (fd > STDERR_FILENO || fd < 0) {
-        if (fd >= 0) ::close(fd);
-        return;
-      }
-    }
-  }
-};
-
-StandardFds& standard_fds() {
-  static StandardFds fds;
-  return fds;
-}
 
 uint64_t log_limit(const UpOptions& options, const std::string& path) {
   if (options.log_limit_bytes > 0) return options.log_limit_bytes;
@@ -63,7 +40,13 @@ constexpr std::initializer_list<int> kSignals{SIGINT, SIGTERM, SIGHUP};
 }  // namespace
 
 int run_up(UpOptions options) {
-  standard_fds();
+  if (options.output_dir.empty() && !runtime::is_writable(STDOUT_FILENO)) {
+    std::fputs(
+        "weirctl: standard output is closed, or not open for writing: use --output DIR, or "
+        ">/dev/null if the results are not wanted\n",
+        stderr);
+    return kFailed;
+  }
   runtime::ignore_sigpipe();
   // From here on there is a folder to be removed.
   runtime::block_signals(kSignals);
@@ -79,9 +62,9 @@ Up::Up(UpOptions options, DataFolder folder)
     : options_(std::move(options)),
       folder_(std::move(folder)),
       context_(1),
-      console_(loop_, standard_fds().err ? STDERR_FILENO : -1,
+      console_(loop_, runtime::reserve_standard_fds().err ? STDERR_FILENO : -1,
                !options_.quiet && ::isatty(STDERR_FILENO) == 1),
-      stdout_is_terminal_(standard_fds().out && ::isatty(STDOUT_FILENO) == 1) {}
+      stdout_is_terminal_(::isatty(STDOUT_FILENO) == 1) {}
 
 int Up::run() {
   started_at_ = heard_at_ = loop_.now();
@@ -144,7 +127,6 @@ Status Up::open_sinks() {
   config.output_dir = options_.output_dir;
   if (!folder_.is_temporary()) config.state_dir = folder_.own();
   config.run = folder_.run();
-  config.stdout_fd = standard_fds().out ? STDOUT_FILENO : -1;
   Sinks::Events events;
   events.on_before_write = [this] {
     wrote_at_ = loop_.now();
@@ -175,7 +157,7 @@ Status Up::open_stdin() {
     config.node = node.name;
     config.delimiter = node.delimiter;
     if (!folder_.is_temporary()) config.state_file = folder_.own() + "/stdin";
-    config.open = standard_fds().in;
+    config.open = runtime::reserve_standard_fds().in;
     StdinFeed::Events events;
     events.on_note = [this, name = node.name](const std::string& text) { note(name, text); };
     events.on_error = [this](const Error& error) { fail(error); };
@@ -358,6 +340,7 @@ void Up::finish(int code) {
   exit_code_ = code;
   console_.progress("");
   if (sinks_) sinks_->close();
+  if (sinks_) sinks_->keep_positions();  // Whatever becomes of what is still being written.
   if (stdin_) stdin_->close();
   if (cluster_) {
     cluster_->stop();
@@ -374,6 +357,7 @@ int Up::close() {
   const bool dead_letters = !watch_.dead_letters().empty();
   const bool failed = has_begun_ && !interrupted && exit_code_ != kDone;
   const bool keep = !folder_.is_temporary() || failed || (dead_letters && !interrupted);
+  if (sinks_) sinks_->keep_positions();
   last_words(keep);
   console_.finish(kConsoleWait);
   if (!keep && sinks_) sinks_->forget_positions();

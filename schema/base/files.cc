@@ -1,6 +1,7 @@
 #include "schema/base/files.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -9,11 +10,28 @@
 #include "schema/base/unique_fd.h"
 
 namespace weir {
+namespace {
+
+void wait_for(int fd, short events) {
+  pollfd poll{fd, events, 0};
+  // An error or a hang-up ends it too: the call that follows says which.
+  while (::poll(&poll, 1, -1) < 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace
+
+void wait_writable(int fd) { wait_for(fd, POLLOUT); }
+void wait_readable(int fd) { wait_for(fd, POLLIN); }
 
 Status write_all(int fd, std::string_view bytes, const std::string& what) {
   while (!bytes.empty()) {
     const ssize_t count = ::write(fd, bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EAGAIN) {
+      wait_writable(fd);
+      continue;
+    }
     if (count < 0) return errno_error("write " + what, errno);
     bytes.remove_prefix(static_cast<size_t>(count));
   }

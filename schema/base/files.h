@@ -9,6 +9,11 @@
 
 namespace weir {
 
+// Waits as a blocking call would, for as long as it takes, where a descriptor that others share
+// with us was made non-blocking by one of them: for room to write, or for something to read.
+void wait_writable(int fd);
+void wait_readable(int fd);
+
 // All of it, however often the system takes only a part. `what` is named in errors.
 Status write_all(int fd, std::string_view bytes, const std::string& what);
 

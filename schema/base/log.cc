@@ -20,15 +20,28 @@ spdlog::level::level_enum to_spdlog(Level level) {
   return spdlog::level::info;
 }
 
-}  // namespace
+using Logger = std::shared_ptr<spdlog::logger>;
 
-void init(std::string_view process_name, Level lowest) {
-  auto logger = std::make_shared<spdlog::logger>(std::string(process_name),
+// Not spdlog's default logger, which writes to stdout: that is for data.
+Logger make_logger(std::string_view name, Level lowest) {
+  auto logger = std::make_shared<spdlog::logger>(std::string(name),
                                                  std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %n: %v", spdlog::pattern_time_type::utc);
   logger->set_level(to_spdlog(lowest));
   logger->flush_on(spdlog::level::debug);
-  spdlog::set_default_logger(std::move(logger));
+  return logger;
+}
+
+// Never destroyed: threads may log until the process is gone.
+Logger& logger() {
+  static auto* const logger = new Logger(make_logger("weir", Level::kInfo));
+  return *logger;
+}
+
+}  // namespace
+
+void init(std::string_view process_name, Level lowest) {
+  logger() = make_logger(process_name, lowest);
 }
 
 Level level_from(std::string_view name) {
@@ -39,7 +52,7 @@ Level level_from(std::string_view name) {
 }
 
 void write(Level level, std::string_view message) {
-  spdlog::log(to_spdlog(level), spdlog::string_view_t(message.data(), message.size()));
+  logger()->log(to_spdlog(level), spdlog::string_view_t(message.data(), message.size()));
 }
 
 }  // namespace weir::log
