@@ -32,7 +32,8 @@ wire::InstanceStatus make_report(const Node& node, const ProcessFacts& facts, St
   status.bytes_out = counters.bytes_out;
   // What is settled may still lie in the log for a moment.
   status.unsettled_records = status.ended_and_settled ? 0 : node.lane().held_records();
-  status.settled_position = node.settled_position();
+  status.settled_position = node.settled_position().value();
+  status.settled_record = node.settled_position().record();
   status.log_bytes = node.lane().log_bytes();
   status.dead_letters = node.dead().count();
   for (const std::string* error : {&facts.failure, &facts.trouble, &facts.program_trouble}) {

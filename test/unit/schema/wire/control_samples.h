@@ -75,7 +75,8 @@ inline InstanceStatus sample_status() {
   status.bytes_in_per_second = 15;
   status.bytes_out_per_second = 16;
   status.unsettled_records = 9;
-  status.settled_position = 17;
+  status.settled_position = {17, std::string("to\0ken", 6)};
+  status.settled_record = {1, 2, 16};
   status.log_bytes = 10;
   status.restarts = 11;
   status.dead_letters = 12;
@@ -112,7 +113,7 @@ inline StartOrder sample_order() {
   order.listen_remote = "tcp://10.1.2.3:*";
   order.log_term = 2;
   order.drains = 1;
-  order.position = 18;
+  order.position = {18, std::string("to\0ken", 6)};
   order.stdout_file = "/var/lib/weir/logs/even.2.stdout";
   return order;
 }
