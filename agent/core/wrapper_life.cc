@@ -362,7 +362,8 @@ wire::InstanceStatus WrapperLife::status() const {
   status.pid = pid_;
   status.action_pid = 0;
   status.ended_and_settled = false;
-  status.settled_position = 0;
+  status.settled_position = {};
+  status.settled_record = {};
   status.notes.clear();
   status.last_error = awaits_content() ? waits_ : error_;
   status.state =

@@ -367,10 +367,15 @@ void BrokerCore::keep_figures(const wire::InstanceKey& key, const wire::Instance
 // Of this very term: what a wrapper of a pipeline that was removed had settled says nothing of
 // another one of its name.
 void BrokerCore::keep_position(const wire::InstanceKey& key, const wire::InstanceStatus& status) {
-  if (status.settled_position == 0) return;
+  if (status.settled_position.none()) return;
   Placement& placed = state_.placements.at(key);
-  if (status.term != placed.term || status.settled_position <= placed.settled_position) return;
+  if (status.term != placed.term || status.settled_record < placed.settled_record) return;
+  if (status.settled_position == placed.settled_position &&
+      status.settled_record == placed.settled_record) {
+    return;
+  }
   placed.settled_position = status.settled_position;
+  placed.settled_record = status.settled_record;
   changes_.positions.insert(key);
 }
 

@@ -224,7 +224,9 @@ void BrokerCore::give_place(Placement& placed, const std::string& agent, uint64_
     add_once(placed.former, placed.agent);
     text += ", was on agent " + placed.agent;
   }
-  if (placed.position > 0) text += ", goes on after record " + std::to_string(placed.position);
+  if (!placed.position.none()) {
+    text += ", goes on after record " + std::to_string(placed.position.records);
+  }
   std::erase(placed.former, agent);
   placed.agent = agent;
   placed.term = placed.last_term = placed.log_term = term;
@@ -503,7 +505,8 @@ void BrokerCore::forget(const Pipeline& pipeline) {
     placed.former = std::move(rest);
     placed.agent.clear();
     placed.drained_lanes.clear();
-    placed.position = placed.settled_position = 0;
+    placed.position = placed.settled_position = {};
+    placed.settled_record = {};
     placed.left.clear();
     // A pipeline of this name that is put later waits for none of them.
     placed.finished = key.drains != 0;

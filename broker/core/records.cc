@@ -10,7 +10,9 @@ namespace {
 constexpr uint8_t kValueVersion = 1;
 // From 2 on a placement has positions.
 constexpr uint8_t kWithPositions = 2;
-constexpr uint8_t kPlacementVersion = 3;
+constexpr uint8_t kWithLogsLeft = 3;
+// From 4 on they are more than counts.
+constexpr uint8_t kPlacementVersion = 4;
 constexpr size_t kTextLimit = wire::kControlMessageBytesMax;
 
 Error corrupt(std::string_view what) {
@@ -136,9 +138,12 @@ std::string encode_record(const PlacementRecord& record) {
       .u8(record.finished ? 1 : 0);
   put_texts(encoder, record.drained_lanes);
   put_texts(encoder, record.former);
-  encoder.u64(record.position).u64(record.settled_position);
+  encoder.u64(record.position.records).u64(record.settled_position.records);
   encoder.u32(static_cast<uint32_t>(record.left.size()));
   for (const SourceLog& log : record.left) encoder.text(log.agent).u64(log.term).u64(log.log_term);
+  encoder.text(record.position.token).text(record.settled_position.token);
+  const RecordId& settled = record.settled_record;
+  encoder.u64(settled.term).u64(settled.boot).u64(settled.seq);
   return std::move(encoder).bytes();
 }
 
@@ -161,15 +166,22 @@ Result<PlacementRecord> decode_placement(std::string_view bytes) {
   record.drained_lanes = get_texts(decoder);
   record.former = get_texts(decoder);
   if (version >= kWithPositions) {
-    record.position = decoder.u64();
-    record.settled_position = decoder.u64();
+    record.position.records = decoder.u64();
+    record.settled_position.records = decoder.u64();
   }
-  const uint32_t left = version >= kPlacementVersion ? decoder.u32() : 0;
+  const uint32_t left = version >= kWithLogsLeft ? decoder.u32() : 0;
   for (uint32_t i = 0; i < left && decoder.ok(); ++i) {
     SourceLog& log = record.left.emplace_back();
     log.agent = decoder.text(kTextLimit);
     log.term = decoder.u64();
     log.log_term = decoder.u64();
+  }
+  if (version >= kPlacementVersion) {
+    record.position.token = decoder.text(kPositionTokenBytesMax);
+    record.settled_position.token = decoder.text(kPositionTokenBytesMax);
+    record.settled_record.term = decoder.u64();
+    record.settled_record.boot = decoder.u64();
+    record.settled_record.seq = decoder.u64();
   }
   if (!decoder.done() || record.term == 0) return corrupt("a placement");
   return record;

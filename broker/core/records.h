@@ -111,14 +111,15 @@ struct PlacementRecord {
   // drained: likewise, so it is done. Of any other node: it is over, and is placed nowhere else.
   bool finished = false;
   // Of a portable source: StartOrder::position of the log that it has now, and ...
-  uint64_t position = 0;
-  // ... the highest InstanceStatus::settled_position that was reported since the pipeline began:
-  // where the next log begins. It is written now and then, so a broker that was restarted may know
-  // of less; then more is written again.
-  uint64_t settled_position = 0;
+  SourcePosition position{};
+  // ... the last InstanceStatus::settled_position that was reported since the pipeline began, the
+  // one with the highest settled_record: where the next log begins. It is written now and then, so
+  // a broker that was restarted may know of less; then more is written again.
+  SourcePosition settled_position{};
   // Of a portable source: the logs that it left behind to write elsewhere what is not settled. If
   // it is to end it may never come so far, and they are drained.
   std::vector<SourceLog> left{};
+  RecordId settled_record{};  // With settled_position.
 
   bool operator==(const PlacementRecord&) const = default;
 };

@@ -11,8 +11,9 @@
 
 namespace weir::graph {
 
-// How the wrapper and the program speak (design 4).
-enum class Protocol { kPipe, kLines, kFrames };
+// How the wrapper and the program speak (design 4). kPositions is for built-in sources, and cannot
+// be chosen: schema/wire/source_protocol.h.
+enum class Protocol { kPipe, kLines, kFrames, kPositions };
 
 // What one run of a `pipe` program consumes. Means nothing for a source and for other protocols.
 enum class Unit { kStream, kBatch, kRecord };
@@ -29,7 +30,8 @@ enum class Buffering { kProgram, kLine };
 struct NodeSpec {
   std::string name;  // [a-zA-Z_][a-zA-Z0-9_-]*, unique in the pipeline; "-" for the caller's stdin
   bool caller_stdin = false;  // The `-` entry of `up`: no program, its records come from weirctl.
-  // Name of an uploaded action, or the absolute path of a program (`up`), or empty.
+  // Name of an uploaded action, of a built-in one ("weir:tail", see builtin.h), or the absolute
+  // path of a program (`up`), or empty.
   std::string action;
   std::vector<std::string> args;  // Arguments of the action.
   std::string run;                // Inline shell command, run by `sh -c`, or empty.
@@ -53,6 +55,8 @@ struct NodeSpec {
   std::vector<std::string> hosts;  // Agents in order of preference; empty: the broker chooses.
   std::map<std::string, std::string> env;
   std::vector<std::string> allow;  // Outgoing connections; none by default.
+  // Keys that only a built-in action has, as texts: they become its arguments, --KEY=VALUE.
+  std::map<std::string, std::vector<std::string>> settings;
 
   bool operator==(const NodeSpec&) const = default;
 };

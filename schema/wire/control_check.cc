@@ -43,6 +43,10 @@ Status check_texts(std::string_view field, const std::vector<std::string>& texts
   return {};
 }
 
+Status check_token(std::string_view field, const SourcePosition& position) {
+  return check_size(field, position.token.size(), kPositionTokenBytesMax);
+}
+
 template <typename T>
 Status check_range(std::string_view field, T value, T low, T high) {
   if (value >= low && value <= high) return {};
@@ -123,12 +127,18 @@ Status check_program(const graph::NodeSpec& node) {
   for (const std::string& host : node.hosts) {
     if (!graph::is_host_name(host)) return wrong("hosts: \"" + host + "\" is not a good name");
   }
+  for (const auto& [name, values] : node.settings) {
+    auto good = first_of({check_text("settings", name, graph::kNameMax),
+                          check_texts("settings", values, kTextBytesMax)});
+    if (!good) return good;
+  }
   // With a slash in it, it is the path of a program on the agents' host and not a name.
   const bool is_path = node.action.find('/') != std::string::npos;
   return first_of({check_text("action", node.action, is_path ? kPathBytesMax : graph::kNameMax),
                    check_texts("args", node.args, kTextBytesMax),
                    check_text("run", node.run, kTextBytesMax),
                    check_size("hosts", node.hosts.size(), kListMax),
+                   check_size("settings", node.settings.size(), kListMax),
                    check_texts("allow", node.allow, kPathBytesMax)});
 }
 
@@ -325,7 +335,8 @@ Status check(const StartOrder& order) {
                    check_text("working_dir", order.working_dir, kPathBytesMax),
                    check_text("listen_remote", order.listen_remote, kPathBytesMax),
                    check_text("stderr_file", order.stderr_file, kPathBytesMax),
-                   check_text("stdout_file", order.stdout_file, kPathBytesMax)});
+                   check_text("stdout_file", order.stdout_file, kPathBytesMax),
+                   check_token("position_token", order.position)});
 }
 
 Status check(const InstanceStatus& status) {
@@ -337,6 +348,7 @@ Status check(const InstanceStatus& status) {
                    check_lanes("writers", status.writers), check_lanes("heard", status.heard),
                    check_range<int64_t>("pid", status.pid, 0, INT32_MAX),
                    check_range<int64_t>("action_pid", status.action_pid, 0, INT32_MAX),
+                   check_token("settled_token", status.settled_position),
                    check_text("endpoint", status.endpoint, kPathBytesMax),
                    check_text("remote_endpoint", status.remote_endpoint, kPathBytesMax),
                    check_size("last_error", status.last_error.size(), kErrorTextBytesMax),

@@ -24,7 +24,7 @@ template <typename E>
 struct Words;
 template <>
 struct Words<graph::Protocol> {
-  static constexpr std::array<std::string_view, 3> kAll{"pipe", "lines", "frames"};
+  static constexpr std::array<std::string_view, 4> kAll{"pipe", "lines", "frames", "positions"};
 };
 template <>
 struct Words<graph::Unit> {
@@ -67,6 +67,14 @@ std::string_view word(E value) {
   return Words<E>::kAll.at(static_cast<size_t>(value));
 }
 
+// Text in memory, binary on the wire.
+template <typename A, Is<std::string> T>
+void binary(A& archive, const char* name, T& text) {
+  Bytes bytes{text};
+  archive(name, bytes);
+  if constexpr (!std::is_const_v<T>) text = std::move(bytes.value);
+}
+
 // ---- The pipeline --------------------------------------------------------------------------
 
 template <typename A, Is<graph::NodeSpec> T>
@@ -96,6 +104,7 @@ void describe(A& archive, T& v) {
   archive("hosts", v.hosts);
   archive("env", v.env);
   archive("allow", v.allow);
+  archive("settings", v.settings);
 }
 
 template <typename A, Is<graph::EdgeSpec> T>
@@ -156,7 +165,15 @@ void describe(A& archive, T& v) {
   archive("stdout_file", v.stdout_file);
   archive("log_term", v.log_term);
   archive("drains", v.drains);
-  archive("position", v.position);
+  archive("position", v.position.records);
+  binary(archive, "position_token", v.position.token);
+}
+
+template <typename A, Is<RecordId> T>
+void describe(A& archive, T& v) {
+  archive("term", v.term);
+  archive("boot", v.boot);
+  archive("seq", v.seq);
 }
 
 template <typename A, Is<Note> T>
@@ -189,7 +206,9 @@ void describe(A& archive, T& v) {
   archive("bytes_out_per_second", v.bytes_out_per_second);
   archive("unsettled_records", v.unsettled_records);
   archive("unsettled_ms", v.unsettled_ms);
-  archive("settled_position", v.settled_position);
+  archive("settled_position", v.settled_position.records);
+  binary(archive, "settled_token", v.settled_position.token);
+  archive("settled_record", v.settled_record);
   archive("log_bytes", v.log_bytes);
   archive("restarts", v.restarts);
   archive("dead_letters", v.dead_letters);

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "schema/base/ids.h"
+#include "schema/base/source_position.h"
 #include "schema/graph/pipeline.h"
 
 namespace weir::wire {
@@ -66,9 +68,9 @@ struct StartOrder {
   // 0, or the term of a source that was given up with its host and is back: what its log still
   // holds is sent as a lane of its own, outside fencing, and no program is started (R5).
   uint64_t drains = 0;
-  // Source: where a log begins that is begun with this order: so many records of it are settled
-  // already, and are not written again (R5, `portable`). A log that is there knows its own.
-  uint64_t position = 0;
+  // Source: where a log begins that is begun with this order: what lies before it is settled
+  // already, and is not written again (R5, `portable`). A log that is there knows its own.
+  SourcePosition position;
 
   // Of the lane: "node.instance", or "node.instance@term" of one that is drained.
   std::string name() const { return lane_name(node.name, instance, drains); }
@@ -116,9 +118,10 @@ struct InstanceStatus {
   // been visible, as far as its process knows.
   uint64_t unsettled_records = 0;
   uint64_t unsettled_ms = 0;
-  // Portable source: so many of its records, from the first of the pipeline on, are settled by all
-  // readers. At least so many: after a restart of the wrapper it may be less for a while.
-  uint64_t settled_position = 0;
+  // Portable source: up to here all readers have settled, and its last record before that. At
+  // least so far: after a restart of the wrapper it is not known for a while.
+  SourcePosition settled_position;
+  RecordId settled_record;
   uint64_t log_bytes = 0;
   uint64_t restarts = 0;  // Of the wrapper; counted by the agent.
   uint64_t dead_letters = 0;

@@ -197,7 +197,7 @@ TEST_F(Recovery, R5APortableSourceGoesOnElsewhereAndNobodyIsWaitedFor) {
   start({"alpha", "beta", "gamma"});
   run({"alpha", "gamma"}, {"beta"}, {"beta"});
   ASSERT_TRUE(cluster_.wait("something is settled",
-                            [&] { return instance(0).status.settled_position > 0; }));
+                            [&] { return !instance(0).status.settled_position.none(); }));
   cluster_.signal_host("alpha", SIGKILL);
   fs::remove_all(cluster_.layout("alpha").data_dir);
   ASSERT_TRUE(wait_for_records("a portable source", 0));

@@ -92,11 +92,11 @@ class FrameSource : public Runner {
     broken_.reset();
     parser_.clear();
     packer_.drop_part();
-    position_at_start_ = node_.commit_state().position;
+    records_at_start_ = node_.commit_state().position.records;
     RunOrder order;
     const CommitState& commit = node_.commit_state();
     order.env = unit_environment(node_.order(), {commit.of.term, 0, commit.units, ""}, failed_ + 1);
-    order.env.emplace_back("WEIR_POSITION", node_.position_of_source());
+    order.env.emplace_back("WEIR_POSITION", node_.records_of_source());
     order.wants_stdin = false;
     node_.effects().start_run(order);
   }
@@ -104,7 +104,7 @@ class FrameSource : public Runner {
   void publish() {
     if (packer_.empty()) return;
     for (Cut& cut : packer_.take()) {
-      node_.commit_state().position += cut.records;
+      node_.commit_state().position.records += cut.records;
       node_.append(std::move(cut), wire::Shape::kFrames);
     }
     node_.publish({});
@@ -118,7 +118,7 @@ class FrameSource : public Runner {
   void retry(const RunEnd& end, const std::string& why) {
     if (is_hopeless(end)) return node_.fail(why);
     if (counts_as_attempt(end) || broken_) {
-      failed_ = node_.commit_state().position > position_at_start_ ? 1 : failed_ + 1;
+      failed_ = node_.commit_state().position.records > records_at_start_ ? 1 : failed_ + 1;
       node_.batch().put(key(wal::kAttempts), encode(Attempts{{}, failed_}));
       if (failed_ > node_.spec().retries) {
         return node_.fail(why + ", " + std::to_string(failed_) +
@@ -148,7 +148,7 @@ class FrameSource : public Runner {
   SteadyTime now_{};
   SteadyTime start_at_{};
   uint32_t failed_ = 0;
-  uint64_t position_at_start_ = 0;
+  uint64_t records_at_start_ = 0;
   bool enough_ = false;
   bool end_wanted_ = false;
   std::optional<std::string> broken_;

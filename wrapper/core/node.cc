@@ -91,15 +91,17 @@ void Node::begin_at_position(const LogState& state) {
   const bool source = order.writers.empty() && order.drains == 0;
   tells_position_ = source && order.node.portable;
   base_position_ = state.base_position;
-  if (!tells_position_ || !state.identity.empty() || order.position == 0) return;
+  if (!tells_position_ || !state.identity.empty() || order.position.none()) return;
   base_position_ = commit_.position = order.position;
-  batch_.put(key(wal::kMeta, "base"), Encoder().u64(base_position_).bytes());
+  batch_.put(key(wal::kMeta, "base"), encode_base(base_position_));
 }
 
 void Node::make_runner(const LogState& state) {
   const graph::NodeSpec& node = spec();
   if (node.caller_stdin) {
     runner_ = make_relay_runner(*this, state);
+  } else if (node.protocol == graph::Protocol::kPositions) {
+    runner_ = make_position_source(*this, state);
   } else if (node.protocol == graph::Protocol::kPipe) {
     const bool stream = inputs_.empty() || node.unit == graph::Unit::kStream;
     runner_ = stream ? make_stream_runner(*this, state) : make_batch_runner(*this, state);
@@ -158,7 +160,7 @@ void Node::write_turn() {
   }
   Persisting commit;
   commit.published = lane_->published_last();
-  commit.position = commit_.position;
+  if (tells_position_) commit.position = commit_.position;
   if (!persisting_.empty()) commit.published = persisting_.back().published;
   bool sync = batch_sync_;
   if (batch_publishes_) {

@@ -150,8 +150,8 @@ class Node {
   uint64_t unsettled_records() const;
   std::chrono::milliseconds unsettled_for(SteadyTime now) const;
   const NonzeroExits& nonzero_exits() const { return nonzero_exits_; }
-  // InstanceStatus::settled_position
-  uint64_t settled_position() const { return settled_position_.value(); }
+  // InstanceStatus::settled_position and settled_record
+  const SettledPosition& settled_position() const { return settled_position_; }
 
   // ---- dead letters (R9); no ids: all of them. Both give how many there are of those named.
   // They are given to the program again, each alone. kConflict where no program runs any more.
@@ -187,9 +187,9 @@ class Node {
   void erase_dead(uint64_t number);
   // A run ended so, which is accepted: counted if it is not 0.
   void count_exit(const RunEnd& end);
-  std::string position_of_source() const { return std::to_string(commit_.position); }
+  std::string records_of_source() const { return std::to_string(commit_.position.records); }
   // So many records of the source came before its log.
-  uint64_t base_position() const { return base_position_; }
+  uint64_t base_records() const { return base_position_.records; }
 
  private:
   struct Mark {  // A commit: inputs up to here are settled once outputs up to `out` are.
@@ -198,7 +198,7 @@ class Node {
   };
   struct Persisting {
     uint64_t published = 0;
-    uint64_t position = 0;
+    SourcePosition position;  // Where somebody is told of it.
     std::optional<Mark> mark;
     std::vector<std::function<void()>> then;
     std::vector<SharedBytes> unread;  // Output that goes to the file once this is in the log.
@@ -244,7 +244,7 @@ class Node {
   std::deque<Persisting> persisting_;
   size_t persisting_bytes_ = 0;
   std::deque<Mark> marks_;
-  uint64_t base_position_ = 0;
+  SourcePosition base_position_;
   bool tells_position_ = false;  // Another host may have to go on from there.
   SettledPosition settled_position_;
   UnsettledAge unsettled_age_;

@@ -34,7 +34,8 @@ wire::InstanceStatus make_report(const Node& node, const ProcessFacts& facts, St
   status.bytes_out = counters.bytes_out;
   status.unsettled_records = node.unsettled_records();
   status.unsettled_ms = static_cast<uint64_t>(node.unsettled_for(now).count());
-  status.settled_position = node.settled_position();
+  status.settled_position = node.settled_position().value();
+  status.settled_record = node.settled_position().record();
   status.log_bytes = node.lane().log_bytes();
   status.dead_letters = node.dead().count();
   status.nonzero_exits = node.nonzero_exits().count;

@@ -67,6 +67,7 @@ std::unique_ptr<Runner> make_stream_runner(Node& node, const LogState& state);
 std::unique_ptr<Runner> make_batch_runner(Node& node, const LogState& state);
 std::unique_ptr<Runner> make_reply_runner(Node& node, const LogState& state);
 std::unique_ptr<Runner> make_frame_source(Node& node, const LogState& state);
+std::unique_ptr<Runner> make_position_source(Node& node, const LogState& state);
 std::unique_ptr<Runner> make_relay_runner(Node& node, const LogState& state);
 
 }  // namespace weir::core

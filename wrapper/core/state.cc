@@ -59,17 +59,33 @@ Extent get_extent(Decoder& in) {
   return extent;
 }
 
+// At the end of a value; those without one were written before there were any, or had none.
+void put_token(Encoder& out, const SourcePosition& position) {
+  if (!position.token.empty()) out.text(position.token);
+}
+std::string get_token(Decoder& in) {
+  return in.rest() > 0 ? in.text(kPositionTokenBytesMax) : std::string();
+}
+
 CommitState get_commit(Decoder& in) {
   CommitState commit;
   commit.of = get_incarnation(in);
   commit.published = in.u64();
   commit.mid_record = in.u8() != 0;
-  commit.position = in.u64();
+  commit.position.records = in.u64();
   commit.units = in.u64();
   commit.out_bytes = in.u64();
   commit.out_hash = in.u64();
   commit.ended = in.u8() != 0;
+  commit.position.token = get_token(in);
   return commit;
+}
+
+SourcePosition get_base(Decoder& in) {
+  SourcePosition base;
+  base.records = in.u64();
+  base.token = get_token(in);
+  return base;
 }
 
 edge::ReaderDurable get_input(Decoder& in) {
@@ -97,7 +113,7 @@ bool decode_entry(std::string_view key, std::string_view value, LogState& state)
       if (name == "identity") state.identity = value;
       if (name == "sole_copy") state.sole_copy = value == "1";
       if (name == "trimmed") state.trimmed_at_taken = true;
-      if (name == "base") state.base_position = in.u64();
+      if (name == "base") state.base_position = get_base(in);
       if (name == "floor") state.boot_floor = in.u64();
       if (name == "dead") state.next_dead_letter = in.u64();
       if (name == "exits") {
@@ -133,7 +149,7 @@ bool decode_entry(std::string_view key, std::string_view value, LogState& state)
       HashPoint point;
       point.offset = in.u64();
       point.hash = in.u64();
-      if (in.rest() > 0) point.position = in.u64();
+      if (in.rest() > 0) point.records = in.u64();
       state.points.push_back(point);
       break;
     }
@@ -185,8 +201,17 @@ std::string to_string(const UnitId& unit) {
 std::string encode(const CommitState& commit) {
   Encoder out;
   put(out, commit.of);
-  out.u64(commit.published).u8(commit.mid_record ? 1 : 0).u64(commit.position).u64(commit.units);
+  out.u64(commit.published).u8(commit.mid_record ? 1 : 0);
+  out.u64(commit.position.records).u64(commit.units);
   out.u64(commit.out_bytes).u64(commit.out_hash).u8(commit.ended ? 1 : 0);
+  put_token(out, commit.position);
+  return std::move(out).bytes();
+}
+
+std::string encode_base(const SourcePosition& base) {
+  Encoder out;
+  out.u64(base.records);
+  put_token(out, base);
   return std::move(out).bytes();
 }
 
@@ -220,7 +245,7 @@ std::string encode(const Attempts& attempts) {
 std::string encode(const HashPoint& point) {
   Encoder out;
   out.u64(point.offset).u64(point.hash);
-  if (point.position > 0) out.u64(point.position);
+  if (point.records > 0) out.u64(point.records);
   return std::move(out).bytes();
 }
 

@@ -9,6 +9,7 @@
 
 #include "schema/base/ids.h"
 #include "schema/base/result.h"
+#include "schema/base/source_position.h"
 #include "schema/edge/history.h"
 #include "schema/edge/reader.h"
 #include "wrapper/core/fed_ranges.h"
@@ -33,12 +34,11 @@ struct CommitState {
   Incarnation of;           // Who wrote it.
   uint64_t published = 0;   // Blocks of `of` up to this number are visible; later ones are staged.
   bool mid_record = false;  // The last published piece is `continued`.
-  // Source: whole records committed since the pipeline began, those before this log included.
-  uint64_t position = 0;
-  uint64_t units = 0;      // Units formed by `of`.
-  uint64_t out_bytes = 0;  // Stream output published by the unit under way ...
-  uint64_t out_hash = 0;   // ... and its XXH3-64.
-  bool ended = false;      // END is published: it is record `published`.
+  SourcePosition position;  // Of a source; its count includes what came before this log.
+  uint64_t units = 0;       // Units formed by `of`.
+  uint64_t out_bytes = 0;   // Stream output published by the unit under way ...
+  uint64_t out_hash = 0;    // ... and its XXH3-64.
+  bool ended = false;       // END is published: it is record `published`.
 };
 
 // A run of consecutive pieces of one lane: after `from`, up to and including `to`.
@@ -60,7 +60,8 @@ struct Attempts {
 struct HashPoint {
   uint64_t offset = 0;
   uint64_t hash = 0;
-  uint64_t position = 0;  // Source: CommitState::position there.
+  // Source: CommitState::position.records there. One that is recognised attaches nothing to them.
+  uint64_t records = 0;
 };
 
 struct DeadLetter {
@@ -95,7 +96,7 @@ struct LogState {
   std::string identity;           // "pipeline/node.instance", empty in a fresh log.
   uint64_t boot_floor = 0;        // No boot up to here may be used again.
   bool sole_copy = false;         // R5; false in logs that do not say it.
-  uint64_t base_position = 0;     // Source: so many records of it came before this log (R5).
+  SourcePosition base_position;   // Source: what lies before this log (R5).
   bool trimmed_at_taken = false;  // The run can no longer be repeated (R7).
   std::vector<edge::HistoryEntry> history;
   CommitState commit;
@@ -115,6 +116,7 @@ struct LogState {
 };
 
 std::string encode(const CommitState& commit);
+std::string encode_base(const SourcePosition& base);
 std::string encode(const edge::ReaderDurable& input);
 std::string encode(const Extent& extent);
 std::string encode_extent(const UnitId& unit, const Extent& extent);

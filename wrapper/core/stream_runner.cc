@@ -197,12 +197,13 @@ class StreamRunner : public Runner {
     if (recognizes_ && published_bytes_ > 0) {
       std::vector<HashPoint> points = points_;
       if (points.empty() || points.back().offset < published_bytes_) {
-        points.push_back({published_bytes_, published_hash_, node_.commit_state().position});
+        points.push_back(
+            {published_bytes_, published_hash_, node_.commit_state().position.records});
       }
       recognizer_ = std::make_unique<Recognizer>(std::move(points));
     }
-    settled_left_ = source_ && recognizes_ ? node_.base_position() : 0;
     if (Status read = fed_.rewind(); !read) return node_.fail_log(read.error());
+    settled_left_ = source_ && recognizes_ ? node_.base_records() : 0;
     feeding_.clear();
     fed_bytes_ = 0;
     cleared_.clear();
@@ -213,14 +214,14 @@ class StreamRunner : public Runner {
     delimiter_due_.reset();
     for (const Input& input : inputs_) lanes_ended_ += input.end_taken ? 1 : 0;
     output_at_ = now;
-    position_at_start_ = node_.commit_state().position;
+    records_at_start_ = node_.commit_state().position.records;
     phase_ = Phase::kRunning;
     stall_.started(now);
     RunOrder order;
     order.env = unit_environment(node_.order(), unit(), failed_attempts_ + 1);
     if (source_) {
       // A source that is run from its start again has no position to go on from.
-      order.env.emplace_back("WEIR_POSITION", recognizes_ ? "0" : node_.position_of_source());
+      order.env.emplace_back("WEIR_POSITION", recognizes_ ? "0" : node_.records_of_source());
       order.wants_stdin = false;
     }
     node_.effects().start_run(order);
@@ -410,13 +411,13 @@ class StreamRunner : public Runner {
 
   void publish(Cut cut) {
     CommitState& commit = node_.commit_state();
-    if (source_) commit.position += cut.records;
+    if (source_) commit.position.records += cut.records;
     if (recognizes_) {
       hash_.update(cut.payload());
       commit.out_bytes = published_bytes_ = hash_.bytes();
       commit.out_hash = published_hash_ = hash_.digest();
       if (points_.empty() || published_bytes_ - points_.back().offset >= kPointBytes) {
-        points_.push_back({published_bytes_, published_hash_, commit.position});
+        points_.push_back({published_bytes_, published_hash_, commit.position.records});
         node_.batch().put(key(wal::kPoint, published_bytes_), encode(points_.back()));
       }
     }
@@ -472,8 +473,8 @@ class StreamRunner : public Runner {
     if (!source_) return;
     // What is written now are the records after that point.
     CommitState& commit = node_.commit_state();
-    commit.position = points_.empty() ? node_.base_position() : points_.back().position;
-    position_at_start_ = commit.position;
+    commit.position.records = points_.empty() ? node_.base_records() : points_.back().records;
+    records_at_start_ = commit.position.records;
   }
 
   void abandon_record() {
@@ -531,7 +532,7 @@ class StreamRunner : public Runner {
   void run_failed(const RunEnd& end) {
     if (is_hopeless(end)) return node_.fail(describe(end));
     if (counts_as_attempt(end)) {
-      const bool new_records = source_ && node_.commit_state().position > position_at_start_;
+      const bool new_records = source_ && node_.commit_state().position.records > records_at_start_;
       failed_attempts_ = new_records ? 1 : failed_attempts_ + 1;
       node_.batch().put(key(wal::kAttempts), encode(Attempts{unit(), failed_attempts_}));
       if (failed_attempts_ > node_.spec().retries) {
@@ -590,7 +591,7 @@ class StreamRunner : public Runner {
   uint32_t failed_attempts_ = 0;
   bool enough_ = false;
   bool end_wanted_ = false;
-  uint64_t position_at_start_ = 0;
+  uint64_t records_at_start_ = 0;
   uint64_t settled_left_ = 0;  // Of this run: so many records are to come yet that are settled.
 
   // Feeding.

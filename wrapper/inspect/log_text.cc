@@ -28,6 +28,18 @@ std::string text_of(const Incarnation& of) {
   return std::to_string(of.term) + "." + std::to_string(of.boot);
 }
 
+// What a program attached is for itself; that it changes can be seen.
+std::string hex_of(std::string_view bytes) {
+  std::string text;
+  for (const char byte : bytes) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    const auto value = static_cast<uint8_t>(byte);
+    text += kDigits[value >> 4];
+    text += kDigits[value & 15];
+  }
+  return text;
+}
+
 Json to_json(const core::Extent& extent) {
   return {{"lane", extent.lane}, {"from", text_of(extent.from)}, {"to", text_of(extent.to)}};
 }
@@ -37,7 +49,8 @@ Json to_json(const core::CommitState& commit) {
           {"boot", commit.of.boot},
           {"published", commit.published},
           {"mid_record", commit.mid_record},
-          {"position", commit.position},
+          {"position", commit.position.records},
+          {"position_token", hex_of(commit.position.token)},
           {"units", commit.units},
           {"output_bytes", commit.out_bytes},
           {"output_hash", commit.out_hash},

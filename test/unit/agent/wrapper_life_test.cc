@@ -416,7 +416,8 @@ TEST(WrapperLife, FiguresOutliveTheProcessButNotItsState) {
   wire::InstanceStatus last = report();
   last.records_in = 17;
   last.ended_and_settled = true;
-  last.settled_position = 5;
+  last.settled_position = {5, "a token"};
+  last.settled_record = {1, 1, 5};
   last.action_pid = 9;
   life.step(ReportCame{last});
   life.step(Ended{kPid, std::nullopt, "signal 9 (Killed)", ""});
@@ -426,7 +427,7 @@ TEST(WrapperLife, FiguresOutliveTheProcessButNotItsState) {
   EXPECT_EQ(status.pid, 0);
   EXPECT_EQ(status.action_pid, 0);
   EXPECT_FALSE(status.ended_and_settled);
-  EXPECT_EQ(status.settled_position, 0u) << "it may be of another log";
+  EXPECT_TRUE(status.settled_position.none()) << "it may be of another log";
   EXPECT_EQ(status.state, InstanceState::kStarting);
   EXPECT_EQ(status.last_error, "the wrapper ended: signal 9 (Killed)");
 }

@@ -18,15 +18,22 @@ class PortableTest : public LossesTest {
   PortableTest() : LossesTest(true) {}
 
   // Its wrapper on this agent reports it.
-  void settle_up_to(const std::string& agent, uint64_t position) {
-    world_.instance(agent, "a").settled_position = position;
+  void settle_up_to(const std::string& agent, uint64_t records) {
+    settle_up_to(agent, {records, ""}, records);
+  }
+  void settle_up_to(const std::string& agent, const SourcePosition& position, uint64_t seq,
+                    uint64_t boot = 1) {
+    wire::InstanceStatus& status = world_.instance(agent, "a");
+    status.settled_position = position;
+    status.settled_record = {status.term, boot, seq};
     world_.hear(agent);
   }
-  uint64_t position_on(const std::string& agent) {
+  SourcePosition whole_position_on(const std::string& agent) {
     const wire::StartOrder* one = order(agent, kSource);
     EXPECT_NE(one, nullptr) << agent;
-    return one == nullptr ? 0 : one->position;
+    return one == nullptr ? SourcePosition{} : one->position;
   }
+  uint64_t position_on(const std::string& agent) { return whole_position_on(agent).records; }
 };
 
 TEST_F(PortableTest, R5WhatIsNotSettledIsWrittenElsewhereAndNobodyIsWaitedFor) {
@@ -68,6 +75,34 @@ TEST_F(PortableTest, R5APositionNeverGoesBack) {
   EXPECT_EQ(position_on("alpha"), 120u);
 }
 
+// What a program attached is as old as the record that it follows, and not compared.
+TEST_F(PortableTest, R5PositionsAreOrderedByTheirRecordAndNotByWhatTheySay) {
+  settle_up_to("alpha", {120, "z"}, 120);
+  settle_up_to("alpha", {130, "a"}, 130);
+  settle_up_to("alpha", {125, "m"}, 125);
+  world_.pass(seconds(4), {"beta", "gamma"});
+  EXPECT_EQ(whole_position_on("gamma"), (SourcePosition{130, "a"}));
+
+  settle_up_to("gamma", {90, "b"}, 7, 2);  // It says less, of a later record.
+  settle_up_to("gamma", {95, "c"}, 9, 1);  // Of an earlier boot.
+  settle_up_to("gamma", {90, "d"}, 7, 2);  // It moved on, and wrote nothing.
+  world_.pass(seconds(1), {"alpha", "beta", "gamma"});
+  world_.pass(seconds(4), {"alpha", "beta"});
+  EXPECT_EQ(whole_position_on("alpha"), (SourcePosition{90, "d"}));
+}
+
+TEST_F(PortableTest, R5WhatAProgramAttachedSurvivesARestartOfTheBroker) {
+  const SourcePosition position{3, std::string("\0\n\xff", 3)};
+  settle_up_to("alpha", position, 3);
+  world_.pass(milliseconds(250), {"alpha", "beta", "gamma"});
+  world_.restart_broker();
+  world_.pass(kSilenceAtStart + seconds(1), {"beta", "gamma"});
+  EXPECT_EQ(whole_position_on("gamma"), position);
+  world_.restart_broker();
+  world_.pass(seconds(1), {"beta", "gamma"});
+  EXPECT_EQ(whole_position_on("gamma"), position);
+}
+
 TEST_F(PortableTest, R5PositionsSurviveARestartOfTheBroker) {
   settle_up_to("alpha", 120);
   world_.pass(milliseconds(250), {"alpha", "beta", "gamma"});
@@ -81,7 +116,9 @@ TEST_F(PortableTest, R5PositionsSurviveARestartOfTheBroker) {
 }
 
 TEST_F(PortableTest, R5PositionsAreNotWrittenWithEachReport) {
-  const auto stored = [&] { return world_.core_state().placement(kSource)->settled_position; };
+  const auto stored = [&] {
+    return world_.core_state().placement(kSource)->settled_position.records;
+  };
   settle_up_to("alpha", 1);
   world_.pass(milliseconds(250), {"alpha", "beta", "gamma"});
   settle_up_to("alpha", 7);
@@ -146,7 +183,7 @@ TEST_F(PortableTest, R5APositionIsThatOfOnePipeline) {
   world_.run(std::move(spec));
   // The wrapper of the one before may still be there.
   world_.pass(milliseconds(250), {"alpha", "beta", "gamma"});
-  EXPECT_EQ(world_.core_state().placement(kSource)->settled_position, 0u);
+  EXPECT_TRUE(world_.core_state().placement(kSource)->settled_position.none());
   EXPECT_EQ(position_on("alpha"), 0u);
   EXPECT_EQ(order("alpha", kSource)->log_term, 3u) << "another log than the one that is there";
 }

@@ -50,9 +50,10 @@ TEST(Records, RoundTrip) {
                                   {"a.0@3"},
                                   {"beta", "gamma"},
                                   true,
-                                  19,
-                                  20,
-                                  {{"beta", 15, 14}, {"", 13, 13}}};
+                                  {19, "at"},
+                                  {20, std::string("\0\n", 2)},
+                                  {{"beta", 15, 14}, {"", 13, 13}},
+                                  {17, 2, 20}};
   EXPECT_EQ(*decode_placement(encode_record(placement)), placement);
   for (const ResultRecord& result :
        {ResultRecord{"r", std::nullopt, std::nullopt},
@@ -68,9 +69,13 @@ TEST(Records, RoundTrip) {
 }
 
 TEST(Records, APlacementOfBeforePositionsIsReadAsItWas) {
-  PlacementRecord placement{{"p", "n", 3, 9}, "alpha",  17,   16, 18,
-                            {"a.0@3"},        {"beta"}, true, 19, 20};
+  PlacementRecord placement{{"p", "n", 3, 9}, "alpha",  17,   16,       18,
+                            {"a.0@3"},        {"beta"}, true, {19, ""}, {20, ""}};
   std::string bytes = encode_record(placement);
+  bytes[0] = 3;
+  EXPECT_FALSE(decode_placement(bytes)) << "positions were counts";
+  bytes.resize(bytes.size() - 2 * sizeof(uint32_t) - 3 * sizeof(uint64_t));
+  EXPECT_EQ(*decode_placement(bytes), placement);
   bytes[0] = 2;
   EXPECT_FALSE(decode_placement(bytes)) << "it left none";
   bytes.resize(bytes.size() - sizeof(uint32_t));
@@ -78,7 +83,7 @@ TEST(Records, APlacementOfBeforePositionsIsReadAsItWas) {
   bytes[0] = 1;
   EXPECT_FALSE(decode_placement(bytes)) << "it had none";
   bytes.resize(bytes.size() - 2 * sizeof(uint64_t));
-  placement.position = placement.settled_position = 0;
+  placement.position = placement.settled_position = {};
   EXPECT_EQ(*decode_placement(bytes), placement);
 }
 

@@ -78,7 +78,8 @@ inline InstanceStatus sample_status() {
   status.unsettled_ms = 1500;
   status.nonzero_exits = 18;
   status.last_nonzero_exit = 1;
-  status.settled_position = 17;
+  status.settled_position = {17, std::string("to\0ken", 6)};
+  status.settled_record = {1, 2, 16};
   status.log_bytes = 10;
   status.restarts = 11;
   status.dead_letters = 12;
@@ -115,7 +116,7 @@ inline StartOrder sample_order() {
   order.listen_remote = "tcp://10.1.2.3:*";
   order.log_term = 2;
   order.drains = 1;
-  order.position = 18;
+  order.position = {18, std::string("to\0ken", 6)};
   order.stdout_file = "/var/lib/weir/logs/even.2.stdout";
   return order;
 }

@@ -2,12 +2,8 @@
 // that their records are settled.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
-#include "wrapper/core/node.h"
-#include "wrapper/core/report.h"
+#include "test/unit/wrapper/core/life.h"
 #include "wrapper/core/settled_position.h"
-#include "wrapper/wal/memory_log.h"
 
 namespace weir::core {
 namespace {
@@ -22,113 +18,9 @@ wire::StartOrder source(uint64_t position = 0) {
   order.node.durability = graph::Durability::kDisk;
   order.node.backoff_first = std::chrono::milliseconds(1);
   order.readers = {{"next.0", ""}};
-  order.position = position;
+  order.position.records = position;
   return order;
 }
-
-// One life of a source, and of readers that take all. Its log outlives it.
-class Life : public Effects {
- public:
-  Life(wal::MemoryLog& log, const wire::StartOrder& order) : log_(log) {
-    const auto state = load(log_);
-    const Incarnation of{order.term, next_boot(*state), 7};
-    node_ = std::make_unique<Node>(NodeConfig{order, of, 4u << 20}, log_, *state, *this);
-    node_->start(now_);
-    turns();
-    for (size_t reader = 0; reader < order.readers.size(); ++reader) {
-      node_->reader_connected(reader);
-      const auto& hello = std::get<edge::Hello>(last_to_reader_);
-      sessions_.push_back(hello.session);
-      node_->on_reader_frame(
-          reader, edge::Welcome{hello.session, 1, hello.writer(), {}, {}, 64u << 20, false, false});
-    }
-    turns();
-  }
-
-  void turns() {
-    for (int i = 0; i < 5; ++i) {
-      now_ += std::chrono::milliseconds(10);
-      node_->turn(now_);
-      for (const wal::LogBatch& batch : std::exchange(batches_, {})) {
-        EXPECT_TRUE(log_.write(batch, true));
-        node_->on_persisted();
-      }
-    }
-  }
-
-  // Its program writes this.
-  void say(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const std::span<uint8_t> space = node_->output_space();
-      ASSERT_FALSE(space.empty());
-      const size_t count = std::min(space.size(), bytes.size());
-      std::copy_n(bytes.begin(), count, space.begin());
-      node_->on_output(count);
-      bytes.remove_prefix(count);
-      node_->turn(now_);
-    }
-    turns();
-  }
-  void exit(int status) {
-    RunEnd end;
-    end.code = status;
-    node_->on_run_end(end);
-    turns();
-  }
-  // Up to the last that was sent, or to this number.
-  void settle(size_t reader = 0, uint64_t seq = 0) {
-    const Position at{last_.of, seq == 0 ? last_.last() : seq};
-    node_->on_reader_frame(reader, edge::Ack{sessions_[reader], at, at, false, false, false});
-    turns();
-  }
-  void want_no_more(size_t reader, bool settled = true) {
-    const Position at = settled ? kEverything : Position{};
-    node_->on_reader_frame(reader, edge::Ack{sessions_[reader], {}, at, true, false, false});
-    turns();
-  }
-
-  uint64_t settled() const { return make_report(*node_, {}, now_).settled_position; }
-  Node& node() { return *node_; }
-
-  std::vector<std::string> positions;  // WEIR_POSITION of each run.
-  std::string sent;
-  bool stdout_closed = false;
-
-  void to_writer(size_t, const edge::Frame&) override {}
-  void to_reader(size_t, const edge::Frame& frame) override { last_to_reader_ = frame; }
-  bool block_to_reader(size_t reader, const wire::Block& block) override {
-    last_ = block.header;
-    if (reader == 0) sent += block.payload().view();
-    return true;
-  }
-  void reconnect(size_t) override {}
-  void persist(wal::LogBatch batch, bool) override { batches_.push_back(std::move(batch)); }
-  void start_run(const RunOrder& order) override {
-    for (const auto& [name, value] : order.env) {
-      if (name == "WEIR_POSITION") positions.push_back(value);
-    }
-  }
-  void feed(const SharedBytes&) override {}
-  void close_stdin() override {}
-  void close_stdout() override { stdout_closed = true; }
-  void kill_run() override {}
-  void terminate_run() override {}
-  uint64_t run_cpu_ticks() override { return 0; }
-  void keep_output(const SharedBytes&) override {}
-  void wake_at(SteadyTime) override {}
-  void note(std::string) override {}
-  void failed(std::string reason) override { ADD_FAILURE() << reason; }
-  void superseded(const Incarnation&) override {}
-
- private:
-  wal::MemoryLog& log_;
-  std::unique_ptr<Node> node_;
-  std::vector<wal::LogBatch> batches_;
-  std::vector<uint64_t> sessions_;
-  edge::Frame last_to_reader_;
-  wire::BlockHeader last_;
-  SteadyTime now_{std::chrono::hours(1)};
-};
 
 using Positions = std::vector<std::string>;
 
@@ -146,7 +38,7 @@ TEST(Portable, R5ALogBeginsWhereTheOrderSaysAndGoesOnFromThere) {
   wire::StartOrder order = source(120);
   order.term = 3;
   EXPECT_EQ(Life(log, order).positions, Positions{"122"});
-  EXPECT_EQ(load(log)->base_position, 120u);
+  EXPECT_EQ(load(log)->base_position, (SourcePosition{120, ""}));
 }
 
 TEST(Portable, R5OnlyAPortableOneBeginsElsewhere) {
@@ -302,13 +194,40 @@ TEST(Portable, R5WhatIsWrittenAgainAsNewHasThePositionThatItHadBefore) {
 TEST(SettledPosition, R7IsBoundedAndNeverTooHigh) {
   SettledPosition position;
   constexpr uint64_t kCommits = 3 * SettledPosition::kCommitsMax;
-  for (uint64_t i = 1; i <= kCommits; ++i) position.committed({1, 1, 2 * i}, i);
+  for (uint64_t i = 1; i <= kCommits; ++i) position.committed({1, 1, 2 * i}, {i, ""});
   for (uint64_t seq = 0; seq <= 2 * kCommits; ++seq) {
     position.advance([&](const RecordId& last) { return last.seq <= seq; });
-    ASSERT_LE(position.value(), seq / 2);
-    ASSERT_GE(position.value() + 64, seq / 2) << "it is not far behind";
+    ASSERT_LE(position.value().records, seq / 2);
+    ASSERT_GE(position.value().records + 64, seq / 2) << "it is not far behind";
   }
-  EXPECT_EQ(position.value(), kCommits);
+  EXPECT_EQ(position.value().records, kCommits);
+  EXPECT_EQ(position.record(), (RecordId{1, 1, 2 * kCommits}));
+}
+
+TEST(SettledPosition, R7WhatProgramsAttachIsBoundedToo) {
+  SettledPosition position;
+  const auto token = [](uint64_t i) {
+    return std::to_string(i) + std::string(kPositionTokenBytesMax - 20, 'x');
+  };
+  for (uint64_t i = 1; i <= 1000; ++i) position.committed({1, 1, i}, {i, token(i)});
+  EXPECT_LT(position.token_bytes(), SettledPosition::kTokenBytesMax + 2 * kPositionTokenBytesMax);
+  position.advance([](const RecordId& last) { return last.seq <= 500; });
+  EXPECT_LE(position.value().records, 500u);
+  position.advance([](const RecordId&) { return true; });
+  EXPECT_EQ(position.value(), (SourcePosition{1000, token(1000)}));
+  EXPECT_EQ(position.token_bytes(), 0u);
+}
+
+// Not higher and not lower: only later ones count.
+TEST(SettledPosition, R5ALaterOneCountsWhateverItSays) {
+  SettledPosition position;
+  const auto all = [](const RecordId&) { return true; };
+  position.committed({1, 1, 5}, {5, "e"});
+  position.committed({1, 1, 6}, {3, "c"});
+  position.committed({1, 1, 6}, {3, "d"});  // It moved on without a record.
+  position.advance(all);
+  EXPECT_EQ(position.value(), (SourcePosition{3, "d"}));
+  EXPECT_EQ(position.record(), (RecordId{1, 1, 6}));
 }
 
 }  // namespace

@@ -34,6 +34,42 @@ TEST(State, R10ALogThatKnowsAHigherTermThanItsOrderKeepsIt) {
   EXPECT_EQ(next_incarnation(state, 4), (Incarnation{4, 6, 0}));
 }
 
+// A commit with what a source attached, and one as it was written before there was any such thing.
+TEST(State, PositionsComeBackWholeAndOldCommitsOpen) {
+  const auto stored = [](const std::string& commit, const std::string& base) {
+    wal::MemoryLog log;
+    wal::LogBatch batch;
+    batch.put(wal::key(wal::kMeta, "version"), Encoder().u32(wal::kFormatVersion).bytes());
+    batch.put(wal::key(wal::kMeta, "base"), base);
+    batch.put(wal::key(wal::kCommit), commit);
+    EXPECT_TRUE(log.write(batch, true));
+    return load(log);
+  };
+  CommitState commit;
+  commit.of = {1, 2, 3};
+  commit.published = 17;
+  commit.position = {5, std::string("\0\xff\n", 3)};
+  commit.out_hash = 9;
+  const SourcePosition base{2, std::string(kPositionTokenBytesMax, '\0')};
+  auto state = stored(encode(commit), encode_base(base));
+  ASSERT_TRUE(state) << state.error().what;
+  EXPECT_EQ(state->commit.position, commit.position);
+  EXPECT_EQ(state->base_position, base);
+  EXPECT_EQ(state->commit.out_hash, 9u);
+
+  const std::string old_commit =
+      Encoder().u64(1).u64(2).u64(3).u64(17).u8(0).u64(5).u64(0).u64(0).u64(9).u8(0).bytes();
+  const std::string old_base = Encoder().u64(2).bytes();
+  state = stored(old_commit, old_base);
+  ASSERT_TRUE(state) << state.error().what;
+  EXPECT_EQ(state->commit.position, (SourcePosition{5, ""}));
+  EXPECT_EQ(state->base_position, (SourcePosition{2, ""}));
+  commit.position.token.clear();
+  EXPECT_EQ(encode(commit), old_commit) << "and those without one are written as they were";
+  EXPECT_EQ(encode_base({2, ""}), old_base);
+  EXPECT_FALSE(stored(old_commit + "x", old_base)) << "that is no token";
+}
+
 TEST(State, DeadLettersComeBackWhole) {
   const std::pair<std::optional<int>, std::optional<int>> kEnds[] = {
       {5, std::nullopt}, {0, std::nullopt}, {std::nullopt, 9}, {std::nullopt, std::nullopt}};
