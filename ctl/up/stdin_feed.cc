@@ -81,7 +81,7 @@ void StdinFeed::reconnect() {
     socket_.reset();
     return log::error(connected.error().what);
   }
-  socket_watch_ = loop_.watch_socket(socket_->get(), [this] { receive(); });
+  socket_watch_ = loop_.watch_socket(*socket_, [this] { receive(); });
   send(lane_->hello(loop_.now()));
 }
 
