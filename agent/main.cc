@@ -1,10 +1,9 @@
 #include <unistd.h>
 
-#include <csignal>
-
 #include "agent/shell/agent_shell.h"
 #include "agent/shell/command_line.h"
 #include "schema/base/log.h"
+#include "schema/runtime/daemon.h"
 #include "schema/runtime/loop.h"
 #include "schema/runtime/process.h"
 #include "schema/runtime/signals.h"
@@ -16,20 +15,23 @@ int run(const weir::agent::AgentOptions& options) {
   log::init("agent[" + options.name + "]", log::level_from(options.processes.log_level));
   runtime::ignore_sigpipe();
   runtime::spare_this_process();
-  runtime::ignore_signal(SIGINT);
   runtime::Loop loop;
   agent::AgentShell* running = nullptr;
-  auto signals = runtime::SignalWatch::create(loop, {SIGTERM}, [&](int /*signal*/) {
+  const bool supervised = options.processes.lifeline_fd >= 0;
+  auto signals = runtime::watch_for_stop(loop, supervised, [&] {
     if (running != nullptr) running->stop_in_order();
   });
   if (!signals) return log::error(signals.error().what), 1;
   runtime::ZmqContext context(1);
   {
     auto shell = agent::AgentShell::create(loop, context, options);
-    if (!shell) return log::error(shell.error().what), 1;
+    if (!shell) {
+      log::error(shell.error().what);
+      return runtime::exit_status_of(shell.error().code);
+    }
     running = shell->get();
     runtime::WatchId lifeline{};
-    if (options.processes.lifeline_fd >= 0) {
+    if (supervised) {
       lifeline = loop.watch_fd(options.processes.lifeline_fd, runtime::Interest::kRead,
                                [&](runtime::Ready /*ready*/) {
                                  loop.unwatch(lifeline);
@@ -41,7 +43,6 @@ int run(const weir::agent::AgentOptions& options) {
     running = nullptr;
   }
   // Ours only if it is empty: others may have put things there.
-  ::unlink((options.layout.run_dir + "/agent").c_str());
   ::rmdir(options.layout.run_dir.c_str());
   return 0;
 }
@@ -49,6 +50,7 @@ int run(const weir::agent::AgentOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  weir::runtime::reserve_standard_descriptors();
   try {
     const auto parsed = weir::agent::parse_command_line(argc, argv);
     if (const int* const status = std::get_if<int>(&parsed)) return *status;

@@ -116,6 +116,7 @@ Surroundings real_surroundings() {
   };
   real.config_files = config_files(real.environment);
   real.connect = ZmqBroker::connect;
+  real.exists = [](const std::string& path) { return ::access(path.c_str(), F_OK) == 0; };
   real.out_is_terminal = ::isatty(STDOUT_FILENO) == 1;
   real.err_is_terminal = ::isatty(STDERR_FILENO) == 1;
   // A pipe whose reader has gone says so before anything is written to it.
@@ -146,8 +147,8 @@ Program::~Program() = default;
 void Program::add_broker_option(Command command) {
   command.option({.names = "--broker",
                   .type = "ENDPOINT",
-                  .help = "the broker's endpoint; else WEIR_BROKER, weirctl.toml, " +
-                          std::string(kDefaultBroker)},
+                  .help = "the broker's endpoint; else WEIR_BROKER, weirctl.toml, and the "
+                          "local socket of this host's broker"},
                  broker_option_);
 }
 

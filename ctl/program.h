@@ -32,6 +32,8 @@ struct Surroundings {
   std::function<std::string(const char* name)> environment;
   std::vector<std::string> config_files;
   std::function<Result<std::unique_ptr<Broker>>(const std::string& endpoint)> connect;
+  // Whether there is something at this path.
+  std::function<bool(const std::string& path)> exists = [](const std::string&) { return false; };
   bool out_is_terminal = false;
   bool err_is_terminal = false;
   // Nobody reads standard output any more.

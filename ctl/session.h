@@ -29,7 +29,7 @@ class Session {
   int fail(const Error& error);
 
  private:
-  int fail_not_reached();
+  int fail_not_reached(const std::string& why);
 
   Program& program_;
   BrokerChoice choice_;

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "schema/base/log.h"
+#include "schema/runtime/daemon.h"
 #include "schema/runtime/signals.h"
 #include "schema/wire/control.h"
 #include "wrapper/inspect/inspect.h"
@@ -35,6 +36,7 @@ void keep_large_buffers() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  weir::runtime::reserve_standard_descriptors();
   CLI::App app{"Runs one node instance of a weir pipeline."};
   std::string order_path;
   std::string log_level = "info";

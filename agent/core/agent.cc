@@ -141,6 +141,12 @@ std::vector<AgentEffect> AgentCore::tick(SteadyTime now) {
   return finish(now);
 }
 
+void AgentCore::broker_connected(SteadyTime now) {
+  registered_ = false;
+  broker_heard_ = now;
+  next_heartbeat_ = now;
+}
+
 void AgentCore::broker_not_reached(SteadyTime now) {
   next_heartbeat_ = std::min(next_heartbeat_, now + kNotSentRetry);
 }

@@ -105,6 +105,8 @@ class AgentCore {
   std::vector<AgentEffect> from_eraser(const wire::InstanceKey& key, const Status& done,
                                        SteadyTime now);
   std::vector<AgentEffect> tick(SteadyTime now);
+  // There is a new connection, or about to be.
+  void broker_connected(SteadyTime now);
   // The last ToBroker was not sent: nobody is connected. It is made again soon.
   void broker_not_reached(SteadyTime now);
   // Stop all wrappers, from sources to sinks, and take no more orders. Orders stay on disk.

@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <utility>
 
@@ -13,6 +15,8 @@
 #include "schema/base/failpoint.h"
 #include "schema/base/log.h"
 #include "schema/base/log_share.h"
+#include "schema/base/own_folder.h"
+#include "schema/config/local_sockets.h"
 #include "schema/runtime/process_tree.h"
 
 namespace weir::agent {
@@ -26,6 +30,9 @@ constexpr auto kAtOnceLimit = milliseconds(5000);     // Lifeline: likewise.
 constexpr auto kKilledLimit = milliseconds(2000);     // For what was killed to be gone.
 constexpr auto kEndPoll = milliseconds(10);
 constexpr auto kInheritedPoll = milliseconds(1000);
+constexpr auto kDialLimit = milliseconds(3000);
+constexpr auto kDialPauseFirst = milliseconds(20);
+constexpr auto kDialPauseMax = milliseconds(1000);
 constexpr int kMessagesPerTurn = 256;  // Then the timers and signals have their turn.
 constexpr int64_t kSocketSlackBytes = 1 << 16;
 
@@ -38,11 +45,13 @@ runtime::SocketOptions socket_options() {
 
 Status make_all_folders(const Layout& layout) {
   if (auto fits = layout.check(); !fits) return fits;
+  // What is in the sockets' folder has no other protection either.
   for (const std::string& folder : {layout.data_dir, layout.orders_dir(), layout.run_dir}) {
-    // 0700: what is in the sockets' folder has no other protection.
-    if (auto made = make_folders(folder, 0700); !made) return made;
+    if (auto made = make_own_folder(folder); !made) return made;
   }
-  return {};
+  // Logs may be on a disk of their own, whose folder is not made here: it may not be mounted.
+  Status logs = check_own_folder(layout.wal_dir());
+  return !logs && logs.error().code == ErrorCode::kNotFound ? Status() : logs;
 }
 
 std::string log_path(const Layout& layout, const wire::LogRead& read) {
@@ -119,7 +128,7 @@ Result<std::unique_ptr<AgentShell>> AgentShell::create(runtime::Loop& loop,
     shell->boot_noted_ = false;
     if (any) shell->core_.hold_starts(loop.now() + options.boot_wait);
   }
-  if (auto connected = shell->connect_broker(); !connected) return Error(connected.error());
+  shell->dial_broker();
   return shell;
 }
 
@@ -132,19 +141,21 @@ AgentShell::AgentShell(runtime::Loop& loop, runtime::ZmqContext& context,
       core_(options.name, options.layout, options.log_limit_bytes, std::move(identity)),
       lock_(std::move(lock)),
       wrappers_(std::move(wrappers)),
+      dialer_(loop),
       processes_(
           loop, core_.layout(), with_reserves(options.processes, options.layout),
           [this](const wire::InstanceKey& key, const Ended& ended) { on_ended(key, ended); }),
       inspections_(loop, options.processes.wrapper_program),
       contents_(std::move(contents)),
       eraser_(loop) {
-  wrappers_watch_ = loop_.watch_socket(wrappers_.get(), [this] { receive_from_wrappers(); });
+  wrappers_watch_ = loop_.watch_socket(wrappers_, [this] { receive_from_wrappers(); });
   inherited_timer_ = loop_.every(kInheritedPoll, [this] { look_after_inherited(); });
 }
 
 AgentShell::~AgentShell() {
   loop_.unwatch(wrappers_watch_);
   loop_.unwatch(broker_watch_);
+  loop_.cancel(dial_timer_);
   loop_.cancel(timer_);
   loop_.cancel(inherited_timer_);
   loop_.cancel(end_timer_);
@@ -167,27 +178,63 @@ void AgentShell::note_boot() {
 
 // ---- Sockets -------------------------------------------------------------------------------
 
-Status AgentShell::connect_broker() {
+std::string AgentShell::broker_endpoint() const {
+  if (!broker_.empty()) return broker_;
+  const char* const runtime_dir = std::getenv("XDG_RUNTIME_DIR");
+  return config::default_broker(
+      &config::LocalSockets::agent, runtime_dir == nullptr ? "" : runtime_dir,
+      [](const std::string& path) { return ::access(path.c_str(), F_OK) == 0; });
+}
+
+void AgentShell::dial_broker() {
+  loop_.cancel(dial_timer_);
   loop_.unwatch(broker_watch_);
   broker_socket_.reset();
+  const std::string endpoint = broker_endpoint();
+  dialer_.dial(endpoint, kDialLimit, [this, endpoint](const Result<std::string>& found) {
+    Status connected = found ? connect_broker(*found) : Status(found.error());
+    if (!connected) return not_dialed(endpoint, connected.error());
+    dial_pause_ = kDialPauseFirst;
+    core_.broker_connected(loop_.now());
+    arm_timer();
+  });
+}
+
+void AgentShell::not_dialed(const std::string& endpoint, const Error& error) {
+  if (told_ != error.what) {
+    log::warn("no broker answers at " + endpoint + ": " + error.what +
+              "; tried again until one does");
+    told_ = error.what;
+  }
+  dial_timer_ = loop_.after(dial_pause_, [this] { dial_broker(); });
+  dial_pause_ = std::min(dial_pause_ * 2, kDialPauseMax);
+}
+
+// Its host is a number.
+Status AgentShell::connect_broker(const std::string& endpoint) {
   runtime::SocketOptions options = socket_options();
   // Reports are only worth something when they are fresh.
   options.only_when_connected = true;
   auto socket = runtime::ZmqSocket::dealer(context_, options);
   if (!socket) return Error(socket.error());
-  if (auto connected = socket->connect(broker_); !connected) return connected;
+  if (auto connected = socket->connect(endpoint); !connected) return connected;
   broker_socket_.emplace(std::move(*socket));
-  broker_watch_ = loop_.watch_socket(broker_socket_->get(), [this] { receive_from_broker(); });
+  broker_watch_ = loop_.watch_socket(*broker_socket_, [this] { receive_from_broker(); });
   return {};
 }
 
+// It was silent. Where it is by now, dialing finds out.
 void AgentShell::reconnect_broker() {
-  if (std::exchange(broker_answers_, false)) told_silence_ = false;
-  if (!std::exchange(told_silence_, true)) {
-    log::warn("no broker answers at " + broker_ + "; tried again until one does");
+  if (std::exchange(broker_answers_, false)) {
+    told_.clear();
+    dial_pause_ = kDialPauseFirst;
   }
-  // Tried again when the broker stays silent.
-  if (auto connected = connect_broker(); !connected) log::warn(connected.error().what);
+  if (!broker_socket_) return;  // Dialed already, again and again.
+  if (told_.empty()) {
+    told_ = "it is silent";
+    log::warn("the broker at " + broker_endpoint() + " is silent; tried again until one answers");
+  }
+  dial_broker();
 }
 
 void AgentShell::receive_from_broker() {
@@ -206,7 +253,10 @@ void AgentShell::receive_from_broker() {
       continue;
     }
     if (end_ == End::kAtOnce) continue;
-    if (!std::exchange(broker_answers_, true)) log::info("the broker at " + broker_ + " answers");
+    if (!std::exchange(broker_answers_, true)) {
+      log::info("the broker at " + broker_endpoint() + " answers");
+      told_.clear();
+    }
     const uint64_t free = free_bytes(core_.layout().data_dir);
     carry_out(core_.from_broker(std::move(*envelope), free, loop_.now()));
   }

@@ -16,6 +16,7 @@
 #include "agent/shell/content_cache.h"
 #include "agent/shell/inspections.h"
 #include "agent/shell/processes.h"
+#include "schema/runtime/dialer.h"
 #include "schema/runtime/loop.h"
 #include "schema/runtime/process.h"
 #include "schema/runtime/worker.h"
@@ -25,7 +26,7 @@ namespace weir::agent {
 
 struct AgentOptions {
   std::string name;
-  std::string broker;
+  std::string broker;     // Its endpoint; empty: the local socket of whichever broker is there.
   bool insecure = false;  // An address that other hosts reach is accepted.
   Layout layout;
   uint64_t log_limit_bytes = 0;  // 0: a share of the disk.
@@ -55,7 +56,10 @@ class AgentShell {
              std::string identity, runtime::FileLock lock, runtime::ZmqSocket wrappers,
              std::unique_ptr<ContentCache> contents);
 
-  Status connect_broker();
+  std::string broker_endpoint() const;
+  void dial_broker();
+  void not_dialed(const std::string& endpoint, const Error& error);
+  Status connect_broker(const std::string& endpoint);
   void reconnect_broker();
   void receive_from_broker();
   void receive_from_wrappers();
@@ -87,8 +91,11 @@ class AgentShell {
   runtime::WatchId wrappers_watch_{};
   std::optional<runtime::ZmqSocket> broker_socket_;
   runtime::WatchId broker_watch_{};
+  runtime::Dialer dialer_;
+  runtime::TimerId dial_timer_{};  // The next try.
+  std::chrono::milliseconds dial_pause_{20};
   bool broker_answers_ = false;
-  bool told_silence_ = false;  // That it does not; once for each time that it went away.
+  std::string told_;  // Why it does not; each reason once for each time that it went away.
   Processes processes_;
   Inspections inspections_;
   std::unique_ptr<ContentCache> contents_;

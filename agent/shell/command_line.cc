@@ -16,10 +16,11 @@ namespace {
 class CommandLine {
  public:
   CommandLine() {
-    options_.broker = "tcp://127.0.0.1:7700";
     // Both on the command line and in the file.
     text("name", options_.name, "Name of this server");
-    text("broker", options_.broker, "The broker's endpoint")->capture_default_str();
+    text("broker", options_.broker,
+         "The broker's endpoint; default: its local socket below $XDG_RUNTIME_DIR/weir or "
+         "/run/weir");
     text("data", data_, "Folder for orders, logs and work");
     text("address", options_.layout.address, "IP address at which other servers reach this one");
     flag("insecure", options_.insecure, "Listen at --address although nothing is encrypted yet");
@@ -123,7 +124,7 @@ class CommandLine {
                        : "--name: \"" + options_.name + "\" is not a good name for an agent"};
     }
     if (data_.empty()) return Error{ErrorCode::kInvalid, "--data is needed: a folder of its own"};
-    if (Status good = config::check_broker(options_.broker); !good) {
+    if (Status good = config::check_broker(options_.broker); !options_.broker.empty() && !good) {
       return std::move(good).error().in("--broker");
     }
     if (options_.log_limit_bytes != 0 && options_.log_limit_bytes < kLogLimitBytesMin) {

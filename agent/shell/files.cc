@@ -15,6 +15,7 @@
 
 #include "schema/base/files.h"
 #include "schema/base/log.h"
+#include "schema/base/own_folder.h"
 #include "schema/base/unique_fd.h"
 
 namespace weir::agent {
@@ -81,18 +82,6 @@ std::string_view without_prefix(std::string_view line) {
 }
 
 }  // namespace
-
-Status make_folders(const std::string& path, mode_t mode) {
-  for (size_t end = 1; end != std::string::npos;) {
-    end = path.find('/', end);
-    const std::string part = path.substr(0, end);
-    if (end != std::string::npos) ++end;
-    if (::mkdir(part.c_str(), mode) != 0 && errno != EEXIST) {
-      return errno_error("make folder " + part, errno);
-    }
-  }
-  return {};
-}
 
 Status write_order(const std::string& path, const wire::StartOrder& order) {
   return replace_file(path, wire::encode_order(order));

@@ -15,9 +15,6 @@
 
 namespace weir::agent {
 
-// Makes a folder and its parents; those that are there already are left as they are.
-Status make_folders(const std::string& path, mode_t mode);
-
 // Temporary file, sync, rename, sync of the folder: the file is whole, old or new, at any moment.
 Status write_order(const std::string& path, const wire::StartOrder& order);
 // Removing what is not there is no error.

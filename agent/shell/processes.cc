@@ -8,6 +8,7 @@
 
 #include "agent/shell/files.h"
 #include "schema/base/log.h"
+#include "schema/base/own_folder.h"
 
 namespace weir::agent {
 namespace {

@@ -26,7 +26,7 @@ class Broker {
   // Asks all of these at once, each again with the same request id until it is answered, and gives
   // the answers in the order of the questions. A Refusal comes as an Error with the broker's words;
   // kTimeout: no answer within `limit`, or a signal came; kUnavailable and not reached(): nobody
-  // was heard within kReachWait.
+  // was heard within kReachWait, or nobody can be, and why.
   virtual std::vector<Result<wire::Message>> ask_all(std::vector<wire::Message> questions,
                                                      std::chrono::milliseconds limit) = 0;
   // False: a signal came.

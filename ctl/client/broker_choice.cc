@@ -56,7 +56,7 @@ Result<BrokerChoice> choose_broker(const BrokerSources& sources) {
     }
     if (!broker.value->empty()) return BrokerChoice{std::move(*broker.value), path};
   }
-  return BrokerChoice{std::string(kDefaultBroker), ""};
+  return BrokerChoice{sources.default_endpoint, ""};
 }
 
 std::vector<std::string> config_files(

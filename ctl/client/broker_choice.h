@@ -11,8 +11,6 @@
 
 namespace weir::ctl {
 
-inline constexpr std::string_view kDefaultBroker = "tcp://127.0.0.1:7700";
-
 struct BrokerChoice {
   std::string endpoint;
   std::string from;  // "--broker", "WEIR_BROKER", the path of a file; empty: the default.
@@ -21,7 +19,8 @@ struct BrokerChoice {
 struct BrokerSources {
   std::string option;
   std::string environment;
-  std::vector<std::string> files;  // The first that is there and names a broker decides.
+  std::vector<std::string> files;     // The first that is there and names a broker decides.
+  std::string default_endpoint = {};  // The local socket; see schema/config/local_sockets.h.
 };
 
 // kInvalid with all that is wrong, printable: what was named is no endpoint, or a file that was

@@ -54,29 +54,58 @@ std::vector<std::string> Requests::tick(runtime::SteadyTime now) {
   return again;
 }
 
+std::vector<std::string> Requests::on_connection(runtime::SteadyTime now) {
+  std::vector<std::string> all;
+  for (auto& [id, request] : waiting_) {
+    request.asked_at = now;
+    all.push_back(request.bytes);
+  }
+  return all;
+}
+
 ControlClient::ControlClient(runtime::Loop& loop, runtime::ZmqContext& context,
                              std::string request_prefix)
-    : loop_(loop), context_(context), requests_(std::move(request_prefix)) {
+    : loop_(loop), context_(context), requests_(std::move(request_prefix)), dialer_(loop) {
   timer_ = loop_.every(std::chrono::milliseconds(100), [this] { tick(); });
 }
 
 ControlClient::~ControlClient() {
   loop_.cancel(timer_);
+  loop_.cancel(dial_timer_);
   loop_.unwatch(watch_);
 }
 
-Status ControlClient::connect(const std::string& endpoint) {
+void ControlClient::connect(const std::string& endpoint) {
+  endpoint_ = endpoint;
+  dial();
+}
+
+void ControlClient::dial() {
+  loop_.cancel(dial_timer_);
   loop_.unwatch(watch_);
   socket_.reset();
-  endpoint_ = endpoint;
+  dialer_.dial(endpoint_, kDialLimit, [this](const Result<std::string>& found) {
+    const Status opened = found ? open(*found) : Status(found.error());
+    failure_.reset();
+    if (!opened) {
+      failure_ = opened.error();
+      dial_timer_ = loop_.after(kDialPause, [this] { dial(); });
+      return;
+    }
+    for (const std::string& bytes : requests_.on_connection(loop_.now())) send(bytes);
+  });
+}
+
+// Its host is a number.
+Status ControlClient::open(const std::string& endpoint) {
   heard_at_ = loop_.now();
   runtime::SocketOptions options;
   options.message_bytes_max = static_cast<int64_t>(wire::kControlMessageBytesMax) + (1 << 16);
   Result<runtime::ZmqSocket> socket = runtime::ZmqSocket::dealer(context_, options);
   if (!socket) return std::move(socket).error();
+  if (Status connected = socket->connect(endpoint); !connected) return connected;
   socket_.emplace(*std::move(socket));
-  if (Status connected = socket_->connect(endpoint); !connected) return connected;
-  watch_ = loop_.watch_socket(socket_->get(), [this] { receive(); });
+  watch_ = loop_.watch_socket(*socket_, [this] { receive(); });
   return {};
 }
 
@@ -113,9 +142,7 @@ void ControlClient::tick() {
     heard_at_ = loop_.now();
     return;
   }
-  if (loop_.now() - heard_at_ >= kSilenceMax) {
-    if (Status connected = connect(endpoint_); !connected) log::warn(connected.error().what);
-  }
+  if (socket_ && loop_.now() - heard_at_ >= kSilenceMax) dial();
   for (const std::string& bytes : requests_.tick(loop_.now())) send(bytes);
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "schema/runtime/dialer.h"
 #include "schema/runtime/loop.h"
 #include "schema/runtime/zmq_socket.h"
 #include "schema/wire/control.h"
@@ -33,6 +34,8 @@ class Requests {
   void on_message(wire::Envelope envelope);
   // What is to be sent once more. Calls with kTimeout those whose time is up.
   std::vector<std::string> tick(runtime::SteadyTime now);
+  // All of it is to be sent, on a connection that has not seen any.
+  std::vector<std::string> on_connection(runtime::SteadyTime now);
   bool empty() const { return waiting_.empty(); }
   // Nobody wants the answers any more; nothing is called.
   void clear() { waiting_.clear(); }
@@ -54,16 +57,23 @@ class ControlClient {
   ControlClient(runtime::Loop& loop, runtime::ZmqContext& context, std::string request_prefix);
   ~ControlClient();
 
-  Status connect(const std::string& endpoint);
+  // Begins to connect, and goes on trying.
+  void connect(const std::string& endpoint);
   void ask(const wire::Message& message, std::chrono::milliseconds limit, const Answer& answer);
   void forget_all() { requests_.clear(); }
   // Anything at all, since this client was made.
   bool has_heard() const { return has_heard_; }
+  // Why there is no connection, as far as is known by now.
+  const std::optional<Error>& failure() const { return failure_; }
 
  private:
   // A DEALER does not always come back by itself (a broken connection during the handshake, say).
   static constexpr std::chrono::milliseconds kSilenceMax{3000};
+  static constexpr std::chrono::milliseconds kDialLimit{5000};
+  static constexpr std::chrono::milliseconds kDialPause{100};
 
+  void dial();
+  Status open(const std::string& endpoint);
   void receive();
   void tick();
   void send(const std::string& bytes);
@@ -72,6 +82,9 @@ class ControlClient {
   runtime::ZmqContext& context_;
   Requests requests_;
   std::string endpoint_;
+  runtime::Dialer dialer_;
+  runtime::TimerId dial_timer_ = runtime::TimerId::kNone;
+  std::optional<Error> failure_;
   std::optional<runtime::ZmqSocket> socket_;
   runtime::WatchId watch_ = runtime::WatchId::kNone;
   runtime::TimerId timer_ = runtime::TimerId::kNone;

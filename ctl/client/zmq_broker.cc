@@ -35,7 +35,8 @@ Status ZmqBroker::open(const std::string& endpoint) {
   std::snprintf(prefix, sizeof prefix, "ctl-%016llx", static_cast<unsigned long long>(*nonce));
   context_.emplace(1);
   client_.emplace(loop_, *context_, prefix);
-  return client_->connect(endpoint);
+  client_->connect(endpoint);
+  return {};
 }
 
 std::vector<Result<wire::Message>> ZmqBroker::ask_all(std::vector<wire::Message> questions,
@@ -52,9 +53,13 @@ std::vector<Result<wire::Message>> ZmqBroker::ask_all(std::vector<wire::Message>
     });
   }
   const Time begun = now();
-  const auto hopeless = [&] { return !reached() && now() - begun >= kReachWait; };
+  const auto hopeless = [&] {
+    return !reached() && (client_->failure() || now() - begun >= kReachWait);
+  };
   while (answers->missing > 0 && signal_ == 0 && !hopeless()) loop_.run_once(kReachWait);
   client_->forget_all();
+  const std::string why =
+      client_->failure() ? client_->failure()->what : "it does not answer what it is asked";
   std::vector<Result<wire::Message>> result;
   for (auto& answer : answers->all) {
     const bool late = answer && !*answer && answer->error().code == ErrorCode::kTimeout;
@@ -63,7 +68,7 @@ std::vector<Result<wire::Message>> ZmqBroker::ask_all(std::vector<wire::Message>
     } else if (signal_ != 0) {
       result.emplace_back(Error{ErrorCode::kTimeout, "interrupted"});
     } else {
-      result.emplace_back(Error{ErrorCode::kUnavailable, "no broker answers"});
+      result.emplace_back(Error{ErrorCode::kUnavailable, why});
     }
   }
   return result;

@@ -17,7 +17,7 @@ namespace weir::ctl {
 
 class ZmqBroker : public Broker {
  public:
-  // kInvalid: that is no endpoint. Whether somebody is there shows when it is asked.
+  // Whether somebody is there shows when it is asked.
   static Result<std::unique_ptr<Broker>> connect(const std::string& endpoint);
 
   std::vector<Result<wire::Message>> ask_all(std::vector<wire::Message> questions,

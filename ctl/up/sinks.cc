@@ -193,7 +193,7 @@ Status Sinks::listen(const std::string& endpoint) {
   if (!socket) return std::move(socket).error();
   router_.emplace(*std::move(socket));
   if (Result<std::string> bound = router_->bind(endpoint); !bound) return std::move(bound).error();
-  watch_ = loop_.watch_socket(router_->get(), [this] { receive(); });
+  watch_ = loop_.watch_socket(*router_, [this] { receive(); });
   return {};
 }
 
@@ -215,10 +215,12 @@ void Sinks::on_message(const std::string& route, runtime::Message message) {
     if (!block) return events_.on_note(lanes_[known->second].node, block.error().what);
     return lanes_[known->second].lane->on_block(*block);
   }
-  const Result<edge::Frame> frame = edge::decode(message.view());
-  if (!frame) {
-    return send(route, edge::Refuse{0, edge::RefuseReason::kMalformed, {}, frame.error().what});
+  Result<edge::Frame> decoded = edge::decode(message.view());
+  if (!decoded) {
+    return send(route, edge::Refuse{0, edge::RefuseReason::kMalformed, {}, decoded.error().what});
   }
+  const std::optional<edge::Frame> frame = hello_parts_.add(route, *std::move(decoded));
+  if (!frame) return;
   if (const auto* hello = std::get_if<edge::Hello>(&*frame)) return on_hello(route, *hello);
   if (known == by_route_.end()) return send(route, edge::Reset{});
   Lane& lane = lanes_[known->second];

@@ -125,6 +125,7 @@ class Sinks {
   Events events_;
   std::vector<Lane> lanes_;
   std::vector<Output> outputs_;
+  edge::HelloParts hello_parts_;
   std::optional<runtime::ZmqSocket> router_;
   runtime::WatchId watch_ = runtime::WatchId::kNone;
   std::unordered_map<std::string, size_t> by_route_;

@@ -78,7 +78,7 @@ void StdinFeed::reconnect() {
     socket_.reset();
     return events_.on_error(connected.error());
   }
-  socket_watch_ = loop_.watch_socket(socket_->get(), [this] { receive(); });
+  socket_watch_ = loop_.watch_socket(*socket_, [this] { receive(); });
   send(lane_->hello(loop_.now()));
 }
 

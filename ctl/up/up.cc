@@ -109,9 +109,7 @@ Status Up::start() {
   Result<uint64_t> nonce = random_number();
   if (!nonce) return std::move(nonce).error();
   control_ = std::make_unique<ControlClient>(loop_, context_, "up-" + std::to_string(*nonce));
-  if (Status connected = control_->connect(cluster_->broker_endpoint()); !connected) {
-    return connected;
-  }
+  control_->connect(cluster_->broker_endpoint());
   loop_.on_turn_end([this] { on_turn_end(); });
   start_timers();
   put();

@@ -11,6 +11,7 @@
 namespace weir::config {
 namespace {
 
+constexpr size_t kTextsMax = 16;
 constexpr uint64_t kSizeMax = 1ull << 50;
 constexpr std::chrono::milliseconds kDurationMax{24ll * 3600 * 1000};
 
@@ -30,6 +31,17 @@ void SettingsFile::text(std::string key, std::string& out, bool given) {
       take_into(out, given, [](ValueReader& reader, const TomlValue& value, std::string& taken) {
         return reader.string(value, taken);
       }));
+}
+
+void SettingsFile::texts(std::string key, std::vector<std::string>& out, bool given) {
+  add(std::move(key),
+      take_into(out, given,
+                [](ValueReader& reader, const TomlValue& value, std::vector<std::string>& taken) {
+                  if (value.kind == TomlValue::Kind::kArray) {
+                    return reader.strings(value, kTextsMax, taken);
+                  }
+                  return reader.string(value, taken.emplace_back());
+                }));
 }
 
 void SettingsFile::flag(std::string key, bool& out, bool given) {

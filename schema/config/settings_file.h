@@ -27,6 +27,8 @@ namespace weir::config {
 class SettingsFile {
  public:
   void text(std::string key, std::string& out, bool given = false);
+  // One text, or a list of them.
+  void texts(std::string key, std::vector<std::string>& out, bool given = false);
   void flag(std::string key, bool& out, bool given = false);
   void size(std::string key, uint64_t& out, bool given = false);
   void duration(std::string key, std::chrono::milliseconds& out, bool given = false);

@@ -1,5 +1,9 @@
 #include "schema/edge/frames.h"
 
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
 #include "schema/base/codec.h"
 
 namespace weir::edge {
@@ -16,6 +20,7 @@ enum Type : uint8_t {
   kAck = 5,
   kReset = 6,
   kRefuse = 7,
+  kHistoryPart = 8,
 };
 
 void put(Encoder& out, const Incarnation& of) { out.u64(of.term).u64(of.boot).u64(of.nonce); }
@@ -41,6 +46,14 @@ RecordId get_id(Decoder& in) {
   return id;
 }
 
+void put(Encoder& out, const std::vector<HistoryEntry>& history) {
+  out.u32(static_cast<uint32_t>(history.size()));
+  for (const HistoryEntry& entry : history) {
+    put(out, entry.of);
+    out.u64(entry.first).u64(entry.last);
+  }
+}
+
 Position get_position(Decoder& in) {
   Position at;
   at.of = get_incarnation(in);
@@ -56,11 +69,7 @@ struct Put {
   void operator()(const Hello& hello) const {
     out.u8(kHello).u64(hello.session);
     out.text(hello.edge.pipeline).text(hello.edge.from).text(hello.edge.to);
-    out.u32(static_cast<uint32_t>(hello.history.size()));
-    for (const HistoryEntry& entry : hello.history) {
-      put(out, entry.of);
-      out.u64(entry.first).u64(entry.last);
-    }
+    put(out, hello.history);
     put(out, hello.first_held);
   }
   void operator()(const Welcome& welcome) const {
@@ -91,14 +100,14 @@ struct Put {
     put(out, refuse.seen);
     out.text(refuse.text);
   }
+  void operator()(const HistoryPart& part) const {
+    out.u8(kHistoryPart).u64(part.session);
+    put(out, part.entries);
+  }
 };
 
-Result<Frame> get_hello(Decoder& in) {
-  Hello hello;
-  hello.session = in.u64();
-  hello.edge.pipeline = in.text(kNameBytesMax);
-  hello.edge.from = in.text(kNameBytesMax);
-  hello.edge.to = in.text(kNameBytesMax);
+Result<std::vector<HistoryEntry>> get_history(Decoder& in) {
+  std::vector<HistoryEntry> history;
   const uint32_t count = in.u32();
   if (count == 0 || count > kHistoryEntriesMax) return corrupt("history entries out of range");
   for (uint32_t i = 0; i < count && in.ok(); ++i) {
@@ -110,13 +119,34 @@ Result<Frame> get_hello(Decoder& in) {
         entry.last > (uint64_t{1} << 62) || entry.last + 1 < entry.first) {
       return corrupt("a history entry is out of range");
     }
-    if (i > 0 && hello.history.back().of.compare(entry.of) >= 0) {
+    if (i > 0 && history.back().of.compare(entry.of) >= 0) {
       return corrupt("history entries out of order");
     }
-    hello.history.push_back(entry);
+    history.push_back(entry);
   }
+  return history;
+}
+
+Result<Frame> get_hello(Decoder& in) {
+  Hello hello;
+  hello.session = in.u64();
+  hello.edge.pipeline = in.text(kNameBytesMax);
+  hello.edge.from = in.text(kNameBytesMax);
+  hello.edge.to = in.text(kNameBytesMax);
+  auto history = get_history(in);
+  if (!history) return std::move(history).error();
+  hello.history = *std::move(history);
   hello.first_held = get_id(in);
   return Frame(std::move(hello));
+}
+
+Result<Frame> get_history_part(Decoder& in) {
+  HistoryPart part;
+  part.session = in.u64();
+  auto entries = get_history(in);
+  if (!entries) return std::move(entries).error();
+  part.entries = *std::move(entries);
+  return Frame(std::move(part));
 }
 
 Result<Frame> get_body(uint8_t type, Decoder& in) {
@@ -175,6 +205,8 @@ Result<Frame> get_body(uint8_t type, Decoder& in) {
       refuse.text = in.text(kReasonBytesMax);
       return Frame(std::move(refuse));
     }
+    case kHistoryPart:
+      return get_history_part(in);
     default:
       return corrupt("unknown type " + std::to_string(type));
   }
@@ -187,6 +219,46 @@ std::string encode(const Frame& frame) {
   out.raw(kMagic);
   std::visit(Put{out}, frame);
   return std::move(out).bytes();
+}
+
+std::vector<std::string> encode_all(const Frame& frame) {
+  const auto* const hello = std::get_if<Hello>(&frame);
+  if (hello == nullptr || hello->history.size() <= kHistoryEntriesMax) return {encode(frame)};
+  std::vector<std::string> messages;
+  auto at = hello->history.begin();
+  while (hello->history.end() - at > static_cast<std::ptrdiff_t>(kHistoryEntriesMax)) {
+    const auto next = at + static_cast<std::ptrdiff_t>(kHistoryEntriesMax);
+    messages.push_back(encode(HistoryPart{hello->session, {at, next}}));
+    at = next;
+  }
+  messages.push_back(
+      encode(Hello{hello->session, hello->edge, {at, hello->history.end()}, hello->first_held}));
+  return messages;
+}
+
+std::optional<Frame> HelloParts::add(const std::string& route, Frame frame) {
+  auto* const part = std::get_if<HistoryPart>(&frame);
+  auto* const hello = std::get_if<Hello>(&frame);
+  if (part == nullptr && hello == nullptr) return frame;
+  const auto known = std::find_if(unfinished_.begin(), unfinished_.end(),
+                                  [&](const auto& one) { return one.route == route; });
+  const uint64_t session = part != nullptr ? part->session : hello->session;
+  std::vector<HistoryEntry>& entries = part != nullptr ? part->entries : hello->history;
+  if (known != unfinished_.end()) {
+    std::vector<HistoryEntry> all = std::move(known->part.entries);
+    const bool follows = known->part.session == session && !all.empty() &&
+                         all.back().of.compare(entries.front().of) < 0 &&
+                         all.size() + entries.size() <= kHistoryEntriesInAllMax;
+    unfinished_.erase(known);
+    if (follows) {
+      all.insert(all.end(), entries.begin(), entries.end());
+      entries = std::move(all);
+    }
+  }
+  if (part == nullptr) return frame;
+  if (unfinished_.size() >= kConnectionsMax) unfinished_.pop_front();
+  unfinished_.push_back({route, std::move(*part)});
+  return std::nullopt;
 }
 
 Result<Frame> decode(std::string_view bytes) {

@@ -4,10 +4,13 @@
 //
 //   frame = magic "WED1", type (1 byte), then the fields below, all numbers big-endian
 //
-// Writer to reader: HELLO, BEGIN, PING, blocks. Reader to writer: WELCOME, ACK, RESET, REFUSE.
-// `session` is chosen by the writer, larger with each HELLO; an answer with another one is void.
+// Writer to reader: HISTORY, HELLO, BEGIN, PING, blocks. Reader to writer: WELCOME, ACK, RESET,
+// REFUSE. `session` is chosen by the writer, larger with each HELLO; an answer with another one is
+// void.
 #pragma once
 
+#include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -20,7 +23,10 @@
 namespace weir::edge {
 
 inline constexpr size_t kNameBytesMax = 256;
-inline constexpr size_t kHistoryEntriesMax = 4096;
+inline constexpr size_t kHistoryEntriesMax = 4096;  // In one frame.
+// In the frames of one HELLO together: a writer that opens its log anew each second, while no
+// reader ever settles anything, comes here after twelve days.
+inline constexpr size_t kHistoryEntriesInAllMax = 1u << 20;
 inline constexpr size_t kReasonBytesMax = 1024;
 // Larger than any frame or block: the limit that sockets are given.
 inline constexpr size_t kEdgeMessageBytesMax = (1u << 20) + (1u << 19);
@@ -41,6 +47,13 @@ struct Hello {
   RecordId first_held;
 
   const Incarnation& writer() const { return history.back().of; }
+};
+
+// The older part of a history that is too long for one frame; what is left of it comes in the HELLO
+// with the same session, over the same connection.
+struct HistoryPart {
+  uint64_t session = 0;
+  std::vector<HistoryEntry> entries;
 };
 
 struct Welcome {
@@ -96,11 +109,32 @@ struct Refuse {
   std::string text;
 };
 
-using Frame = std::variant<Hello, Welcome, Begin, Ping, Ack, Reset, Refuse>;
+using Frame = std::variant<Hello, Welcome, Begin, Ping, Ack, Reset, Refuse, HistoryPart>;
 
+// Of a HELLO with at most kHistoryEntriesMax entries; see encode_all().
 std::string encode(const Frame& frame);
+
+// The messages that a frame is sent as, in this order: one, but for a HELLO with a long history.
+std::vector<std::string> encode_all(const Frame& frame);
 
 // Errors: kCorrupt for bytes that are no frame of this version, or break a limit or a range.
 Result<Frame> decode(std::string_view bytes);
+
+// Puts a HELLO that came in several frames together again. For the connections of one listener.
+class HelloParts {
+ public:
+  // The frame as it was sent, or nothing: it was a part of one. A HELLO whose parts are not there
+  // (any more) has only its own entries. `route`: the connection.
+  std::optional<Frame> add(const std::string& route, Frame frame);
+
+ private:
+  static constexpr size_t kConnectionsMax = 64;  // That are in the middle of one; else the oldest
+                                                 // is forgotten, and says HELLO again.
+  struct Unfinished {
+    std::string route;
+    HistoryPart part;
+  };
+  std::deque<Unfinished> unfinished_;
+};
 
 }  // namespace weir::edge

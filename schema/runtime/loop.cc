@@ -1,7 +1,6 @@
 #include "schema/runtime/loop.h"
 
 #include <sys/eventfd.h>
-#include <zmq.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -21,18 +20,6 @@ bool later(SteadyTime a, SteadyTime b) { return a > b; }
 
 bool has(Interest interest, Interest bit) {
   return (static_cast<unsigned>(interest) & static_cast<unsigned>(bit)) != 0;
-}
-
-// A ZeroMQ socket's fd is edge-triggered and only says "look": this is the look. It also handles
-// the socket's pending commands, which re-arms the fd.
-bool socket_readable(void* socket) {
-  int events = 0;
-  std::size_t size = sizeof events;
-  if (zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) != 0) {
-    WEIR_CHECK(zmq_errno() == EINTR, "a watched ZeroMQ socket was closed");
-    return true;  // Interrupted: let the callback look for itself.
-  }
-  return (events & ZMQ_POLLIN) != 0;
 }
 
 }  // namespace
@@ -88,7 +75,7 @@ void Loop::set_poll_events(std::uint32_t slot) {
   poll.events = 0;
   if (has(watch.interest, Interest::kRead)) poll.events |= POLLIN;
   // The fd of a ZeroMQ socket is only ever readable, also when the socket can be written.
-  if (has(watch.interest, Interest::kWrite) && watch.socket == nullptr) poll.events |= POLLOUT;
+  if (has(watch.interest, Interest::kWrite) && !watch.socket) poll.events |= POLLOUT;
 }
 
 WatchId Loop::watch_fd(int fd, Interest interest, FdCallback callback) {
@@ -103,15 +90,12 @@ WatchId Loop::watch_fd(int fd, Interest interest, FdCallback callback) {
   return WatchId{watch.id};
 }
 
-WatchId Loop::watch_socket(void* socket, Callback callback) {
-  WEIR_CHECK(socket != nullptr && callback, "watch_socket needs a socket and a callback");
-  int fd = -1;
-  std::size_t size = sizeof fd;
-  WEIR_CHECK(zmq_getsockopt(socket, ZMQ_FD, &fd, &size) == 0, "not a ZeroMQ socket");
+WatchId Loop::watch_socket(ZmqSocket& socket, Callback callback) {
+  WEIR_CHECK(callback != nullptr, "watch_socket needs a callback");
   std::uint32_t slot = 0;
   Watch& watch = new_watch(&slot);
-  watch.fd = fd;
-  watch.socket = socket;
+  watch.socket.emplace(socket);
+  watch.fd = watch.socket->fd();
   watch.socket_ready = false;
   watch.interest = Interest::kRead;
   watch.on_socket = std::move(callback);
@@ -134,9 +118,9 @@ void Loop::unwatch(WatchId id) {
   Watch* watch = find_watch(static_cast<std::uint64_t>(id));
   if (watch == nullptr) return;
   const std::uint32_t slot = slot_of(watch->id);
-  if (watch->socket != nullptr) --sockets_;
+  if (watch->socket) --sockets_;
   watch->id = 0;
-  watch->socket = nullptr;
+  watch->socket.reset();
   watch->interest = Interest::kNone;
   polls_[slot] = {-1, 0, 0};
   // The callback may be running at this moment, and must outlive its own call.
@@ -266,8 +250,8 @@ bool Loop::any_socket_ready() {
   if (sockets_ == 0) return false;
   bool any = false;
   for (Watch& watch : watches_) {
-    if (watch.socket == nullptr || watch.interest == Interest::kNone) continue;
-    watch.socket_ready = socket_readable(watch.socket);
+    if (!watch.socket || watch.interest == Interest::kNone) continue;
+    watch.socket_ready = watch.socket->readable();
     any = any || watch.socket_ready;
   }
   return any;
@@ -305,8 +289,8 @@ void Loop::call_watches() {
     Watch& watch = watches_[slot];
     if (watch.id == 0 || watch.interest == Interest::kNone) continue;
     const short events = polls_[slot].revents;
-    if (watch.socket != nullptr) {
-      if (watch.socket_ready || (events != 0 && socket_readable(watch.socket))) watch.on_socket();
+    if (watch.socket) {
+      if (watch.socket_ready || (events != 0 && watch.socket->readable())) watch.on_socket();
       continue;
     }
     if (events == 0) continue;

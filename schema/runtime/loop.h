@@ -8,10 +8,12 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include "schema/base/unique_fd.h"
+#include "schema/runtime/zmq_socket.h"
 
 namespace weir::runtime {
 
@@ -59,9 +61,9 @@ class Loop {
 
   // Watches `fd`, level-triggered. The caller keeps the fd open until unwatch().
   WatchId watch_fd(int fd, Interest interest, FdCallback callback);
-  // Watches a ZeroMQ socket (the void* of the C API) for messages to read; level-triggered as
-  // well. unwatch() comes before the socket is closed.
-  WatchId watch_socket(void* socket, Callback callback);
+  // Watches a ZeroMQ socket for messages to read; level-triggered as well. unwatch() comes before
+  // the socket is closed; it may be moved meanwhile.
+  WatchId watch_socket(ZmqSocket& socket, Callback callback);
   // Cheap: two stores. For a ZeroMQ socket only kNone and kRead make sense.
   void set_interest(WatchId id, Interest interest);
   // Also forgets kNone and names that are gone.
@@ -93,7 +95,7 @@ class Loop {
   struct Watch {
     std::uint64_t id = 0;  // 0: free.
     int fd = -1;           // The raw fd, or the ZeroMQ socket's own.
-    void* socket = nullptr;
+    std::optional<SocketView> socket;
     bool socket_ready = false;  // As any_socket_ready() saw it last.
     Interest interest = Interest::kNone;
     FdCallback on_fd;

@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <set>
@@ -128,12 +129,17 @@ bool is_executable_file(const std::string& path) {
          ::access(path.c_str(), X_OK) == 0;
 }
 
-std::string own_folder() {
+// Empty if it is gone.
+std::string executable_of(pid_t pid) {
   std::array<char, 4096> path{};
-  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size() - 1);
-  if (size <= 0) return "";
-  const std::string_view exe(path.data(), static_cast<std::size_t>(size));
-  return std::string(exe.substr(0, exe.rfind('/')));
+  const std::string link = "/proc/" + std::to_string(pid) + "/exe";
+  const ssize_t size = ::readlink(link.c_str(), path.data(), path.size() - 1);
+  return size <= 0 ? "" : std::string(path.data(), static_cast<std::size_t>(size));
+}
+
+std::string own_folder() {
+  const std::string exe = executable_of(::getpid());
+  return exe.substr(0, exe.rfind('/'));
 }
 
 Result<UniqueFd> open_lock_file(const std::string& path) {
@@ -151,11 +157,17 @@ Result<bool> lock_now(const UniqueFd& fd, const std::string& path) {
   return true;
 }
 
+// By its executable, which a process cannot choose as it can its name: the guard beside ours, or
+// the one that was there before an upgrade.
 bool is_guard(pid_t pid) {
-  std::ifstream comm("/proc/" + std::to_string(pid) + "/comm");
-  std::string name;
-  std::getline(comm, name);
-  return name == "weir-guard";
+  constexpr std::string_view kDeleted = " (deleted)";
+  std::string exe = executable_of(pid);
+  if (exe.ends_with(kDeleted)) exe.resize(exe.size() - kDeleted.size());
+  const Result<std::string> guard = find_program("weir-guard");
+  if (!guard || exe.empty()) return false;
+  std::error_code failure;
+  const std::string real = std::filesystem::canonical(*guard, failure);
+  return !failure && exe == real;
 }
 
 }  // namespace

@@ -67,8 +67,7 @@ bool is_own_child(pid_t pid);
 int reap_inherited();
 // Kills the trees of inherited children that `keep` does not spare; does not wait and does not
 // reap. Returns how many processes it sent a signal to, zombies included. An inherited guard is
-// spared by its name ("weir-guard"): it is about to kill its tree in the right order, and goes by
-// itself.
+// spared, by its executable: it is about to kill its tree in the right order, and goes by itself.
 int kill_inherited(const std::function<bool(pid_t)>& keep = nullptr);
 
 // Asks the kernel to kill others first when memory is short, and not this process and what it

@@ -10,7 +10,7 @@ namespace weir::runtime {
 
 namespace {
 
-sigset_t set_of(std::initializer_list<int> signals) {
+sigset_t set_of(const std::vector<int>& signals) {
   sigset_t set;
   sigemptyset(&set);
   for (const int signal : signals) sigaddset(&set, signal);
@@ -27,12 +27,12 @@ void ignore_signal(int signal) {
 
 void ignore_sigpipe() { ignore_signal(SIGPIPE); }
 
-void block_signals(std::initializer_list<int> signals) {
+void block_signals(const std::vector<int>& signals) {
   const sigset_t set = set_of(signals);
   WEIR_CHECK(::pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0, "pthread_sigmask");
 }
 
-Result<SignalWatch> SignalWatch::create(Loop& loop, std::initializer_list<int> signals,
+Result<SignalWatch> SignalWatch::create(Loop& loop, const std::vector<int>& signals,
                                         Callback callback) {
   block_signals(signals);
   const sigset_t set = set_of(signals);

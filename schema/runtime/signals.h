@@ -2,7 +2,7 @@
 #pragma once
 
 #include <functional>
-#include <initializer_list>
+#include <vector>
 
 #include "schema/base/result.h"
 #include "schema/base/unique_fd.h"
@@ -19,7 +19,7 @@ void ignore_signal(int signal);
 
 // Keeps signals until a SignalWatch asks for them, so that none ends the process before there is
 // something to clean up with. Thread: as for SignalWatch.
-void block_signals(std::initializer_list<int> signals);
+void block_signals(const std::vector<int>& signals);
 
 // Blocks signals and reports them on the loop for as long as it lives. They stay blocked
 // afterwards. Thread: construct it before any other thread begins, because threads inherit the
@@ -27,8 +27,7 @@ void block_signals(std::initializer_list<int> signals);
 class SignalWatch {
  public:
   using Callback = std::function<void(int signal)>;
-  static Result<SignalWatch> create(Loop& loop, std::initializer_list<int> signals,
-                                    Callback callback);
+  static Result<SignalWatch> create(Loop& loop, const std::vector<int>& signals, Callback callback);
   SignalWatch(SignalWatch&& other) noexcept;
   SignalWatch& operator=(SignalWatch&&) = delete;
   ~SignalWatch();

@@ -1,18 +1,22 @@
-// ZeroMQ behind Result: the only place that knows its C API.
+// ZeroMQ behind Result: the only place that includes cppzmq in what is shipped. No exception of it
+// crosses this.
 #pragma once
 
-#include <zmq.h>
-
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+#include <zmq.hpp>
 
 #include "schema/base/result.h"
+#include "schema/runtime/local_listener.h"
 
 namespace weir::runtime {
 
@@ -21,21 +25,18 @@ namespace weir::runtime {
 class ZmqContext {
  public:
   explicit ZmqContext(int io_threads = 2);
-  ZmqContext(const ZmqContext&) = delete;
-  ZmqContext& operator=(const ZmqContext&) = delete;
-  ~ZmqContext();  // All sockets are closed by then. Unsent messages are dropped (linger 0).
-
-  void* get() const { return context_; }
 
  private:
-  void* context_;
+  friend class ZmqSocket;
+
+  zmq::context_t context_;  // All sockets are closed when it goes.
 };
 
 // One frame, owned. Moving it is cheap; the bytes stay where they are unless they are few (ZeroMQ
 // keeps up to 33 bytes inside the frame), so a view does not survive a move.
 class Message {
  public:
-  Message();                                 // Empty.
+  Message() = default;                       // Empty.
   explicit Message(std::string_view bytes);  // A copy.
   explicit Message(std::span<const std::byte> bytes);
   // Sends `size` bytes at `data` without a copy. `owner` keeps them alive and unchanged until the
@@ -43,26 +44,22 @@ class Message {
   // ZeroMQ's I/O thread, so what it frees must be thread safe.
   static Message shared(const void* data, std::size_t size, std::shared_ptr<const void> owner);
 
-  Message(Message&& other) noexcept;
-  Message& operator=(Message&& other) noexcept;
-  ~Message();
-
-  const void* data() const { return zmq_msg_data(&message_); }
-  std::size_t size() const { return zmq_msg_size(&message_); }
-  std::string_view view() const { return {static_cast<const char*>(data()), size()}; }
-  std::span<const std::byte> bytes() const {
-    return {static_cast<const std::byte*>(data()), size()};
-  }
+  const void* data() const { return frame_.data(); }
+  std::size_t size() const { return frame_.size(); }
+  std::string_view view() const { return frame_.to_string_view(); }
+  std::span<const std::byte> bytes() const { return {frame_.data<std::byte>(), size()}; }
   // Another reference to the same bytes; small ones are copied. For one block to many readers.
   Message share() const;
   // A property of the connection it came over ("Peer-Address", "User-Id"). Ask the last frame of a
   // message: the first one may lack it after a poll.
   std::optional<std::string> property(const char* name) const;
 
-  zmq_msg_t* raw() { return &message_; }
-
  private:
-  mutable zmq_msg_t message_;  // mutable: the C API takes no const pointers.
+  friend class ZmqSocket;
+
+  explicit Message(zmq::message_t frame) : frame_(std::move(frame)) {}
+
+  mutable zmq::message_t frame_;  // mutable: cppzmq copies from non-const ones only.
 };
 
 struct SocketOptions {
@@ -84,18 +81,17 @@ enum class SendStatus {
 };
 
 // A ROUTER or DEALER socket with everything set that libzmq leaves open: linger 0, heartbeats 2 s
-// and 6 s, handshake 5 s, reconnect 20 ms to 1 s, IPv4 (IPv6 for an address in brackets), no
-// routing id (a peer that comes back is a new peer). A DEALER has exactly one endpoint. All calls
-// are non-blocking. Thread: one, the loop thread.
+// and 6 s, handshake 5 s, reconnect 20 ms to 1 s, no routing id (a peer that comes back is a new
+// peer). A DEALER has exactly one endpoint; a host in
+// it is a number. All calls but wait() are non-blocking. Thread: one, the
+// loop thread.
 class ZmqSocket {
  public:
   static Result<ZmqSocket> router(ZmqContext& context, const SocketOptions& options);
   static Result<ZmqSocket> dealer(ZmqContext& context, const SocketOptions& options);
-  ZmqSocket(ZmqSocket&& other) noexcept;
-  ZmqSocket& operator=(ZmqSocket&& other) noexcept;
-  ~ZmqSocket();  // Whoever watches it unwatches it first.
 
-  // Binds ("tcp://127.0.0.1:*" for any port) and returns the endpoint with its real port.
+  // Binds ("tcp://127.0.0.1:*" for any port) and returns the endpoint with its real port. A local
+  // one ("ipc://PATH") is removed when the socket goes; see LocalListener for what it leaves alone.
   // kConflict when the address is in use.
   Result<std::string> bind(const std::string& endpoint);
   // Begins to connect. Succeeds although nobody listens there yet.
@@ -112,14 +108,36 @@ class ZmqSocket {
   // dropped: the socket goes on. For a ROUTER the first part is the routing id.
   Result<bool> receive(std::vector<Message>& parts, std::size_t parts_max = 8);
 
-  // For Loop::watch_socket.
-  void* get() const { return socket_; }
+  // Blocks until there is something to receive, or `limit` has passed (false). For programs
+  // without a loop.
+  bool wait(std::chrono::milliseconds limit);
 
  private:
-  explicit ZmqSocket(void* socket) : socket_(socket) {}
-  static Result<ZmqSocket> open(ZmqContext& context, int type, const SocketOptions& options);
+  friend class SocketView;
 
-  void* socket_ = nullptr;
+  explicit ZmqSocket(zmq::socket_t socket) : socket_(std::move(socket)) {}
+  static Result<ZmqSocket> open(ZmqContext& context, zmq::socket_type type,
+                                const SocketOptions& options);
+
+  Status bind_local(const std::string& path);
+
+  std::vector<LocalListener> listeners_;
+  zmq::socket_t socket_;  // Whoever watches it unwatches it first.
+};
+
+// What the loop sees of a socket; valid until the socket is closed, also when that is moved.
+class SocketView {
+ public:
+  explicit SocketView(ZmqSocket& socket) : socket_(socket.socket_) {}
+
+  // Edge-triggered, and only says "look".
+  int fd() const;
+  // This is the look: whether there is something to receive. It also handles the socket's pending
+  // commands, which re-arms the descriptor.
+  bool readable() const;
+
+ private:
+  zmq::socket_ref socket_;
 };
 
 }  // namespace weir::runtime

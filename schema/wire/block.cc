@@ -67,6 +67,7 @@ Result<Block> decode_block(SharedBytes bytes) {
     return corrupt("the header's hash does not match");
   }
   if (at[6] > static_cast<uint8_t>(Shape::kFrames)) return corrupt("unknown shape");
+  if (at[7] != 0) return corrupt("the reserved byte is " + std::to_string(at[7]) + ", not 0");
   Block block;
   BlockHeader& header = block.header;
   header.flags = at[5];

@@ -1,7 +1,6 @@
 #include "test/bench/asker.h"
 
 #include <unistd.h>
-#include <zmq.h>
 
 #include "test/bench/bench.h"
 #include "test/bench/command.h"
@@ -10,7 +9,7 @@ namespace weir::bench {
 namespace {
 
 constexpr auto kLimit = std::chrono::seconds(60);
-constexpr int kPollMs = 100;
+constexpr auto kPoll = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -32,8 +31,7 @@ wire::Message Asker::ask(const wire::Message& question) {
   const auto start = Clock::now();
   std::vector<runtime::Message> parts;
   while (Clock::now() - start < kLimit) {
-    zmq_pollitem_t item{socket_->get(), 0, ZMQ_POLLIN, 0};
-    zmq_poll(&item, 1, kPollMs);
+    socket_->wait(kPoll);
     auto got = socket_->receive(parts);
     if (!got || !*got) continue;
     auto envelope = wire::decode(parts.at(0).view());

@@ -2,11 +2,11 @@
 #include <fcntl.h>
 #include <rocksdb/db.h>
 #include <unistd.h>
-#include <zmq.h>
 
 #include <filesystem>
 #include <memory>
 #include <thread>
+#include <zmq.hpp>
 
 #include "schema/base/files.h"
 #include "schema/base/unique_fd.h"
@@ -40,25 +40,22 @@ double disk_rate(Bench& bench, uint64_t bytes, Sync sync) {
 
 // One hop over ipc, both ends on threads of ours; bytes a second.
 double zmq_rate(Bench& bench, size_t message_bytes, uint64_t bytes) {
-  void* context = zmq_ctx_new();
+  zmq::context_t context;
   const std::string endpoint = "ipc://" + bench.fresh("zmq");
-  void* in = zmq_socket(context, ZMQ_PULL);
-  if (zmq_bind(in, endpoint.c_str()) != 0) throw Failed("zmq_bind " + endpoint);
+  zmq::socket_t in(context, zmq::socket_type::pull);
+  in.bind(endpoint);
   const uint64_t count = bytes / message_bytes;
   const auto start = Clock::now();
   std::thread writer([&] {
-    void* out = zmq_socket(context, ZMQ_PUSH);
-    zmq_connect(out, endpoint.c_str());
+    zmq::socket_t out(context, zmq::socket_type::push);
+    out.connect(endpoint);
     const std::string message(message_bytes, 'x');
-    for (uint64_t i = 0; i < count; ++i) zmq_send(out, message.data(), message.size(), 0);
-    zmq_close(out);
+    for (uint64_t i = 0; i < count; ++i) out.send(zmq::buffer(message));
   });
   std::string buffer(message_bytes, '\0');
-  for (uint64_t i = 0; i < count; ++i) zmq_recv(in, buffer.data(), buffer.size(), 0);
+  for (uint64_t i = 0; i < count; ++i) (void)in.recv(zmq::buffer(buffer));
   const double seconds = seconds_since(start);
   writer.join();
-  zmq_close(in);
-  zmq_ctx_term(context);
   return static_cast<double>(count * message_bytes) / seconds;
 }
 

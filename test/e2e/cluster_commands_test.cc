@@ -260,13 +260,19 @@ TEST_F(Commands, NobodyThere) {
   cluster_.processes().kill("broker");
   const Outcome away = cluster_.run({"status"});
   EXPECT_EQ(away.code, 4);
-  EXPECT_EQ(away.err,
-            "weirctl: no broker answers at " + cluster_.processes().broker_endpoint() +
-                " (from WEIR_BROKER)\nhint: start one with 'weir-broker --data DIR', or name "
-                "another with --broker ENDPOINT or WEIR_BROKER\n");
+  const std::string endpoint = cluster_.processes().broker_endpoint();
+  EXPECT_EQ(away.err, "weirctl: no broker answers at " + endpoint + " (from WEIR_BROKER): " +
+                          endpoint +
+                          " refuses the connection: nobody listens\nhint: start one with "
+                          "'weir-broker --data DIR', or name another with --broker ENDPOINT or "
+                          "WEIR_BROKER\n");
+  cluster_.processes().start_broker();
+  cluster_.wait_for_agents(2);
+  ASSERT_EQ(::kill(cluster_.processes().pid("broker"), SIGSTOP), 0);
   Command asks = cluster_.start({"status"});
   asks.signal(SIGINT);
   EXPECT_EQ(asks.wait().code, 130);
+  ASSERT_EQ(::kill(cluster_.processes().pid("broker"), SIGCONT), 0);
 }
 
 TEST_F(Commands, TheClusterOnOneScreen) {

@@ -20,7 +20,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kAnswerLimit = std::chrono::milliseconds(500);
-constexpr int kPollMs = 5;
+constexpr auto kPoll = std::chrono::milliseconds(5);
 
 }  // namespace
 
@@ -200,8 +200,7 @@ wire::Message Cluster::ask_as(const std::string& request, const wire::Message& q
     const auto answer_by = Clock::now() + kAnswerLimit;
     std::vector<runtime::Message> parts;
     while (Clock::now() < answer_by) {
-      zmq_pollitem_t item{socket_->get(), 0, ZMQ_POLLIN, 0};
-      zmq_poll(&item, 1, kPollMs);
+      socket_->wait(kPoll);
       auto got = socket_->receive(parts);
       if (!got || !*got) continue;
       auto envelope = wire::decode(parts.at(0).view());
@@ -236,7 +235,7 @@ bool Cluster::wait(const std::string& what, const std::function<bool()>& conditi
       ADD_FAILURE() << "waited in vain for: " << what << "; see " << folder_;
       return false;
     }
-    ::poll(nullptr, 0, kPollMs);
+    ::poll(nullptr, 0, static_cast<int>(kPoll.count()));
   }
   return true;
 }

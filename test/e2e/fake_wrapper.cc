@@ -54,7 +54,7 @@ class FakeWrapper {
     auto socket = runtime::ZmqSocket::dealer(context_, {});
     if (!signals || !socket || !socket->connect(order_.agent_endpoint)) return 75;
     agent_.emplace(std::move(*socket));
-    const auto watch = loop_.watch_socket(agent_->get(), [&] { receive(); });
+    const auto watch = loop_.watch_socket(*agent_, [&] { receive(); });
     if (lifeline_fd_ >= 0) {
       loop_.watch_fd(lifeline_fd_, runtime::Interest::kRead, [&](auto) { loop_.stop(); });
     }

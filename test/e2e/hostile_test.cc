@@ -24,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kHalfOpen = 3000;
-constexpr long kQuietMs = 300;
+constexpr auto kQuiet = std::chrono::milliseconds(300);
 constexpr size_t kMemoryKbMax = (kSanitized ? 2000 : 400) << 10;
 
 std::string status_field(pid_t pid, const std::string& name) {
@@ -102,8 +102,7 @@ std::vector<std::string> exchange(runtime::ZmqContext& context, const std::strin
   }
   std::vector<std::string> answers;
   std::vector<runtime::Message> parts;
-  zmq_pollitem_t item{socket->get(), 0, ZMQ_POLLIN, 0};
-  while (zmq_poll(&item, 1, answers.size() < answers_wanted ? kLimit.count() : kQuietMs) > 0) {
+  while (socket->wait(answers.size() < answers_wanted ? kLimit : kQuiet)) {
     const auto got = socket->receive(parts);
     if (got && *got) answers.emplace_back(parts.back().view());
   }

@@ -67,5 +67,36 @@ TEST(SlowDisk, R7R10TheSourceWaitsAndNobodyIsLost) {
   EXPECT_EQ(std::stoull(scene.read("count")), instance(end, 0)["records_out"].get<uint64_t>());
 }
 
+// The broker answers others while the disk takes its time for what somebody uploads.
+TEST(SlowDisk, AnUploadHoldsUpNobody) {
+  if (kSanitized) GTEST_SKIP() << "nothing can be loaded in front of a sanitizer";
+  Scene scene;
+  const std::string slow = scene.write("slow", "");
+  // NOLINTBEGIN(concurrency-mt-unsafe)
+  ::setenv("LD_PRELOAD", SLOW_SYNC, 1);
+  ::setenv("WEIR_TEST_SLOW_SYNC", slow.c_str(), 1);
+  ::setenv("WEIR_TEST_SLOW_PROGRAM", "weir-broker", 1);
+  ::setenv("WEIR_TEST_SLOW_PATH", "/actions/", 1);
+  UserCluster cluster({});
+  for (const char* name :
+       {"LD_PRELOAD", "WEIR_TEST_SLOW_SYNC", "WEIR_TEST_SLOW_PROGRAM", "WEIR_TEST_SLOW_PATH"}) {
+    ::unsetenv(name);
+  }
+  // NOLINTEND(concurrency-mt-unsafe)
+  scene.write("program", "#!/bin/sh\nexec cat\n", 0755);
+  const auto begun = steady_clock::now();
+  Command upload = cluster.start({"action", "put", "program", scene.path("program")});
+  steady_clock::duration longest{};
+  while (upload.running()) {
+    const auto asked = steady_clock::now();
+    cluster.processes().ask(wire::BrokerStatusRequest{});
+    longest = std::max(longest, steady_clock::now() - asked);
+  }
+  const Outcome done = upload.wait();
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_GE(steady_clock::now() - begun, std::chrono::milliseconds(1500)) << "it was not slow";
+  EXPECT_LT(longest, std::chrono::milliseconds(1000));
+}
+
 }  // namespace
 }  // namespace weir::e2e

@@ -19,6 +19,10 @@ endfunction()
 weir_suite(equality_e2e_test equality_test.cc)
 weir_suite(kill_e2e_test kill_test.cc)
 weir_suite(bad_input_e2e_test bad_input_test.cc)
+weir_suite(daemons_e2e_test daemons_test.cc)
+target_compile_definitions(daemons_e2e_test PRIVATE
+  WEIR_BROKER="$<TARGET_FILE:weir-broker>"
+  WEIR_AGENT="$<TARGET_FILE:weir-agent>")
 
 add_executable(frames_program frames_program.cc)
 target_link_libraries(frames_program PRIVATE weir_flags)

@@ -52,7 +52,7 @@ Result<LaneEndpoints> Edges::open(core::Node& node, const wire::StartOrder& orde
     if (!remote) return std::move(remote).error().in("listen on " + order.listen_remote);
     endpoints.remote = *std::move(remote);
   }
-  router_watch_ = loop_.watch_socket(router_->get(), [this] { receive_from_writers(); });
+  router_watch_ = loop_.watch_socket(*router_, [this] { receive_from_writers(); });
   return endpoints;
 }
 
@@ -86,8 +86,7 @@ void Edges::connect(size_t reader) {
     link.socket.reset();
     return log::error("reader " + name + ": " + connected.error().what);
   }
-  link.watch =
-      loop_.watch_socket(link.socket->get(), [this, reader] { receive_from_reader(reader); });
+  link.watch = loop_.watch_socket(*link.socket, [this, reader] { receive_from_reader(reader); });
   node_->reader_connected(reader);
 }
 
@@ -119,8 +118,9 @@ void Edges::to_reader(size_t reader, const edge::Frame& frame) {
   Link& link = links_[reader];
   if (!link.socket) return;
   // What cannot be sent is said again: HELLO and PING are repeated.
-  const std::string bytes = edge::encode(frame);
-  (void)link.socket->send({std::string_view(bytes)});
+  for (const std::string& bytes : edge::encode_all(frame)) {
+    (void)link.socket->send({std::string_view(bytes)});
+  }
 }
 
 bool Edges::block_to_reader(size_t reader, const wire::Block& block) {
@@ -160,9 +160,14 @@ void Edges::on_writer_message(const std::string& route, runtime::Message message
     }
     answer = door_->on_block(route, *std::move(block));
   } else {
-    const Result<edge::Frame> frame = edge::decode(message.view());
-    answer = frame ? door_->on_frame(route, *frame)
-                   : edge::Refuse{0, edge::RefuseReason::kMalformed, {}, frame.error().what};
+    Result<edge::Frame> frame = edge::decode(message.view());
+    if (frame) {
+      const std::optional<edge::Frame> whole = hello_parts_.add(route, *std::move(frame));
+      if (!whole) return;
+      answer = door_->on_frame(route, *whole);
+    } else {
+      answer = edge::Refuse{0, edge::RefuseReason::kMalformed, {}, frame.error().what};
+    }
   }
   if (!answer) return;
   if (std::holds_alternative<edge::Refuse>(*answer)) ++refused_;

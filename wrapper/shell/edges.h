@@ -63,6 +63,7 @@ class Edges {
   core::Node* node_ = nullptr;
   std::optional<runtime::ZmqSocket> router_;
   runtime::WatchId router_watch_ = runtime::WatchId::kNone;
+  edge::HelloParts hello_parts_;
   std::optional<core::LaneDoor> door_;
   std::optional<core::ReaderEndpoints> endpoints_;
   std::vector<Link> links_;  // By reader.

@@ -156,7 +156,7 @@ Status Wrapper::connect_agent() {
   if (!socket) return std::move(socket).error();
   agent_.emplace(*std::move(socket));
   if (Status connected = agent_->connect(order_.agent_endpoint); !connected) return connected;
-  agent_watch_ = loop_.watch_socket(agent_->get(), [this] { on_agent_message(); });
+  agent_watch_ = loop_.watch_socket(*agent_, [this] { on_agent_message(); });
   const wire::WrapperHello hello{order_.pipeline, order_.node.name, order_.instance,
                                  order_.term,     getpid(),         order_.drains};
   const Result<std::string> bytes = wire::encode({"", hello});

@@ -30,7 +30,7 @@ class PlayedAgent {
       std::exit(1);
     }
     socket_.emplace(std::move(*socket));
-    loop_.watch_socket(socket_->get(), [this] { receive(); });
+    loop_.watch_socket(*socket_, [this] { receive(); });
     send(wire::AgentRegister{name_, "127.0.0.1", {}, name_});
     // Spread over the second, as those of many hosts are.
     loop_.after(kHeartbeat * (number % 100) / 100, [this] {

@@ -3,10 +3,11 @@
 #include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <zmq.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <zmq.hpp>
 
 #include "schema/base/files.h"
 #include "schema/runtime/process.h"
@@ -16,19 +17,18 @@ namespace weir::bench {
 namespace {
 
 constexpr int kNoLimit = 0;  // Of messages that wait: the pipes before and after have one.
+constexpr auto kNoEnd = std::chrono::milliseconds(-1);
 constexpr size_t kReadBytes = 64u << 10;
 
 [[noreturn]] void give_up(const std::string& what) {
-  std::fprintf(stderr, "relay: %s: %s\n", what.c_str(), zmq_strerror(zmq_errno()));
+  std::fprintf(stderr, "relay: %s: %s\n", what.c_str(), std::strerror(errno));
   std::exit(1);
 }
 
-void* open_socket(void* context, int type, const std::string& listen, const std::string& connect) {
-  void* socket = zmq_socket(context, type);
-  zmq_setsockopt(socket, ZMQ_SNDHWM, &kNoLimit, sizeof kNoLimit);
-  zmq_setsockopt(socket, ZMQ_RCVHWM, &kNoLimit, sizeof kNoLimit);
-  if (!listen.empty() && zmq_bind(socket, listen.c_str()) != 0) give_up("bind " + listen);
-  if (!connect.empty() && zmq_connect(socket, connect.c_str()) != 0) give_up("connect " + connect);
+zmq::socket_t open_socket(zmq::context_t& context, zmq::socket_type type) {
+  zmq::socket_t socket(context, type);
+  socket.set(zmq::sockopt::sndhwm, kNoLimit);
+  socket.set(zmq::sockopt::rcvhwm, kNoLimit);
   return socket;
 }
 
@@ -46,14 +46,19 @@ struct Pipe {
 class Relay {
  public:
   Relay(const std::string& listen, const std::string& connect, const std::string& log,
-        std::vector<std::string> argv)
-      : context_(zmq_ctx_new()) {
+        std::vector<std::string> argv) {
     if (!log.empty()) {
       log_.reset(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
       if (!log_.valid()) give_up("open " + log);
     }
-    if (!listen.empty()) in_ = open_socket(context_, ZMQ_PULL, listen, "");
-    if (!connect.empty()) out_ = open_socket(context_, ZMQ_PUSH, "", connect);
+    if (!listen.empty()) {
+      in_ = open_socket(context_, zmq::socket_type::pull);
+      in_.bind(listen);
+    }
+    if (!connect.empty()) {
+      out_ = open_socket(context_, zmq::socket_type::push);
+      out_.connect(connect);
+    }
     Pipe stdin_pipe;
     Pipe stdout_pipe;
     runtime::SpawnOptions options;
@@ -68,17 +73,17 @@ class Relay {
   }
 
   int run() {
-    if (in_ == nullptr) to_program_.reset();
+    if (!in_) to_program_.reset();
     while (from_program_.valid()) {
       zmq_pollitem_t items[2] = {{nullptr, from_program_.get(), ZMQ_POLLIN, 0},
-                                 {in_, 0, ZMQ_POLLIN, 0}};
-      if (zmq_poll(items, to_program_.valid() ? 2 : 1, -1) < 0) give_up("poll");
+                                 {in_.handle(), 0, ZMQ_POLLIN, 0}};
+      zmq::poll(items, to_program_.valid() ? 2 : 1, kNoEnd);
       if (to_program_.valid() && items[1].revents != 0) take_message();
       if (items[0].revents != 0) take_output();
     }
-    if (in_ != nullptr) zmq_close(in_);
-    if (out_ != nullptr) zmq_close(out_);
-    zmq_ctx_term(context_);  // Waits until all is sent.
+    in_.close();
+    out_.close();
+    context_.close();  // Waits until all is sent.
     int status = 0;
     ::waitpid(child_.pid, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
@@ -86,17 +91,14 @@ class Relay {
 
  private:
   void take_message() {
-    zmq_msg_t message;
-    zmq_msg_init(&message);
-    if (zmq_msg_recv(&message, in_, 0) < 0) give_up("receive");
-    const std::string_view bytes(static_cast<const char*>(zmq_msg_data(&message)),
-                                 zmq_msg_size(&message));
+    zmq::message_t message;
+    if (!in_.recv(message)) give_up("receive");
+    const std::string_view bytes = message.to_string_view();
     if (bytes.empty()) {  // That is the end.
       to_program_.reset();
     } else if (auto written = write_all(to_program_.get(), bytes, "stdin"); !written) {
       give_up(written.error().what);
     }
-    zmq_msg_close(&message);
   }
 
   void take_output() {
@@ -106,16 +108,16 @@ class Relay {
                          ::fdatasync(log_.get()) != 0)) {
       give_up("log");
     }
-    if (out_ != nullptr && zmq_send(out_, buffer_.data(), static_cast<size_t>(count), 0) < 0) {
+    if (out_ && !out_.send(zmq::buffer(buffer_.data(), static_cast<size_t>(count)))) {
       give_up("send");
     }
     if (count == 0) from_program_.reset();
   }
 
   UniqueFd log_;  // Not valid: none.
-  void* context_;
-  void* in_ = nullptr;
-  void* out_ = nullptr;
+  zmq::context_t context_;
+  zmq::socket_t in_;   // Null: the first of the chain.
+  zmq::socket_t out_;  // Null: the last one.
   runtime::Child child_;
   UniqueFd to_program_;
   UniqueFd from_program_;
@@ -126,7 +128,12 @@ class Relay {
 
 int relay(const std::string& listen, const std::string& connect, const std::string& log,
           const std::vector<std::string>& argv) {
-  return Relay(listen, connect, log, argv).run();
+  try {
+    return Relay(listen, connect, log, argv).run();
+  } catch (const zmq::error_t& error) {
+    std::fprintf(stderr, "relay: %s\n", error.what());
+    return 1;
+  }
 }
 
 }  // namespace weir::bench

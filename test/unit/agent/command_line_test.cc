@@ -39,7 +39,7 @@ class CommandLine : public ::testing::Test {
 TEST_F(CommandLine, Defaults) {
   const auto options = parse({"--name", "alpha", "--data", "/srv/weir/../weir"});
   ASSERT_TRUE(options) << said_;
-  EXPECT_EQ(options->broker, "tcp://127.0.0.1:7700");
+  EXPECT_EQ(options->broker, "") << "the local socket";
   EXPECT_EQ(options->layout.data_dir, "/srv/weir");
   EXPECT_EQ(options->layout.run_dir, "/srv/weir/run");
   EXPECT_EQ(options->log_limit_bytes, 0u);

@@ -47,7 +47,6 @@ TEST_F(Files, HalfWrittenAndSpoiltOrdersAreNotRead) {
 TEST_F(Files, WhatCannotBeDoneIsAnError) {
   EXPECT_FALSE(write_order(path("none/a.order"), wire::sample_order()));
   EXPECT_FALSE(read_orders(path("none")));
-  EXPECT_FALSE(make_folders("/proc/none/folder", 0700));
 }
 
 TEST_F(Files, HowOftenSomethingWasStarted) {
@@ -59,12 +58,6 @@ TEST_F(Files, HowOftenSomethingWasStarted) {
   EXPECT_FALSE(read_starts(path("starts")).as_told);
   std::ofstream(path("starts")) << "spoilt";
   EXPECT_EQ(read_starts(path("starts")).count, 0u);
-}
-
-TEST_F(Files, FoldersAreMadeWithTheirParents) {
-  ASSERT_TRUE(make_folders(path("a/b/c"), 0700));
-  ASSERT_TRUE(make_folders(path("a/b/c"), 0700));
-  EXPECT_TRUE(std::filesystem::is_directory(path("a/b/c")));
 }
 
 TEST_F(Files, TheLastLine) {

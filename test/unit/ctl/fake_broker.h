@@ -75,6 +75,7 @@ inline FakeRun run_with(FakeWorld& world, std::vector<std::string> arguments,
   std::ostringstream err;
   Surroundings surroundings;
   surroundings.environment = [&](const char* name) {
+    if (std::string(name) == "XDG_RUNTIME_DIR") return std::string("/run/user/1");
     return std::string(name) == "WEIR_BROKER" ? environment : "";
   };
   surroundings.connect = [&](const std::string& endpoint) -> Result<std::unique_ptr<Broker>> {

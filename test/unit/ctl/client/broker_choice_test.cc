@@ -34,13 +34,13 @@ TEST_F(BrokerChoiceTest, InThisOrder) {
     std::string endpoint;
     std::string from;
   } kCases[] = {
-      {{"tcp://option:1", "tcp://env:1", {own, all}}, "tcp://option:1", "--broker"},
-      {{"", "tcp://env:1", {own, all}}, "tcp://env:1", "WEIR_BROKER"},
-      {{"", "", {own, all}}, "tcp://own:1", own},
-      {{"", "", {folder_.path("none.toml"), all}}, "ipc:///run/all", all},
-      {{"", "", {empty, all}}, "ipc:///run/all", all},
-      {{"", "", {folder_.path("none.toml"), empty}}, "tcp://127.0.0.1:7700", ""},
-      {{"", "", {}}, "tcp://127.0.0.1:7700", ""},
+      {{"tcp://option:1", "tcp://env:1", {own, all}, ""}, "tcp://option:1", "--broker"},
+      {{"", "tcp://env:1", {own, all}, ""}, "tcp://env:1", "WEIR_BROKER"},
+      {{"", "", {own, all}, ""}, "tcp://own:1", own},
+      {{"", "", {folder_.path("none.toml"), all}, ""}, "ipc:///run/all", all},
+      {{"", "", {empty, all}, ""}, "ipc:///run/all", all},
+      {{"", "", {folder_.path("none.toml"), empty}, "ipc:///local"}, "ipc:///local", ""},
+      {{"", "", {}, "ipc:///local"}, "ipc:///local", ""},
   };
   for (const auto& [sources, endpoint, from] : kCases) {
     const auto choice = choose_broker(sources);
@@ -54,12 +54,13 @@ TEST_F(BrokerChoiceTest, WhatIsNoEndpoint) {
   for (const std::string text :
        {"localhost:7700", "tcp://", "tcp://:7700", "tcp://host", "tcp://host:", "tcp://host:0",
         "tcp://host:65536", "tcp://host:*", "tcp://a b:1", "ipc://", "inproc://x", "7700"}) {
-    EXPECT_EQ(error_of({text, "", {}}), "--broker: '" + text +
-                                            "' is not a broker's endpoint; write tcp://HOST:PORT "
-                                            "or ipc:///PATH");
+    EXPECT_EQ(error_of({text, "", {}, ""}),
+              "--broker: '" + text +
+                  "' is not a broker's endpoint; write tcp://HOST:PORT "
+                  "or ipc:///PATH");
   }
-  EXPECT_TRUE(choose_broker({"tcp://[::1]:7700", "", {}}));
-  EXPECT_TRUE(error_of({"", "x", {}}).starts_with("WEIR_BROKER: 'x' is not"));
+  EXPECT_TRUE(choose_broker({"tcp://[::1]:7700", "", {}, ""}));
+  EXPECT_TRUE(error_of({"", "x", {}, ""}).starts_with("WEIR_BROKER: 'x' is not"));
 }
 
 TEST_F(BrokerChoiceTest, MistakesInAFile) {

@@ -137,7 +137,7 @@ TEST_F(PipelineCommands, CheckAsksTheBrokerIfItShould) {
   EXPECT_EQ(run({"pipeline", "check", path}).code, kDone);
   EXPECT_TRUE(world_.asked.empty());
   EXPECT_EQ(run({"pipeline", "check", "--broker", path}).code, kDone);
-  EXPECT_EQ(world_.endpoint, "tcp://127.0.0.1:7700");
+  EXPECT_EQ(world_.endpoint, "ipc:///run/user/1/weir/broker/control/socket");
   agents_[0].connected = false;
   const FakeRun check = run({"pipeline", "check", "--broker=tcp://x:1", path});
   EXPECT_EQ(check.code, kFailed);

@@ -110,16 +110,17 @@ class StatusCommands : public testing::Test {
 TEST_F(StatusCommands, TheWholeCluster) {
   const FakeRun table = run({"status"});
   EXPECT_EQ(table.code, kDone) << table.err;
-  EXPECT_EQ(table.out,
-            "broker tcp://127.0.0.1:7700: 2 agents (1 silent), 2 pipelines\n\n"
-            "AGENT  STATE      INSTANCES   HEARD  ADDRESS\n"
-            "alpha  connected          4  0s ago  10.0.0.1\n"
-            "beta   silent             0  3m ago  -\n\n"
-            "PIPELINE  STATE      UP     RATE  DEAD  RESTARTS  REASON\n"
-            "p         degraded  3/4  12.3k/s     4         1  out: is hung\n"
-            "q         stored    0/2      0/s     0         0\n");
+  EXPECT_EQ(
+      table.out,
+      "broker ipc:///run/user/1/weir/broker/control/socket: 2 agents (1 silent), 2 pipelines\n\n"
+      "AGENT  STATE      INSTANCES   HEARD  ADDRESS\n"
+      "alpha  connected          4  0s ago  10.0.0.1\n"
+      "beta   silent             0  3m ago  -\n\n"
+      "PIPELINE  STATE      UP     RATE  DEAD  RESTARTS  REASON\n"
+      "p         degraded  3/4  12.3k/s     4         1  out: is hung\n"
+      "q         stored    0/2      0/s     0         0\n");
   const json all = json::parse(run({"status", "-o", "json"}).out);
-  EXPECT_EQ(all["broker"], "tcp://127.0.0.1:7700");
+  EXPECT_EQ(all["broker"], "ipc:///run/user/1/weir/broker/control/socket");
   EXPECT_EQ(all["agents"][1], json({{"name", "beta"},
                                     {"connected", false},
                                     {"address", ""},
@@ -282,7 +283,7 @@ TEST_F(StatusCommands, EventsAsTheyCome) {
 TEST_F(StatusCommands, NoBroker) {
   world_.reached = false;
   world_.answer = [](const wire::Message&) -> Result<wire::Message> {
-    return Error{ErrorCode::kUnavailable, "no broker answers"};
+    return Error{ErrorCode::kUnavailable, "it is away"};
   };
   for (const std::vector<std::string>& words :
        std::vector<std::vector<std::string>>{{"status"},
@@ -294,16 +295,17 @@ TEST_F(StatusCommands, NoBroker) {
                                              {"pipeline", "run", "p", "--wait"}}) {
     const FakeRun outcome = run(words);
     EXPECT_EQ(outcome.code, kBrokerNotReached) << words[0];
-    EXPECT_EQ(outcome.err,
-              "weirctl: no broker answers at tcp://127.0.0.1:7700\n"
-              "hint: start one with 'weir-broker --data DIR', or name another with --broker "
-              "ENDPOINT or WEIR_BROKER\n");
+    EXPECT_EQ(
+        outcome.err,
+        "weirctl: no broker answers at ipc:///run/user/1/weir/broker/control/socket: it is away\n"
+        "hint: start one with 'weir-broker --data DIR', or name another with --broker "
+        "ENDPOINT or WEIR_BROKER\n");
     EXPECT_EQ(outcome.out, "");
   }
   const FakeRun named = run_with(world_, {"status"}, "", "ipc:///nowhere");
   EXPECT_TRUE(
       named.err.starts_with("weirctl: no broker answers at ipc:///nowhere (from "
-                            "WEIR_BROKER)\n"))
+                            "WEIR_BROKER): it is away\n"))
       << named.err;
 }
 

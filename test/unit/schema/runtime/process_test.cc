@@ -182,6 +182,26 @@ TEST(Pidfd, WaitingHasALimit) {
   EXPECT_TRUE(reap_within(*child, seconds(10)));
 }
 
+TEST(Inherited, AProcessThatCallsItselfAGuardIsKilledLikeAnyOther) {
+  ASSERT_TRUE(become_subreaper());
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("weir-guard-" + std::to_string(::getpid()));
+  std::filesystem::create_directory(folder);
+  const std::string disguise = folder / "weir-guard";
+  std::filesystem::copy_file("/bin/sleep", disguise);
+  const Pipe pipe = make_pipe();
+  SpawnOptions options = shell(disguise + " 1000 3>&- & echo $! >&3");
+  options.fds = {{pipe.out.get(), 3}};
+  Result<Child> parent = spawn(options);
+  ASSERT_TRUE(parent);
+  ASSERT_TRUE(reap_within(*parent, seconds(10)));
+  const pid_t disguised = std::stoi(read_line(pipe.in));
+  const auto deadline = std::chrono::steady_clock::now() + seconds(10);
+  while (reap_inherited() > 0 && std::chrono::steady_clock::now() < deadline) kill_inherited();
+  EXPECT_EQ(::kill(disguised, 0), -1) << "it lives";
+  std::filesystem::remove_all(folder);
+}
+
 TEST(Inherited, OrphansAreKilledAndOwnChildrenAreNot) {
   ASSERT_TRUE(become_subreaper());
   Result<Child> own = spawn(shell("exec sleep 1000"));

@@ -35,7 +35,7 @@ class ZmqSocketTest : public ::testing::Test {
   // Waits on the loop, with a limit, for a message.
   bool receive(ZmqSocket& socket, std::vector<Message>& parts) {
     bool got = false;
-    const WatchId watch = loop_.watch_socket(socket.get(), [&] {
+    const WatchId watch = loop_.watch_socket(socket, [&] {
       auto received = socket.receive(parts);
       ASSERT_TRUE(received) << received.error().what;
       got = *received;
@@ -186,7 +186,7 @@ TEST_F(ZmqSocketTest, AMessageOfTooManyPartsIsRefusedWhole) {
   std::vector<Message> parts;
   bool refused = false;
   bool good = false;
-  loop_.watch_socket(router_->get(), [&] {
+  loop_.watch_socket(*router_, [&] {
     auto received = router_->receive(parts);
     if (!received) {
       EXPECT_EQ(received.error().code, ErrorCode::kCorrupt);
@@ -210,7 +210,7 @@ TEST_F(ZmqSocketTest, ManyMessagesOneATurn) {
   int received_count = 0;
   int sent_count = 0;
   std::vector<Message> parts;
-  loop_.watch_socket(router_->get(), [&] {
+  loop_.watch_socket(*router_, [&] {
     auto received = router_->receive(parts);
     ASSERT_TRUE(received);
     if (*received && ++received_count == kMessages) loop_.stop();

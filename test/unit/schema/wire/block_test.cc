@@ -1,10 +1,13 @@
 #include "schema/wire/block.h"
 
 #include <gtest/gtest.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <cstring>
 #include <random>
+
+#include "schema/base/codec.h"
 
 namespace weir::wire {
 namespace {
@@ -50,6 +53,18 @@ TEST(Block, AnyFlippedBitIsFound) {
     bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
     EXPECT_FALSE(decode_block(SharedBytes::copy_of(bytes))) << "bit " << bit;
   }
+}
+
+TEST(Block, TheReservedByteIsZero) {
+  const Block block = sample("one\n", 1);
+  std::string bytes(block.bytes.view());
+  bytes[7] = 1;
+  // As a writer would that gives it a meaning: with a hash that fits.
+  auto* const at = reinterpret_cast<uint8_t*>(bytes.data());
+  store_be<uint64_t>(at + 56, XXH3_64bits(at, 56));
+  const Result<Block> refused = decode_block(SharedBytes::copy_of(bytes));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().what, "block: the reserved byte is 1, not 0");
 }
 
 TEST(Block, MarksHaveNoPayload) {
