@@ -26,6 +26,9 @@ struct ReaderDurable {
   Position frontier;  // Consumption is committed up to here.
   bool enough = false;
   bool ended = false;  // END of the lane is committed.
+  // Up to here it settles when the outputs that were visible with that commit have settled. Behind
+  // the frontier where what was consumed is kept for later.
+  Position settles;
 };
 
 class EdgeReader {

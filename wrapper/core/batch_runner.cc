@@ -242,8 +242,8 @@ class BatchRunner : public Runner {
   }
 
   void start_when_persisted() {
-    // The name of a sink's unit must outlive a power cut: publish() syncs for sinks.
-    node_.publish({});
+    // The name of a sink's unit must outlive a power cut: what is published is synced for sinks.
+    node_.publish_outputs();
     phase_ = Phase::kForming;
     const uint64_t forming = ++forming_;
     node_.when_persisted([this, forming] {
@@ -397,7 +397,7 @@ class BatchRunner : public Runner {
       if (!to[i].none()) frontiers.push_back({i, to[i], false, false});
     }
     suspects_to_.assign(inputs_.size(), {});
-    node_.publish(frontiers);
+    node_.commit_unit(frontiers);
     node_.batch().erase(key(wal::kAttempts));
     succeeded_ = true;
     unit_ = {};
@@ -616,20 +616,8 @@ class BatchRunner : public Runner {
 
   void finish() {
     phase_ = Phase::kEnding;
-    node_.dead().forget_retries();
-    node_.append_mark(wire::kEnd);
-    node_.commit_state().ended = true;
     keep_extents(0);
-    node_.batch().erase(key(wal::kAttempts));
-    std::vector<Frontier> frontiers;
-    for (size_t i = 0; i < inputs_.size(); ++i) {
-      const Input& input = inputs_[i];
-      if (input.durable.ended || input.durable.enough) continue;
-      frontiers.push_back({i, input.consumed, !input.end_taken, input.end_taken});
-    }
-    node_.publish(frontiers);
-    node_.sync_this_turn();
-    node_.when_persisted([this] { phase_ = Phase::kEnded; });
+    node_.end_lane([this] { phase_ = Phase::kEnded; });
   }
 
   Node& node_;

@@ -139,7 +139,7 @@ void put_dead_letter(Node& node, const std::string& lane, const Portion& record,
 void accept_retried(Node& node) {
   const uint64_t number = *node.dead().under_way();
   node.erase_dead(number);
-  node.publish({});
+  node.publish_outputs();
   node.sync_this_turn();
 }
 

@@ -107,7 +107,7 @@ class FrameSource : public Runner {
       node_.commit_state().position.records += cut.records;
       node_.append(std::move(cut), wire::Shape::kFrames);
     }
-    node_.publish({});
+    node_.publish_outputs();
   }
 
   void break_off(std::string why) {
@@ -135,12 +135,7 @@ class FrameSource : public Runner {
   void finish() {
     publish();
     phase_ = Phase::kEnding;
-    node_.append_mark(wire::kEnd);
-    node_.commit_state().ended = true;
-    node_.batch().erase(key(wal::kAttempts));
-    node_.publish({});
-    node_.sync_this_turn();
-    node_.when_persisted([this] { phase_ = Phase::kEnded; });
+    node_.end_lane([this] { phase_ = Phase::kEnded; });
   }
 
   Node& node_;

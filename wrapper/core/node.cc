@@ -23,7 +23,7 @@ edge::ReaderDurable durable_of(const LogState& state, const std::string& lane) {
   if (before == state.inputs.end()) return {};
   const Position& frontier = before->second.frontier;
   if (frontier.none() || std::to_string(frontier.of.term) != lane.substr(at + 1)) return {};
-  return {frontier.of, frontier, false, false};
+  return {frontier.of, frontier, false, false, frontier};
 }
 
 }  // namespace
@@ -71,7 +71,7 @@ void Node::open(const LogState& state) {
                          durable);
     inputs_.back().consumed = durable.frontier;
     inputs_.back().end_taken = durable.ended;
-    if (!durable.frontier.none()) mark.inputs.emplace_back(inputs_.size() - 1, durable.frontier);
+    if (!durable.settles.none()) mark.inputs.emplace_back(inputs_.size() - 1, durable.settles);
   }
   // What earlier commits settle one by one is not in the log: all of it settles with the last.
   add_mark(std::move(mark));
@@ -573,33 +573,71 @@ void Node::move_frontier(Input& input, const Position& to) {
   const Position& at = input.durable.frontier;
   if (!at.none() && at.of.term < to.of.term) {
     const std::string lane = input.name + "@" + std::to_string(at.of.term);
-    batch_.put(key(wal::kInput, lane), encode(edge::ReaderDurable{at.of, at, false, false}));
+    batch_.put(key(wal::kInput, lane), encode(edge::ReaderDurable{at.of, at, false, false, at}));
   }
   input.durable.frontier = to;
 }
 
 // R4: outputs and the consumption that they stand for are one atomic write; a crash leaves both or
 // neither.
-void Node::publish(const std::vector<Frontier>& frontiers) {
-  batch_publishes_ = true;
-  if (!batch_mark_) batch_mark_.emplace();
-  batch_mark_->out = {config_.of.term, config_.of.boot, lane_->staged_last()};
+void Node::commit_unit(const std::vector<Frontier>& frontiers) {
+  commit_inputs(frontiers);
+  publish_outputs();
+  std::vector<std::pair<size_t, Position>> upto;
+  for (const Frontier& frontier : frontiers) {
+    upto.emplace_back(frontier.input, inputs_[frontier.input].durable.frontier);
+  }
+  settle_inputs(upto);
+}
+
+void Node::commit_inputs(const std::vector<Frontier>& frontiers) {
   for (const Frontier& frontier : frontiers) {
     Input& input = inputs_[frontier.input];
     if (!frontier.position.none()) move_frontier(input, frontier.position);
     input.durable.enough = input.durable.enough || frontier.enough;
     input.durable.ended = input.durable.ended || frontier.ended;
     batch_.put(key(wal::kInput, input.name), encode(input.durable));
-    const Position at = input.durable.frontier;
+  }
+}
+
+void Node::publish_outputs() {
+  batch_publishes_ = true;
+  if (!batch_mark_) batch_mark_.emplace();
+  batch_mark_->out = {config_.of.term, config_.of.boot, lane_->staged_last()};
+}
+
+void Node::settle_inputs(const std::vector<std::pair<size_t, Position>>& upto) {
+  if (!batch_mark_) batch_mark_.emplace();
+  batch_mark_->out = {config_.of.term, config_.of.boot, lane_->staged_last()};
+  for (const auto& [index, at] : upto) {
+    Input& input = inputs_[index];
+    input.durable.settles = at;
+    batch_.put(key(wal::kInput, input.name), encode(input.durable));
     auto& inputs = batch_mark_->inputs;
-    const auto same = [&](const auto& other) { return other.first == frontier.input; };
+    const auto same = [index = index](const auto& other) { return other.first == index; };
     const auto found = std::find_if(inputs.begin(), inputs.end(), same);
     if (found == inputs.end()) {
-      inputs.emplace_back(frontier.input, at);
+      inputs.emplace_back(index, at);
     } else {
       found->second = at;
     }
   }
+}
+
+void Node::end_lane(std::function<void()> then) {
+  dead_.forget_retries();
+  append_mark(wire::kEnd);
+  commit_.ended = true;
+  batch_.erase(key(wal::kAttempts));
+  std::vector<Frontier> frontiers;
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    const Input& input = inputs_[i];
+    if (input.durable.ended || input.durable.enough) continue;
+    frontiers.push_back({i, input.consumed, !input.end_taken, input.end_taken});
+  }
+  commit_unit(frontiers);
+  sync_this_turn();
+  when_persisted(std::move(then));
 }
 
 void Node::when_persisted(std::function<void()> then) { batch_then_.push_back(std::move(then)); }

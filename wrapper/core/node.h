@@ -170,8 +170,19 @@ class Node {
   void append(Cut cut, wire::Shape shape);
   void append_mark(uint8_t flag);
   void discard_staged();
-  // All that is staged becomes visible with this turn's commit, together with these frontiers.
-  void publish(const std::vector<Frontier>& frontiers);
+  // A commit has three parts, which take effect together (R4), with this turn's batch.
+  // Consumption: what these inputs have had is not asked for again.
+  void commit_inputs(const std::vector<Frontier>& frontiers);
+  // All that is staged becomes visible.
+  void publish_outputs();
+  // Up to these positions the inputs are settled once all outputs that are visible with this commit
+  // are settled.
+  void settle_inputs(const std::vector<std::pair<size_t, Position>>& upto);
+  // A unit is done: all three, up to the same positions.
+  void commit_unit(const std::vector<Frontier>& frontiers);
+  // The node is done: ends its lane and commits, synced, all that its inputs have given, with
+  // `enough` for those that have not ended. `then` runs when that is in the log.
+  void end_lane(std::function<void()> then);
   CommitState& commit_state() { return commit_; }
   // Runs when this turn's batch is in the log.
   void when_persisted(std::function<void()> then);

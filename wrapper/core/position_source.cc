@@ -170,7 +170,7 @@ class PositionSource : public Runner {
     position.records += std::exchange(staged_records_, 0);
     if (position_) position.token = *std::exchange(position_, std::nullopt);
     staged_bytes_ = 0;
-    node_.publish({});
+    node_.publish_outputs();
   }
 
   // Of a record that has only begun.
@@ -181,7 +181,7 @@ class PositionSource : public Runner {
     if (!node_.commit_state().mid_record) return;
     node_.append_mark(wire::kAbandoned);
     publish();
-    node_.publish({});  // If there was nothing else.
+    node_.publish_outputs();  // If there was nothing else.
   }
 
   void break_off(std::string why) {
@@ -210,12 +210,7 @@ class PositionSource : public Runner {
     drop_piece();
     publish();
     phase_ = Phase::kEnding;
-    node_.append_mark(wire::kEnd);
-    node_.commit_state().ended = true;
-    node_.batch().erase(key(wal::kAttempts));
-    node_.publish({});
-    node_.sync_this_turn();
-    node_.when_persisted([this] { phase_ = Phase::kEnded; });
+    node_.end_lane([this] { phase_ = Phase::kEnded; });
   }
 
   Node& node_;

@@ -20,7 +20,8 @@ class RelayRunner : public Runner {
       if (!portion) return;
       input_.consumed = portion->last;
       input_.reader.set_taken(portion->last);
-      if (portion->end) return finish(portion->last);
+      input_.end_taken = portion->end;
+      if (portion->end) return finish();
       pass_on(*portion);
     }
   }
@@ -33,7 +34,7 @@ class RelayRunner : public Runner {
   void on_rewound(size_t, const Position&) override {}
   void on_meeting(size_t) override {}
   void on_enough() override {
-    if (!ending_ && !ended_) finish({});
+    if (!ending_ && !ended_) finish();
   }
   bool ended() const override { return ended_; }
   bool holds() const override { return false; }
@@ -54,7 +55,7 @@ class RelayRunner : public Runner {
       cut.flags = portion.ends_record ? 0 : wire::kContinued;
       node_.append(std::move(cut), portion.shape);
     }
-    node_.publish({{0, portion.last, false, false}});
+    node_.commit_unit({{0, portion.last, false, false}});
     settle_when_synced(portion.last);
   }
 
@@ -63,13 +64,9 @@ class RelayRunner : public Runner {
     node_.when_persisted([this, at] { input_.reader.set_settled(at); });
   }
 
-  void finish(const Position& end) {
+  void finish() {
     ending_ = true;
-    node_.append_mark(wire::kEnd);
-    node_.commit_state().ended = true;
-    node_.publish({{0, end, end.none(), !end.none()}});
-    node_.sync_this_turn();
-    node_.when_persisted([this] {
+    node_.end_lane([this] {
       ended_ = true;
       input_.reader.set_settled(kEverything);
     });

@@ -418,7 +418,7 @@ class ReplyRunner : public Runner {
       if (!answered_[i].none()) frontiers.push_back({i, answered_[i], false, false});
       answered_[i] = {};
     }
-    node_.publish(frontiers);
+    node_.commit_unit(frontiers);
     return true;
   }
 
@@ -595,19 +595,7 @@ class ReplyRunner : public Runner {
 
   void finish() {
     phase_ = Phase::kEnding;
-    node_.dead().forget_retries();
-    node_.append_mark(wire::kEnd);
-    node_.commit_state().ended = true;
-    node_.batch().erase(key(wal::kAttempts));
-    std::vector<Frontier> frontiers;
-    for (size_t i = 0; i < inputs_.size(); ++i) {
-      const Input& input = inputs_[i];
-      if (input.durable.ended || input.durable.enough) continue;
-      frontiers.push_back({i, input.consumed, !input.end_taken, input.end_taken});
-    }
-    node_.publish(frontiers);
-    node_.sync_this_turn();
-    node_.when_persisted([this] { phase_ = Phase::kEnded; });
+    node_.end_lane([this] { phase_ = Phase::kEnded; });
   }
 
   Node& node_;

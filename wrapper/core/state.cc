@@ -94,6 +94,7 @@ edge::ReaderDurable get_input(Decoder& in) {
   input.frontier = get_position(in);
   input.enough = in.u8() != 0;
   input.ended = in.u8() != 0;
+  input.settles = in.rest() > 0 ? get_position(in) : input.frontier;
   return input;
 }
 
@@ -220,6 +221,8 @@ std::string encode(const edge::ReaderDurable& input) {
   put(out, input.seen);
   put(out, input.frontier);
   out.u8(input.enough ? 1 : 0).u8(input.ended ? 1 : 0);
+  // Where it is no more than the frontier it is left out.
+  if (!(input.settles == input.frontier)) put(out, input.settles);
   return std::move(out).bytes();
 }
 

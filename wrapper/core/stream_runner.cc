@@ -422,7 +422,7 @@ class StreamRunner : public Runner {
       }
     }
     node_.append(std::move(cut), shape_);
-    node_.publish({});
+    node_.publish_outputs();
   }
 
   // More is to be done with it than to cut it into blocks.
@@ -479,7 +479,7 @@ class StreamRunner : public Runner {
 
   void abandon_record() {
     node_.append_mark(wire::kAbandoned);
-    node_.publish({});
+    node_.publish_outputs();
   }
 
   void give_up_if_silent() {
@@ -505,19 +505,8 @@ class StreamRunner : public Runner {
     if (!whole) builder_.drop();
     if (std::optional<Cut> cut = builder_.cut_rest()) publish(*std::move(cut));
     if (node_.commit_state().mid_record) abandon_record();
-    CommitState& commit = node_.commit_state();
-    node_.append_mark(wire::kEnd);
-    commit.ended = true;
     forget_run();
-    std::vector<Frontier> frontiers;
-    for (size_t i = 0; i < inputs_.size(); ++i) {
-      const Input& input = inputs_[i];
-      if (input.durable.ended || input.durable.enough) continue;
-      frontiers.push_back({i, input.consumed, !input.end_taken, input.end_taken});
-    }
-    node_.publish(frontiers);
-    node_.sync_this_turn();
-    node_.when_persisted([this] { phase_ = Phase::kEnded; });
+    node_.end_lane([this] { phase_ = Phase::kEnded; });
   }
 
   // What is only needed to run the unit once more.
@@ -525,7 +514,6 @@ class StreamRunner : public Runner {
     node_.batch().erase_range(key(wal::kPoint), key_end(wal::kPoint));
     fed_.forget(node_.batch());
     node_.batch().erase_range(key(wal::kSkip), key_end(wal::kSkip));
-    node_.batch().erase(key(wal::kAttempts));
     points_.clear();
   }
 
@@ -572,7 +560,7 @@ class StreamRunner : public Runner {
     published_bytes_ = published_hash_ = 0;
     commit.out_bytes = commit.out_hash = 0;
     ++commit.units;
-    node_.publish({});
+    node_.publish_outputs();
     node_.sync_this_turn();  // So that this unit's name is never given to another.
     restart_after(milliseconds(0));
   }

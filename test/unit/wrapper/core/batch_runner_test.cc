@@ -282,6 +282,37 @@ TEST(RecordUnit, ARecordMayHave100MiBAndNotOneByteMore) {
   }
 }
 
+// What a unit keeps for later is consumed, and settled only by the commit that says so.
+TEST(Node, R3ARestartSettlesOnlyWhatWasSettled) {
+  const auto log = std::make_shared<wal::MemoryLog>();
+  const Bench::Program cat = [](const std::string& input, std::string& output) {
+    output = input;
+    return RunEnd{};
+  };
+  const Incarnation writer{9, 1, 5};
+  {
+    Bench bench(batch_order(), cat, log);
+    bench.give(lines(4));
+    bench.settle_until([&] { return bench.output() == joined(lines(4)); });
+    bench.node().commit_inputs({{0, {writer, 6}, false, false}});
+    bench.settle();
+    bench.settle();
+  }
+  Bench bench(batch_order(), cat, log);
+  bench.give(lines(6));
+  bench.settle();
+  bench.settle();
+  bench.settle_reader();
+  bench.settle();
+  EXPECT_EQ(bench.node().inputs()[0].durable.frontier.seq, 6u);
+  EXPECT_EQ(bench.node().inputs()[0].reader.settled().seq, 4u) << "5 and 6 are kept for later";
+  bench.give({"7\n"});
+  bench.settle_until([&] { return bench.output() == joined(lines(4)) + "7\n"; });
+  bench.settle_reader();
+  bench.settle();
+  EXPECT_EQ(bench.node().inputs()[0].reader.settled().seq, 7u);
+}
+
 // A program that does nothing at first, then ends.
 TEST(StallWatch, R12WhatAnEarlierRunHasUsedMeansNothing) {
   wire::StartOrder order = batch_order();
