@@ -7,6 +7,7 @@
 
 #include "broker/shell/broker_shell.h"
 #include "schema/base/log.h"
+#include "schema/config/command_line.h"
 #include "schema/config/exposure.h"
 #include "schema/config/settings_file.h"
 #include "schema/runtime/loop.h"
@@ -78,7 +79,7 @@ int main(int argc, char** argv) {
                  "Descriptor whose hang-up ends this process");
   app.add_option("--keep-fd", arguments.keep_fds, "Descriptor to hold open");
   try {
-    app.parse(argc, argv);
+    weir::config::parse(app, argc, argv);
   } catch (const CLI::ParseError& problem) {
     return app.exit(problem) == 0 ? 0 : 2;
   }
