@@ -8,6 +8,7 @@
 #include "schema/base/files.h"
 #include "schema/base/log.h"
 #include "schema/base/own_folder.h"
+#include "schema/config/command_line.h"
 #include "schema/config/exposure.h"
 #include "schema/config/local_sockets.h"
 #include "schema/config/settings_file.h"
@@ -119,7 +120,7 @@ int main(int argc, char** argv) {
                  "Descriptor whose hang-up ends this process");
   app.add_option("--keep-fd", arguments.keep_fds, "Descriptor to hold open");
   try {
-    app.parse(argc, argv);
+    weir::config::parse(app, argc, argv);
   } catch (const CLI::ParseError& problem) {
     return app.exit(problem) == 0 ? 0 : 2;
   }

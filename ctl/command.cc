@@ -1,20 +1,46 @@
 #include "ctl/command.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
 #include <utility>
+
+#include "schema/config/command_line.h"
 
 namespace weir::ctl {
 namespace {
 
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
 void describe(CLI::Option* option, const OptionSpec& spec) {
   option->type_name(spec.type);
   option->required(spec.is_required);
-  if (!spec.choices.empty()) option->check(CLI::IsMember(spec.choices));
+  if (option->get_expected_max() > 0) config::refuse_empty(option);
+  if (spec.choices.empty()) return;
+  option->check([choices = spec.choices](const std::string& value) {
+    const bool known = std::find(choices.begin(), choices.end(), value) != choices.end();
+    return known ? "" : "'" + value + "' is none of " + joined(choices);
+  });
 }
 
-void check_range(CLI::Option* option, const OptionSpec& spec) {
-  const bool is_any = spec.min == 0 && spec.max == std::numeric_limits<uint32_t>::max();
-  if (!is_any) option->check(CLI::Range(spec.min, spec.max));
+// Throws CLI::ValidationError.
+uint32_t read_number(const OptionSpec& spec, const std::string& text) {
+  uint64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [at, failure] = std::from_chars(text.data(), end, number);
+  const bool is_number = at == end && failure != std::errc::invalid_argument;
+  std::string wrong;
+  if (!is_number) {
+    wrong = "'" + text + "' is not a number";
+  } else if (failure != std::errc() || number < spec.min || number > spec.max) {
+    wrong = text + " is not from " + std::to_string(spec.min) + " to " + std::to_string(spec.max);
+  }
+  if (wrong.empty()) return static_cast<uint32_t>(number);
+  throw CLI::ValidationError(spec.names.substr(spec.names.find("--")), wrong);
 }
 
 }  // namespace
@@ -39,21 +65,19 @@ void Command::option(const OptionSpec& spec, std::vector<std::string>& values) {
 }
 
 void Command::option(const OptionSpec& spec, uint32_t& number) {
-  CLI::Option* const option = app_->add_option(spec.names, number, spec.help);
-  describe(option, spec);
-  check_range(option, spec);
+  const auto take = [spec, &number](const std::string& text) { number = read_number(spec, text); };
+  describe(app_->add_option_function<std::string>(spec.names, take, spec.help), spec);
 }
 
 void Command::option(const OptionSpec& spec, std::optional<uint32_t>& number) {
-  CLI::Option* const option = app_->add_option(spec.names, number, spec.help);
-  describe(option, spec);
-  check_range(option, spec);
+  const auto take = [spec, &number](const std::string& text) { number = read_number(spec, text); };
+  describe(app_->add_option_function<std::string>(spec.names, take, spec.help), spec);
 }
 
 void Command::option(const OptionSpec& spec, Reader reader) {
   const auto take = [name = spec.names, reader = std::move(reader)](const std::string& text) {
     if (const Status taken = reader(text); !taken) {
-      throw CLI::ValidationError(name, taken.error().what);
+      throw CLI::ValidationError(name.substr(name.find("--")), taken.error().what);
     }
   };
   describe(app_->add_option_function<std::string>(spec.names, take, spec.help), spec);
@@ -65,8 +89,7 @@ void Command::flag(const OptionSpec& spec, bool& value) {
 
 void Command::flag_or_value(const OptionSpec& spec, const std::string& usual, std::string& value) {
   CLI::Option* const option = app_->add_flag(spec.names + "{" + usual + "}", value, spec.help);
-  option->type_name(spec.type);
-  if (!spec.choices.empty()) option->check(CLI::IsMember(spec.choices));
+  describe(option, spec);
 }
 
 }  // namespace weir::ctl

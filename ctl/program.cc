@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <ostream>
@@ -12,6 +13,7 @@
 
 #include "ctl/client/zmq_broker.h"
 #include "ctl/exit_code.h"
+#include "schema/config/command_line.h"
 #include "schema/graph/diagnostic.h"
 #include "schema/graph/suggest.h"
 
@@ -98,6 +100,31 @@ std::vector<std::string> option_names(const CLI::App& app) {
   return names;
 }
 
+// `weirctl help up` and `weirctl pipeline help` are `weirctl up --help` and `weirctl pipeline
+// --help`, and `weirctl version` is `weirctl --version`.
+std::vector<std::string> spelt_out(CLI::App& root, std::vector<std::string> arguments) {
+  if (arguments == std::vector<std::string>{"version"}) return {"--version"};
+  const auto help = std::find(arguments.begin(), arguments.end(), "help");
+  if (help == arguments.end() || help - arguments.begin() > 1) return arguments;
+  const CLI::App* const group = find_command(root, arguments.front());
+  const bool is_command =
+      help == arguments.begin() || (group != nullptr && !command_names(*group).empty());
+  if (!is_command) return arguments;
+  arguments.erase(help);
+  arguments.emplace_back("--help");
+  return arguments;
+}
+
+// CLI11's words for an option without its value: "--tail: 1 required N missing".
+std::string in_our_words(const CLI::ParseError& error) {
+  const std::string text = error.what();
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
+    return text.substr(0, text.find(':')) + " needs a value";
+  }
+  if (text == "A subcommand is required") return "no command given";
+  return text;
+}
+
 const CLI::App& chosen(const CLI::App& app) {
   const CLI::App* at = &app;
   while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
@@ -133,7 +160,7 @@ Program::Program(Streams streams, Surroundings surroundings)
       root_(
           std::make_unique<CLI::App>("run dataflow graphs made of ordinary programs", "weirctl")) {
   root_->formatter(std::make_shared<HelpFormatter>());
-  root_->set_version_flag("--version", version_text(), "print the version and exit");
+  root_->set_version_flag("-v,--version", version_text(), "print the version and exit");
   root_->set_help_flag("-h,--help", "print this help and exit");
   root_->require_subcommand(1);
   root_->fallthrough();
@@ -182,8 +209,10 @@ Command Program::add_command(std::string_view path, const CommandHelp& help,
 }
 
 int Program::run(std::vector<std::string> arguments) {
+  arguments = spelt_out(*root_, std::move(arguments));
   if (!names_known_commands(arguments)) return kUsage;
   try {
+    config::refuse_empty_values(*root_, arguments);
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     root_->parse(std::move(reversed));
   } catch (const CLI::ExtrasError&) {
@@ -192,7 +221,7 @@ int Program::run(std::vector<std::string> arguments) {
     // Help and version come as errors whose code is 0. All others are mistakes in the arguments,
     // whatever number CLI11 gives them.
     if (error.get_exit_code() == 0) return root_->exit(error, streams_.out, streams_.err);
-    return fail_usage(error.what(), "try '" + path_of(&chosen(*root_)) + " --help'");
+    return fail_usage(in_our_words(error), "try '" + path_of(&chosen(*root_)) + " --help'");
   }
   if (!broker_option_.empty() && chosen(*root_).get_option_no_throw("--broker") == nullptr) {
     return fail_usage("'" + path_of(&chosen(*root_)) +
@@ -214,7 +243,8 @@ bool Program::names_known_commands(const std::vector<std::string>& arguments) {
     }
     CLI::App* const next = find_command(*at, word);
     if (next == nullptr) {
-      std::string hint = graph::did_you_mean(word, names);
+      std::string hint = commands_named(word);
+      if (hint.empty()) hint = graph::did_you_mean(word, names);
       if (hint.empty()) hint = "try '" + path_of(at) + " --help'";
       fail_usage("unknown command '" + word + "'", hint);
       return false;
@@ -222,6 +252,18 @@ bool Program::names_known_commands(const std::vector<std::string>& arguments) {
     at = next;
   }
   return true;
+}
+
+// "did you mean 'weirctl pipeline stop'?": people leave out the group.
+std::string Program::commands_named(const std::string& word) const {
+  std::string found;
+  for (const CLI::App* group : root_->get_subcommands({})) {
+    for (const CLI::App* command : group->get_subcommands({})) {
+      if (command->get_name() != word) continue;
+      found += (found.empty() ? "'" : " or '") + path_of(command) + "'";
+    }
+  }
+  return found.empty() ? "" : "did you mean " + found + "?";
 }
 
 int Program::refuse_extras() {

@@ -92,6 +92,7 @@ class Program {
 
   CLI::App* group(CLI::App& parent, const std::string& name);
   bool names_known_commands(const std::vector<std::string>& arguments);
+  std::string commands_named(const std::string& word) const;
   int refuse_extras();
 
   Streams streams_;

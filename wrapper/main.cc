@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "schema/base/log.h"
+#include "schema/config/command_line.h"
 #include "schema/runtime/daemon.h"
 #include "schema/runtime/signals.h"
 #include "schema/wire/control.h"
@@ -67,7 +68,11 @@ int main(int argc, char** argv) {
   uint64_t blocks_max = UINT64_MAX;
   app.add_option("--blocks", blocks_max, "with --inspect dump: no more than this")
       ->needs(inspect_option);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    weir::config::parse(app, argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    return app.exit(problem);
+  }
   weir::runtime::ignore_sigpipe();
   if (inspect_option->count() > 0) {
     weir::log::init("weir-wrapper", weir::log::Level::kError);

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "schema/base/log_share.h"
+#include "schema/config/command_line.h"
 #include "schema/config/exposure.h"
 #include "schema/config/settings_file.h"
 #include "schema/config/units.h"
@@ -51,7 +52,7 @@ class CommandLine {
 
   std::variant<AgentOptions, int> parse(int argc, const char* const* argv) {
     try {
-      app_.parse(argc, argv);
+      config::parse(app_, argc, argv);
     } catch (const CLI::ParseError& problem) {
       return app_.exit(problem) == 0 ? 0 : 2;
     }

@@ -40,8 +40,12 @@ class Broker {
   // One question whose answer is a T.
   template <typename T>
   Result<T> ask(wire::Message question, std::chrono::milliseconds limit = kAnswerWait) {
+    if (Status known = check_name(question); !known) return std::move(known).error();
     return as<T>(std::move(ask_all({std::move(question)}, limit).front()));
   }
+  // kNotFound: the question is about a pipeline with a name that none can have, and that the broker
+  // would refuse to look at.
+  static Status check_name(const wire::Message& question);
   template <typename T>
   static Result<T> as(Result<wire::Message> answer) {
     if (!answer) return std::move(answer).error();

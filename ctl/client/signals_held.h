@@ -5,6 +5,8 @@
 
 #include <csignal>
 
+#include "schema/runtime/signals.h"
+
 namespace weir::ctl {
 
 class SignalsHeld {
@@ -12,7 +14,9 @@ class SignalsHeld {
   SignalsHeld() {
     sigset_t set;
     sigemptyset(&set);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+      if (!runtime::is_ignored(signal)) sigaddset(&set, signal);
+    }
     ::pthread_sigmask(SIG_BLOCK, &set, &before_);
   }
   SignalsHeld(const SignalsHeld&) = delete;

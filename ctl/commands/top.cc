@@ -35,6 +35,8 @@ class Looker {
   Result<std::vector<TopRow>> look(milliseconds limit) {
     Broker& broker = session_.broker();
     std::vector<std::string> names{name_};
+    const Status named = Broker::check_name(wire::PipelineGet{name_});
+    if (!name_.empty() && !named) return named.error();
     if (name_.empty()) {
       const auto cluster = broker.ask<wire::BrokerStatus>(wire::BrokerStatusRequest{}, limit);
       if (!cluster) return cluster.error();

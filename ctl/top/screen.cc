@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <string_view>
 
+#include "schema/base/files.h"
 #include "schema/graph/utf8.h"
 
 namespace weir::ctl {
@@ -20,13 +20,9 @@ constexpr std::string_view kEraseBelow = "\x1b[J";
 constexpr size_t kLinesDefault = 24;
 constexpr size_t kColumnsDefault = 80;
 
-void write_all(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(STDOUT_FILENO, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return;  // The terminal has gone; SIGHUP says so.
-    bytes.remove_prefix(static_cast<size_t>(count));
-  }
+void put(std::string_view bytes) {
+  // A terminal that has gone sends SIGHUP.
+  (void)write_all(STDOUT_FILENO, bytes, "the terminal");
 }
 
 std::string_view first_characters(std::string_view line, size_t characters) {
@@ -46,11 +42,11 @@ Screen::Screen() {
     now.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
     ::tcsetattr(STDIN_FILENO, TCSANOW, &now);
   }
-  write_all(kEnter);
+  put(kEnter);
 }
 
 Screen::~Screen() {
-  write_all(kLeave);
+  put(kLeave);
   if (before_) ::tcsetattr(STDIN_FILENO, TCSANOW, &*before_);
 }
 
@@ -61,7 +57,7 @@ void Screen::show(const std::string& text) {
       fitted(text, known ? size.ws_row : kLinesDefault, known ? size.ws_col : kColumnsDefault);
   std::string out(kHome);
   for (const char c : shown) out += c == '\n' ? std::string("\x1b[K\r\n") : std::string(1, c);
-  write_all(out.append("\x1b[K").append(kEraseBelow));
+  put(out.append("\x1b[K").append(kEraseBelow));
 }
 
 char Screen::key() const {

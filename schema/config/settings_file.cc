@@ -29,7 +29,10 @@ auto take_into(T& out, bool given, Read read) {
 void SettingsFile::text(std::string key, std::string& out, bool given) {
   add(std::move(key),
       take_into(out, given, [](ValueReader& reader, const TomlValue& value, std::string& taken) {
-        return reader.string(value, taken);
+        if (!reader.string(value, taken)) return false;
+        if (taken.empty())
+          reader.report(value, "it is empty", "say what it is to be, or leave it out");
+        return !taken.empty();
       }));
 }
 

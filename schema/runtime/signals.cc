@@ -10,14 +10,23 @@ namespace weir::runtime {
 
 namespace {
 
+// What was ignored when this process was started (nohup, a trap in a shell) stays ignored: blocked,
+// it would come all the same.
 sigset_t set_of(const std::vector<int>& signals) {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : signals) sigaddset(&set, signal);
+  for (const int signal : signals) {
+    if (!is_ignored(signal)) sigaddset(&set, signal);
+  }
   return set;
 }
 
 }  // namespace
+
+bool is_ignored(int signal) {
+  struct sigaction now {};
+  return ::sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+}
 
 void ignore_signal(int signal) {
   struct sigaction action {};

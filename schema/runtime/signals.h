@@ -17,13 +17,16 @@ void ignore_sigpipe();
 // Ignores a signal for the whole process (the terminal's SIGINT in broker, agent and wrapper).
 void ignore_signal(int signal);
 
-// Keeps signals until a SignalWatch asks for them, so that none ends the process before there is
-// something to clean up with. Thread: as for SignalWatch.
+bool is_ignored(int signal);
+
+// Keeps signals, those that are ignored aside, until a SignalWatch asks for them, so that none ends
+// the process before there is something to clean up with. Thread: as for SignalWatch.
 void block_signals(const std::vector<int>& signals);
 
 // Blocks signals and reports them on the loop for as long as it lives. They stay blocked
-// afterwards. Thread: construct it before any other thread begins, because threads inherit the
-// mask of their creator and a signal goes to any thread that has not blocked it.
+// afterwards. Those that are ignored stay ignored. Thread: construct it before any other thread
+// begins, because threads inherit the mask of their creator and a signal goes to any thread that
+// has not blocked it.
 class SignalWatch {
  public:
   using Callback = std::function<void(int signal)>;

@@ -45,11 +45,11 @@ TEST(Program, UsageErrors) {
     std::vector<std::string> arguments;
     std::string_view err;
   } kCases[] = {
-      {{}, "weirctl: A subcommand is required\nhint: try 'weirctl --help'\n"},
+      {{}, "weirctl: no command given\nhint: try 'weirctl --help'\n"},
       {{"tre"}, "weirctl: unknown command 'tre'\nhint: did you mean 'tree'?\n"},
       {{"frobnicate"}, "weirctl: unknown command 'frobnicate'\nhint: try 'weirctl --help'\n"},
       {{"pipeline", "chekc"}, "weirctl: unknown command 'chekc'\nhint: did you mean 'check'?\n"},
-      {{"pipeline"}, "weirctl: A subcommand is required\nhint: try 'weirctl pipeline --help'\n"},
+      {{"pipeline"}, "weirctl: no command given\nhint: try 'weirctl pipeline --help'\n"},
       {{"tree"}, "weirctl: no pipeline given: name a file, - or -e EXPR\n"},
       {{"tree", "a", "b"}, "weirctl: unexpected argument 'b'\nhint: try 'weirctl tree --help'\n"},
       {{"tree", "a", "-e", "'b'"},
@@ -57,7 +57,19 @@ TEST(Program, UsageErrors) {
       {{"tree", "--expresion", "'b'"},
        "weirctl: unknown option '--expresion'\nhint: did you mean '--expression'?\n"},
       {{"tree", "-o", "xml", "-"},
-       "weirctl: --output-format: xml not in {table,json}\nhint: try 'weirctl tree --help'\n"},
+       "weirctl: --output-format: 'xml' is none of table, json\nhint: try 'weirctl tree --help'\n"},
+      {{"stop", "x"},
+       "weirctl: unknown command 'stop'\nhint: did you mean 'weirctl pipeline stop'?\n"},
+      {{"rm"},
+       "weirctl: unknown command 'rm'\nhint: did you mean 'weirctl pipeline rm' or 'weirctl action "
+       "rm'?\n"},
+      {{"help", "stop"},
+       "weirctl: unknown command 'stop'\nhint: did you mean 'weirctl pipeline stop'?\n"},
+      {{"logs", "p", "--tail", "x"},
+       "weirctl: --tail: 'x' is not a number\nhint: try 'weirctl logs --help'\n"},
+      {{"logs", "p", "--tail"}, "weirctl: --tail needs a value\nhint: try 'weirctl logs --help'\n"},
+      {{"up", "--agents", "101", "-e", "'x'"},
+       "weirctl: --agents: 101 is not from 1 to 100\nhint: try 'weirctl up --help'\n"},
       {{"t\x1b[31m"}, "weirctl: unknown command 't?[31m'\nhint: try 'weirctl --help'\n"},
   };
   for (const auto& c : kCases) {
@@ -66,6 +78,51 @@ TEST(Program, UsageErrors) {
     EXPECT_EQ(outcome.err, c.err);
     EXPECT_EQ(outcome.out, "");
   }
+}
+
+// A variable that is not set, in a script.
+TEST(Program, AnEmptyValueIsAUsageError) {
+  const std::vector<std::vector<std::string>> kCases{
+      {"up", "--data", "", "-e", "'seq 3'"},
+      {"up", "--data=", "-e", "'seq 3'"},
+      {"up", "--output", "", "-e", "'seq 3'"},
+      {"up", "--log-limit", "", "-e", "'seq 3'"},
+      {"up", "--log-level", "", "-e", "'seq 3'"},
+      {"up", "--agents", "", "-e", "'seq 3'"},
+      {"up", "-e", ""},
+      {"up", ""},
+      {"up", "", "-e", "'seq 3'"},
+      {"tree", "--live", ""},
+      {"--broker", "", "status"},
+      {"status", "--broker="},
+      {"pipeline", "run", "p", "--wait="},
+      {"pipeline", "run", ""},
+      {"pipeline", "stop", "p", "--wait", "--timeout", ""},
+      {"pipeline", "check", "--broker=", "-"},
+      {"logs", "p", ""},
+      {"logs", "--data", ""},
+      {"action", "get", "a", "-O", ""},
+      {"wal", "verify", ""},
+  };
+  for (const auto& arguments : kCases) {
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.code, kUsage) << testing::PrintToString(arguments);
+    EXPECT_NE(outcome.err.find("the value is empty"), std::string::npos)
+        << testing::PrintToString(arguments) << outcome.err;
+  }
+  // What only looks like one.
+  EXPECT_EQ(run({"tree", "-e", "--data="}).code, kFailed);
+}
+
+TEST(Program, HelpAndVersionAsPeopleTypeThem) {
+  EXPECT_EQ(run({"help"}).out, run({"--help"}).out);
+  EXPECT_EQ(run({"help", "up"}).out, run({"up", "--help"}).out);
+  EXPECT_EQ(run({"pipeline", "help"}).out, run({"pipeline", "--help"}).out);
+  EXPECT_EQ(run({"help", "pipeline", "stop"}).out, run({"pipeline", "stop", "--help"}).out);
+  EXPECT_EQ(run({"version"}).out, version_text() + "\n");
+  EXPECT_EQ(run({"-v"}).out, version_text() + "\n");
+  // A node may have that name.
+  EXPECT_EQ(run({"logs", "--data", "/no/such/folder", "help"}).code, kNotFound);
 }
 
 TEST(Program, HelpHasExamplesFirst) {

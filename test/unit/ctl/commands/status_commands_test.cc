@@ -323,6 +323,31 @@ TEST_F(StatusCommands, EachErrorHasItsCode) {
   EXPECT_EQ(code_of({ErrorCode::kTimeout, ""}, SIGINT), kInterrupted);
 }
 
+// Not as the broker's code calls the field that it is in.
+TEST_F(StatusCommands, ANameThatNoPipelineCanHaveIsNotFound) {
+  const std::vector<std::vector<std::string>> kCases{
+      {"pipeline", "status", "OK"},
+      {"pipeline", "get", "OK"},
+      {"pipeline", "run", "OK"},
+      {"pipeline", "stop", "OK"},
+      {"pipeline", "abandon", "OK"},
+      {"pipeline", "rm", "OK"},
+      {"logs", "OK"},
+      {"events", "OK"},
+      {"tree", "--live", "OK"},
+      {"top", "OK"},
+      {"dead", "list", "OK"},
+      {"dead", "show", "OK", "a", "0.1.0"},
+  };
+  for (const auto& words : kCases) {
+    const FakeRun outcome = run(words);
+    EXPECT_EQ(outcome.code, kNotFound) << testing::PrintToString(words) << outcome.err;
+    EXPECT_EQ(outcome.err,
+              "weirctl: no pipeline is named \"OK\": their names have small letters, digits, _ and "
+              "-\n");
+  }
+}
+
 TEST_F(StatusCommands, WhichBroker) {
   run({"status", "--broker", "tcp://behind:1"});
   EXPECT_EQ(world_.endpoint, "tcp://behind:1");

@@ -39,6 +39,23 @@ TEST(SignalWatch, MayBeDestroyedByItsOwnCallback) {
   EXPECT_FALSE(watch.has_value());
 }
 
+// As nohup and traps of shells have it.
+TEST(SignalWatch, WhatIsIgnoredStaysIgnored) {
+  ignore_signal(SIGHUP);
+  Loop loop;
+  std::vector<int> heard;
+  auto watch = SignalWatch::create(loop, {SIGHUP, SIGTERM}, [&](int signal) {
+    heard.push_back(signal);
+    loop.stop();
+  });
+  ASSERT_TRUE(watch) << watch.error().what;
+  ::raise(SIGHUP);
+  ::raise(SIGTERM);
+  loop.run();
+  EXPECT_EQ(heard, std::vector<int>{SIGTERM});
+  ::signal(SIGHUP, SIG_DFL);
+}
+
 TEST(Signals, AClosedPipeIsAnError) {
   ignore_sigpipe();
   int ends[2];
