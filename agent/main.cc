@@ -7,6 +7,7 @@
 #include "schema/runtime/loop.h"
 #include "schema/runtime/process.h"
 #include "schema/runtime/signals.h"
+#include "schema/runtime/standard_fds.h"
 
 namespace {
 
@@ -50,7 +51,7 @@ int run(const weir::agent::AgentOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  weir::runtime::reserve_standard_descriptors();
+  weir::runtime::reserve_standard_fds();
   try {
     const auto parsed = weir::agent::parse_command_line(argc, argv);
     if (const int* const status = std::get_if<int>(&parsed)) return *status;

@@ -17,6 +17,7 @@
 #include "schema/runtime/process.h"
 #include "schema/runtime/resolve.h"
 #include "schema/runtime/signals.h"
+#include "schema/runtime/standard_fds.h"
 
 namespace {
 
@@ -100,7 +101,7 @@ int refuse(const weir::Error& error) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  weir::runtime::reserve_standard_descriptors();
+  weir::runtime::reserve_standard_fds();
   CLI::App app{"weir-broker: holds the state of every graph"};
   Arguments arguments;
   const auto* const listen =

@@ -11,6 +11,7 @@
 #include "schema/config/command_line.h"
 #include "schema/runtime/daemon.h"
 #include "schema/runtime/signals.h"
+#include "schema/runtime/standard_fds.h"
 #include "schema/wire/control.h"
 #include "wrapper/inspect/inspect.h"
 #include "wrapper/shell/wrapper.h"
@@ -37,7 +38,7 @@ void keep_large_buffers() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  weir::runtime::reserve_standard_descriptors();
+  weir::runtime::reserve_standard_fds();
   CLI::App app{"Runs one node instance of a weir pipeline."};
   std::string order_path;
   std::string log_level = "info";

@@ -18,6 +18,8 @@ std::string_view name_of(graph::Protocol protocol) {
       return "lines";
     case graph::Protocol::kFrames:
       return "frames";
+    case graph::Protocol::kPositions:
+      break;
   }
   return "";
 }

@@ -10,10 +10,6 @@
 
 namespace weir::runtime {
 
-// Opens /dev/null for each of the descriptors 0, 1 and 2 that is closed, so that nothing of ours
-// gets one of these numbers and is written to as standard output. First in main.
-void reserve_standard_descriptors();
-
 // Calls `stop` on SIGTERM, and on Ctrl-C in a terminal: `supervised` processes (by `up`, or by an
 // agent) leave that one to whoever started them. A signal that was ignored when this process was
 // started stays ignored. Thread: see SignalWatch.

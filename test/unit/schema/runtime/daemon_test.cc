@@ -7,6 +7,8 @@
 
 #include <csignal>
 
+#include "schema/runtime/standard_fds.h"
+
 namespace weir::runtime {
 namespace {
 
@@ -20,20 +22,20 @@ int in_child(Body body) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-TEST(Daemon, NothingElseGetsTheNumberOfAClosedStandardDescriptor) {
+TEST(StandardFds, NothingElseGetsTheNumberOfAClosedOne) {
   EXPECT_EQ(in_child([] {
               ::close(0);
               ::close(1);
               ::close(2);
-              reserve_standard_descriptors();
+              const StandardFds& fds = reserve_standard_fds();
               // What is opened next would have been standard input.
               const int fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-              return fd > 2 && ::fcntl(1, F_GETFD) != -1 ? 0 : 1;
+              return !fds.in && !fds.out && !fds.err && fd > 2 && !is_writable(1) ? 0 : 1;
             }),
             0);
   EXPECT_EQ(in_child([] {
               const int next = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-              reserve_standard_descriptors();
+              reserve_standard_fds();
               return ::open("/dev/null", O_RDONLY | O_CLOEXEC) == next + 1 ? 0 : 1;
             }),
             0)
