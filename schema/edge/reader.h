@@ -28,7 +28,7 @@ struct ReaderDurable {
   bool ended = false;  // END of the lane is committed.
   // Up to here it settles when the outputs that were visible with that commit have settled. Behind
   // the frontier where what was consumed is kept for later.
-  Position settles;
+  Position settles = {};
 };
 
 class EdgeReader {
