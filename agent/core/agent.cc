@@ -39,11 +39,13 @@ std::vector<AgentEffect> AgentCore::from_broker(wire::Envelope envelope, uint64_
                                                 SteadyTime now) {
   broker_heard_ = now;
   if (const auto* orders = std::get_if<wire::AgentOrders>(&envelope.message)) {
-    registered_ = true;
+    known_ = Known::kAll;
     if (!std::exchange(refused_, "").empty()) log::info("the broker takes this agent now");
     if (!shutting_down_) take_orders(*orders, free_bytes, now);
   } else if (const auto* notes = std::get_if<wire::NotesTaken>(&envelope.message)) {
     take_notes_taken(*notes);
+  } else if (std::holds_alternative<wire::Ok>(envelope.message)) {
+    unanswered_ = false;
   } else if (const auto* data = std::get_if<wire::ActionData>(&envelope.message)) {
     contents_.on_data(*data, now);
   } else if (const auto* read = std::get_if<wire::LogRead>(&envelope.message)) {
@@ -77,14 +79,14 @@ void AgentCore::take_refusal(const std::string& request, const wire::Refusal& re
     contents_.on_refused(request, refusal.what, now);
   } else if (refusal.code == ErrorCode::kNotFound) {
     // The broker was restarted, or does not take us: say everything again, at once if it is new.
-    if (registered_) next_heartbeat_ = now;
-    registered_ = false;
+    if (known_ != Known::kNot) next_heartbeat_ = now;
+    known_ = Known::kNot;
   } else {
     // Each second we ask again, and are told again.
     const bool known = std::exchange(refused_, refusal.what) == refusal.what;
     log::write(known ? log::Level::kDebug : log::Level::kError,
                "the broker refuses this agent: " + refusal.what);
-    if (refusal.code == ErrorCode::kConflict) registered_ = false;
+    if (refusal.code == ErrorCode::kConflict) known_ = Known::kNot;
   }
 }
 
@@ -123,6 +125,9 @@ std::vector<AgentEffect> AgentCore::from_eraser(const wire::InstanceKey& key, co
     log::info(wire::to_string(key) + ": removed");
     removals_.gone(key);
     report_now_ = true;
+    if (const auto held = held_up_.extract(key); !held.empty()) {
+      take_order(held.mapped(), held_up_share_, now);
+    }
   } else if (removals_.failed(key, done.error().what, now)) {
     log::warn(wire::to_string(key) + ": cannot be removed yet: " + done.error().what);
   }
@@ -142,12 +147,14 @@ std::vector<AgentEffect> AgentCore::tick(SteadyTime now) {
 }
 
 void AgentCore::broker_connected(SteadyTime now) {
-  registered_ = false;
+  known_ = Known::kNot;
   broker_heard_ = now;
   next_heartbeat_ = now;
 }
 
+// What was in it is said again with everything else.
 void AgentCore::broker_not_reached(SteadyTime now) {
+  known_ = Known::kNot;
   next_heartbeat_ = std::min(next_heartbeat_, now + kNotSentRetry);
 }
 
@@ -160,6 +167,11 @@ std::vector<AgentEffect> AgentCore::finish(SteadyTime now) {
   if (shutting_down_) continue_shutdown(now);
   continue_removals(now);
   supply_contents(now);
+  listen_for_broker(now);
+  return std::exchange(effects_, {});
+}
+
+std::vector<AgentEffect> AgentCore::end_turn(SteadyTime now) {
   talk_to_broker(now);
   return std::exchange(effects_, {});
 }
@@ -189,26 +201,36 @@ uint64_t AgentCore::log_share(const wire::AgentOrders& orders, uint64_t free_byt
 }
 
 void AgentCore::take_orders(const wire::AgentOrders& orders, uint64_t free_bytes, SteadyTime now) {
+  const bool follows = orders.base == 0 || orders.base == orders_version_;
+  const uint64_t version = follows ? orders.version : 0;
+  if (orders_version_ != version) report_now_ = true;
+  orders_version_ = version;
+  if (!follows) return;
   hold_until_.reset();
   const uint64_t share = log_share(orders, free_bytes);
-  bool obeyed = true;
   for (const wire::StartOrder& order : orders.start) {
-    obeyed = take_order(order, share, now) && obeyed;
+    const wire::InstanceKey key = wire::key_of(order);
+    if (removals_.has(key)) {
+      // What it would find is being deleted.
+      held_up_.insert_or_assign(key, order);
+      held_up_share_ = share;
+    } else {
+      take_order(order, share, now);
+    }
   }
-  for (const wire::InstanceKey& key : orders.stop) step(key, StopCame{true}, now);
+  for (const wire::InstanceKey& key : orders.stop) {
+    held_up_.erase(key);
+    step(key, StopCame{true}, now);
+  }
   for (const wire::InstanceKey& key : orders.remove) {
+    held_up_.erase(key);
     step(key, StopCame{true}, now);
     removals_.want(key);
   }
-  // Another version than the broker's makes it repeat them.
-  const uint64_t version = obeyed ? orders.version : 0;
-  if (orders_version_ != version) report_now_ = true;
-  orders_version_ = version;
 }
 
-bool AgentCore::take_order(const wire::StartOrder& order, uint64_t log_share, SteadyTime now) {
+void AgentCore::take_order(const wire::StartOrder& order, uint64_t log_share, SteadyTime now) {
   const wire::InstanceKey key = wire::key_of(order);
-  if (removals_.has(key)) return false;  // What it would find is being deleted.
   wire::StartOrder complete = layout_.complete(order);
   const auto found = lives_.find(key);
   if (complete.log_limit_bytes == 0) {
@@ -218,17 +240,17 @@ bool AgentCore::take_order(const wire::StartOrder& order, uint64_t log_share, St
   }
   if (found == lives_.end()) {
     if (lives_.size() >= wire::kInstancesPerAgentMax) {
-      log::error(wire::to_string(key) + ": too many instances on this agent");
-      return true;
+      return log::error(wire::to_string(key) + ": too many instances on this agent");
     }
     lives_.try_emplace(key, complete, false);
+    gone_.erase(key);
   } else if (order.term < found->second.order().term) {
     log::warn(wire::to_string(key) + ": refused an order of the lower term " +
               std::to_string(order.term));
   }
+  unreported_.insert(key);
   step(key, OrderCame{std::move(complete)}, now);
   orders_changed_ = true;
-  return true;
 }
 
 // ---- Wrappers ------------------------------------------------------------------------------
@@ -276,16 +298,21 @@ void AgentCore::step(const wire::InstanceKey& key, const LifeEvent& event, Stead
   const auto found = lives_.find(key);
   if (found == lives_.end()) return;  // A stop for, or an answer about, what is gone already.
   const std::vector<LifeEffect> effects = found->second.step(event, now);
+  // A wrapper's figures go with the next heartbeat; what cannot wait says so (ReportNow).
+  if (!std::holds_alternative<ReportCame>(event)) unreported_.insert(key);
   for (const LifeEffect& effect : effects) pass_on(key, effect);
   if (std::holds_alternative<Ended>(event)) unbind_peer(key);
   if (found->second.state() != LifeState::kGone) return;
   lives_.erase(found);
+  unreported_.erase(key);
+  gone_.insert(key);
   orders_changed_ = true;
 }
 
 void AgentCore::pass_on(const wire::InstanceKey& key, const LifeEffect& effect) {
   if (std::holds_alternative<ReportNow>(effect)) {
     report_now_ = true;
+    unreported_.insert(key);
   } else if (std::holds_alternative<SendStop>(effect)) {
     to_peer(key, wire::WrapperStop{false});
   } else if (std::holds_alternative<SendEnd>(effect)) {
@@ -331,7 +358,7 @@ void AgentCore::supply_contents(SteadyTime now) {
     }
     contents_.need(needed);
   }
-  contents_.tick(registered_, now);
+  contents_.tick(known_ == Known::kAll, now);
   std::vector<std::pair<wire::InstanceKey, std::string>> waiting;
   for (const auto& [key, life] : lives_) {
     if (!hold_until_ && life.awaits_content())
@@ -384,31 +411,76 @@ bool AgentCore::all_down() const {
 
 // ---- The broker ----------------------------------------------------------------------------
 
-std::vector<wire::InstanceStatus> AgentCore::statuses() const {
-  std::vector<wire::InstanceStatus> all;
-  all.reserve(lives_.size());
-  for (const auto& [key, life] : lives_) all.push_back(life.status());
-  return all;
+void AgentCore::listen_for_broker(SteadyTime now) {
+  if (!broker_heard_) broker_heard_ = now;
+  if (now - *broker_heard_ < kBrokerSilence) return;
+  known_ = Known::kNot;
+  broker_heard_ = now;
+  next_heartbeat_ = now;
+  effects_.emplace_back(ReconnectBroker{});
 }
 
+// One report at a time, so that however much there is to say, no more than one message of bounded
+// size is under way; but each second one goes out, answered or not.
 void AgentCore::talk_to_broker(SteadyTime now) {
-  if (!broker_heard_) broker_heard_ = now;
-  if (now - *broker_heard_ >= kBrokerSilence) {
-    registered_ = false;
-    broker_heard_ = now;
-    next_heartbeat_ = now;
-    effects_.emplace_back(ReconnectBroker{});
-  }
-  if (now < next_heartbeat_ && !(report_now_ && registered_)) return;
+  const bool due = now >= next_heartbeat_;
+  const bool rest = known_ == Known::kInPart && !unreported_.empty();
+  const bool more = (report_now_ && known_ != Known::kNot) || rest;
+  if (!due && !(more && !unanswered_)) return;
   next_heartbeat_ = now + kHeartbeat;
-  report_now_ = false;
-  if (registered_) {
-    effects_.emplace_back(
-        ToBroker{wire::AgentReport{name_, orders_version_, statuses(), removals_.keys()}});
+  if (known_ == Known::kNot) {
+    register_at_broker();
+  } else if (known_ == Known::kInPart && unanswered_) {
+    return;  // A registration is only said once; silence ends it.
   } else {
-    effects_.emplace_back(
-        ToBroker{wire::AgentRegister{name_, layout_.address, statuses(), identity_}});
+    // The figures of all that run.
+    for (const auto& [key, life] : lives_) {
+      if (due && life.has_process()) unreported_.insert(key);
+    }
+    report_to_broker();
   }
+}
+
+void AgentCore::report_all_anew() {
+  orders_version_ = 0;
+  gone_.clear();
+  for (const auto& [key, life] : lives_) unreported_.insert(key);
+}
+
+void AgentCore::register_at_broker() {
+  report_all_anew();
+  wire::AgentRegister message{name_, layout_.address, take_unreported(), identity_};
+  message.more = !unreported_.empty();
+  if (message.more) {
+    known_ = Known::kInPart;
+    unanswered_ = true;
+  }
+  effects_.emplace_back(ToBroker{std::move(message)});
+}
+
+void AgentCore::report_to_broker() {
+  wire::AgentReport report{name_, orders_version_, take_unreported(), removals_.keys()};
+  report.changes_only = true;
+  report.gone = {gone_.begin(), gone_.end()};
+  gone_.clear();
+  report.more = !unreported_.empty();
+  report_now_ = report.more;
+  unanswered_ = true;
+  effects_.emplace_back(ToBroker{std::move(report)});
+}
+
+std::vector<wire::InstanceStatus> AgentCore::take_unreported() {
+  std::vector<wire::InstanceStatus> statuses;
+  size_t bytes = 0;
+  while (!unreported_.empty()) {
+    wire::InstanceStatus status = lives_.at(*unreported_.begin()).status();
+    const size_t size = wire::encode_status(status).size();
+    if (bytes > 0 && bytes + size > wire::kPartBytesMax) break;
+    bytes += size;
+    statuses.push_back(std::move(status));
+    unreported_.erase(unreported_.begin());
+  }
+  return statuses;
 }
 
 }  // namespace weir::agent

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -105,6 +106,9 @@ class AgentCore {
   std::vector<AgentEffect> from_eraser(const wire::InstanceKey& key, const Status& done,
                                        SteadyTime now);
   std::vector<AgentEffect> tick(SteadyTime now);
+  // All that came at once is done: what the broker is to know of it is reported now, in one
+  // message.
+  std::vector<AgentEffect> end_turn(SteadyTime now);
   // There is a new connection, or about to be.
   void broker_connected(SteadyTime now);
   // The last ToBroker was not sent: nobody is connected. It is made again soon.
@@ -124,8 +128,7 @@ class AgentCore {
   void step(const wire::InstanceKey& key, const LifeEvent& event, SteadyTime now);
   void take_orders(const wire::AgentOrders& orders, uint64_t free_bytes, SteadyTime now);
   uint64_t log_share(const wire::AgentOrders& orders, uint64_t free_bytes) const;
-  // False: not now.
-  bool take_order(const wire::StartOrder& order, uint64_t log_share, SteadyTime now);
+  void take_order(const wire::StartOrder& order, uint64_t log_share, SteadyTime now);
   void take_hello(const std::string& peer, const wire::InstanceKey& key, const HelloCame& hello,
                   SteadyTime now);
   void take_report(const std::string& peer, const wire::InstanceStatus& status, SteadyTime now);
@@ -139,10 +142,15 @@ class AgentCore {
   bool writers_are_down(const wire::StartOrder& order) const;
   void take_notes_taken(const wire::NotesTaken& notes);
   void take_refusal(const std::string& request, const wire::Refusal& refusal, SteadyTime now);
+  void listen_for_broker(SteadyTime now);
   void talk_to_broker(SteadyTime now);
+  void register_at_broker();
+  void report_to_broker();
+  // Of those that are unreported, what fits into one message.
+  std::vector<wire::InstanceStatus> take_unreported();
+  void report_all_anew();
   void supply_contents(SteadyTime now);
   void continue_removals(SteadyTime now);
-  std::vector<wire::InstanceStatus> statuses() const;
   std::vector<AgentEffect> finish(SteadyTime now);
 
   std::string name_;
@@ -157,8 +165,23 @@ class AgentCore {
 
   std::optional<SteadyTime> hold_until_;
 
-  uint64_t orders_version_ = 0;
-  bool registered_ = false;                 // The broker answered to this connection with orders.
+  // Orders that came while what was there before them was still being deleted.
+  std::map<wire::InstanceKey, wire::StartOrder> held_up_;
+  uint64_t held_up_share_ = 0;  // The log's share that they are to have.
+
+  // How far the broker of this connection knows this agent.
+  enum class Known {
+    kNot,
+    kInPart,  // It was told who this is, and some of what runs here.
+    kAll,     // It has answered with orders.
+  };
+
+  uint64_t orders_version_ = 0;  // Of this connection; 0: none, or they do not follow each other.
+  Known known_ = Known::kNot;
+  // What the broker does not know yet, on this connection.
+  std::set<wire::InstanceKey> unreported_;  // Of `lives_`.
+  std::set<wire::InstanceKey> gone_;        // Not of `lives_` any more.
+  bool unanswered_ = false;                 // A report is; the next one waits for the answer.
   std::optional<SteadyTime> broker_heard_;  // Or when we began to listen.
   SteadyTime next_heartbeat_{};
   std::string refused_;  // What the broker said last about not taking us; told once.

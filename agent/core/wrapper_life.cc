@@ -60,13 +60,14 @@ void WrapperLife::on(const OrderCame& event, SteadyTime now) {
   }
   order_ = event.order;
   stored_ = false;
+  outdated_ = writing_;
   if (state_ == LifeState::kGivenUp) {
     state_ = LifeState::kDown;
     start_at_ = now;
     error_.clear();
   }
   // While a process runs the file is for its successor; kDown stores before it starts.
-  if (state_ != LifeState::kDown) emit(StoreOrder{});
+  if (state_ != LifeState::kDown) store_order(now);
   if (state_ == LifeState::kFollowing && connected_ && other_readers && !must_stop()) {
     emit(SendNeighbours{});
   }
@@ -76,10 +77,16 @@ void WrapperLife::on(const StopCame& event, SteadyTime /*now*/) {
   wanted_ = event.forget ? Wanted::kForget : Wanted::kStop;
 }
 
-void WrapperLife::on(const OrderStored& /*event*/, SteadyTime /*now*/) { stored_ = true; }
+void WrapperLife::on(const OrderStored& /*event*/, SteadyTime now) {
+  writing_ = false;
+  stored_ = !std::exchange(outdated_, false);
+  // While it is down it is stored when it is next to start; a process may run for long.
+  if (!stored_ && state_ != LifeState::kDown && wanted_ != Wanted::kForget) store_order(now);
+}
 
 void WrapperLife::on(const OrderRemoved& /*event*/, SteadyTime /*now*/) {
   stored_ = false;
+  writing_ = outdated_ = false;
   const bool asked = state_ == LifeState::kDown || state_ == LifeState::kGivenUp;
   if (wanted_ != Wanted::kForget || !asked) return;
   state_ = LifeState::kGone;
@@ -87,6 +94,7 @@ void WrapperLife::on(const OrderRemoved& /*event*/, SteadyTime /*now*/) {
 }
 
 void WrapperLife::on(const DiskFailed& event, SteadyTime now) {
+  writing_ = outdated_ = false;
   disk_retry_at_ = now + kRetryDelay;
   error_ = event.what;
   emit(ReportNow{});
@@ -275,25 +283,28 @@ bool WrapperLife::awaits_content() const {
 void WrapperLife::advance_down(SteadyTime now) {
   if (wanted_ == Wanted::kForget) return forget_order(now);
   if (wanted_ == Wanted::kStop) return;
-  if (!stored_) {
-    if (now >= disk_retry_at_) emit(StoreOrder{});
-    return;
-  }
+  if (writing_) return;  // What it would be started with may be about to go.
+  if (!stored_) return store_order(now);
   if (now < start_at_ || awaits_content()) return;
   state_ = LifeState::kLaunching;
   emit(Launch{});
 }
 
 void WrapperLife::forget_order(SteadyTime now) {
-  if (now >= disk_retry_at_) emit(RemoveOrder{});
+  if (!may_write(now)) return;
+  writing_ = true;
+  emit(RemoveOrder{});
+}
+
+void WrapperLife::store_order(SteadyTime now) {
+  if (!may_write(now)) return;
+  writing_ = true;
+  emit(StoreOrder{});
 }
 
 void WrapperLife::advance_following(SteadyTime now) {
   if (!must_stop()) {
-    if (!stored_ && now >= disk_retry_at_ && disk_retry_at_ != SteadyTime{}) {
-      disk_retry_at_ = now + kRetryDelay;
-      emit(StoreOrder{});
-    }
+    if (!stored_) store_order(now);
     if (must_end() && now >= end_again_at_) {
       end_again_at_ = now + kRetryDelay;
       emit(SendEnd{});
@@ -316,21 +327,23 @@ void WrapperLife::advance_following(SteadyTime now) {
 }
 
 std::optional<SteadyTime> WrapperLife::deadline() const {
+  // While something is being written the answer is what is waited for.
+  const auto disk = writing_ ? std::nullopt : std::optional(disk_retry_at_);
   switch (state_) {
     case LifeState::kDown:
-      if (wanted_ == Wanted::kForget) return disk_retry_at_;
+      if (wanted_ == Wanted::kForget) return disk;
       if (wanted_ == Wanted::kStop) return std::nullopt;
       if (awaits_content()) return std::nullopt;
-      return stored_ ? start_at_ : disk_retry_at_;
+      return stored_ && !writing_ ? std::optional(start_at_) : disk;
     case LifeState::kUnknownRuns:
       return probe_at_;
     case LifeState::kFollowing:
       if (must_stop()) return stopping_since_ ? stop_again_at_ : SteadyTime{};
-      if (!stored_) return disk_retry_at_;
+      if (!stored_) return disk;
       if (must_end()) return end_again_at_;
       return std::nullopt;
     case LifeState::kGivenUp:
-      if (wanted_ == Wanted::kForget) return disk_retry_at_;
+      if (wanted_ == Wanted::kForget) return disk;
       return std::nullopt;
     case LifeState::kLaunching:
     case LifeState::kGone:

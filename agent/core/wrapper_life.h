@@ -101,9 +101,10 @@ using LifeEvent =
     std::variant<OrderCame, StopCame, OrderStored, OrderRemoved, DiskFailed, Started, LockHeld,
                  LockFree, StartFailed, HelloCame, ReportCame, Ended, TimePassed, ContentCame>;
 
-// ---- Effects: done in order, and answered at once where an answer is named -----------------
+// ---- Effects: done in order, and answered at once where an answer is named; but for files ---
 
-struct StoreOrder {};   // Answer: OrderStored or DiskFailed.
+// Both are answered later, and there is no other of the two before that.
+struct StoreOrder {};   // The order as it is now. Answer: OrderStored or DiskFailed.
 struct RemoveOrder {};  // Answer: OrderRemoved or DiskFailed.
 struct Launch {};       // If the lock is free. Answer: Started, LockHeld or StartFailed.
 struct ProbeLock {};    // Answer: LockFree, LockHeld or StartFailed.
@@ -176,6 +177,9 @@ class WrapperLife {
   void advance_down(SteadyTime now);
   void advance_following(SteadyTime now);
   void forget_order(SteadyTime now);
+  void store_order(SteadyTime now);
+  // What is on disk is not what it should be, and nothing is under way.
+  bool may_write(SteadyTime now) const { return !writing_ && now >= disk_retry_at_; }
   void follow(int64_t pid, uint64_t term, SteadyTime now);
   void pause_before_restart(SteadyTime now);
   bool must_stop() const;
@@ -185,6 +189,8 @@ class WrapperLife {
   Wanted wanted_ = Wanted::kRun;
   wire::StartOrder order_;
   bool stored_ = false;         // The file on disk is `order_`.
+  bool writing_ = false;        // A StoreOrder or RemoveOrder was not answered yet.
+  bool outdated_ = false;       // What is being stored is not `order_` any more.
   SteadyTime disk_retry_at_{};  // Not before: after a failure.
   bool content_here_ = false;   // Of the action of `order_`.
   std::string waits_;           // Why not.

@@ -147,12 +147,18 @@ AgentShell::AgentShell(runtime::Loop& loop, runtime::ZmqContext& context,
           [this](const wire::InstanceKey& key, const Ended& ended) { on_ended(key, ended); }),
       inspections_(loop, options.processes.wrapper_program),
       contents_(std::move(contents)),
+      order_files_(loop, core_.layout(),
+                   [this](const wire::InstanceKey& key, const LifeEvent& event) {
+                     on_order_file(key, event);
+                   }),
       eraser_(loop) {
   wrappers_watch_ = loop_.watch_socket(wrappers_, [this] { receive_from_wrappers(); });
   inherited_timer_ = loop_.every(kInheritedPoll, [this] { look_after_inherited(); });
+  loop_.on_turn_end([this] { end_turn(); });
 }
 
 AgentShell::~AgentShell() {
+  loop_.on_turn_end(nullptr);
   loop_.unwatch(wrappers_watch_);
   loop_.unwatch(broker_watch_);
   loop_.cancel(dial_timer_);
@@ -165,6 +171,7 @@ void AgentShell::start() {
   if (core_.holds_starts()) {
     log::info("the host was booted: waits for the broker before anything is started");
   }
+  started_ = true;
   carry_out(core_.tick(loop_.now()));
 }
 
@@ -323,6 +330,12 @@ void AgentShell::carry_out(std::vector<AgentEffect> effects) {
   if (end_ == End::kInOrder) check_the_end();
 }
 
+void AgentShell::end_turn() {
+  if (end_ == End::kAtOnce || !started_) return;
+  std::vector<AgentEffect> effects = core_.end_turn(loop_.now());
+  if (!effects.empty()) carry_out(std::move(effects));
+}
+
 void AgentShell::carry_out_one(const AgentEffect& effect) {
   if (const auto* to_broker = std::get_if<ToBroker>(&effect)) {
     send_to_broker(*to_broker);
@@ -351,13 +364,12 @@ void AgentShell::carry_out_one(const AgentEffect& effect) {
 
 void AgentShell::do_for_wrapper(const ForWrapper& task) {
   const wire::InstanceKey& key = task.key;
+  const auto life = core_.lives().find(key);
+  if (life == core_.lives().end()) return;
   if (std::holds_alternative<StoreOrder>(task.what)) {
-    answer(key, store_order(key));
+    order_files_.store(life->second.order());
   } else if (std::holds_alternative<RemoveOrder>(task.what)) {
-    ::unlink(core_.layout().starts_file(key).c_str());
-    const auto removed = remove_order(core_.layout().order_file(key));
-    if (removed) failpoint("agent.order_removed");
-    answer(key, removed ? LifeEvent(OrderRemoved{}) : LifeEvent(DiskFailed{removed.error().what}));
+    order_files_.remove(key);
   } else if (std::holds_alternative<Launch>(task.what)) {
     launch(key);
   } else if (std::holds_alternative<ProbeLock>(task.what)) {
@@ -368,10 +380,7 @@ void AgentShell::do_for_wrapper(const ForWrapper& task) {
       answer(key, Ended{pid, std::nullopt, "it is gone", ""});
     }
   } else if (std::holds_alternative<NoteStarts>(task.what)) {
-    const auto life = core_.lives().find(key);
-    if (life != core_.lives().end()) {
-      write_starts(core_.layout().starts_file(key), life->second.starts());
-    }
+    order_files_.note_starts(key, life->second.starts());
   } else if (const auto* signal = std::get_if<SignalProcess>(&task.what)) {
     processes_.signal(key, signal->signal);
   }
@@ -393,16 +402,12 @@ void AgentShell::erase(const wire::InstanceKey& key) {
                  });
 }
 
-LifeEvent AgentShell::store_order(const wire::InstanceKey& key) {
-  const auto life = core_.lives().find(key);
-  if (life == core_.lives().end()) return OrderRemoved{};
-  const auto stored = write_order(core_.layout().order_file(key), life->second.order());
-  if (stored) {
-    failpoint("agent.order_stored");
-    return OrderStored{};
-  }
-  log::error(stored.error().what);
-  return DiskFailed{stored.error().what};
+void AgentShell::on_order_file(const wire::InstanceKey& key, const LifeEvent& event) {
+  if (end_ == End::kAtOnce) return;
+  if (std::holds_alternative<OrderStored>(event)) failpoint("agent.order_stored");
+  if (std::holds_alternative<OrderRemoved>(event)) failpoint("agent.order_removed");
+  if (const auto* failed = std::get_if<DiskFailed>(&event)) log::error(failed->what);
+  answer(key, event);
 }
 
 void AgentShell::on_content(const std::string& sha256, const ContentAnswer& answer) {

@@ -15,6 +15,7 @@
 #include "agent/core/agent.h"
 #include "agent/shell/content_cache.h"
 #include "agent/shell/inspections.h"
+#include "agent/shell/order_files.h"
 #include "agent/shell/processes.h"
 #include "schema/runtime/dialer.h"
 #include "schema/runtime/loop.h"
@@ -69,7 +70,8 @@ class AgentShell {
   void do_for_wrapper(const ForWrapper& task);
   void launch(const wire::InstanceKey& key);
   void erase(const wire::InstanceKey& key);
-  LifeEvent store_order(const wire::InstanceKey& key);
+  void on_order_file(const wire::InstanceKey& key, const LifeEvent& event);
+  void end_turn();
   void on_content(const std::string& sha256, const ContentAnswer& answer);
   void answer(const wire::InstanceKey& key, const LifeEvent& event);
   void send_to_broker(const ToBroker& effect);
@@ -99,11 +101,13 @@ class AgentShell {
   Processes processes_;
   Inspections inspections_;
   std::unique_ptr<ContentCache> contents_;
+  OrderFiles order_files_;
   runtime::Worker eraser_;  // Deleting a large log takes its time.
 
   bool boot_noted_ = true;  // The data folder says that this boot of the host was seen.
   std::deque<AgentEffect> pending_;
   bool draining_ = false;
+  bool started_ = false;
   runtime::TimerId timer_{};
   runtime::TimerId inherited_timer_{};
 

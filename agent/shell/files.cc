@@ -55,8 +55,8 @@ Result<wire::StartOrder> read_order(const std::string& path) {
   return order;
 }
 
-// Whole, the old or the new, at any moment.
-Status replace_file(const std::string& path, std::string_view bytes) {
+// Whole, the old or the new, at any moment; that it is the new one shows once the folder is synced.
+Status replace_file_unsynced(const std::string& path, std::string_view bytes) {
   const std::string temporary = path + ".tmp";
   UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!fd.valid()) return errno_error("open " + temporary, errno);
@@ -64,6 +64,11 @@ Status replace_file(const std::string& path, std::string_view bytes) {
   if (::fsync(fd.get()) != 0) return errno_error("sync " + temporary, errno);
   fd.reset();
   if (::rename(temporary.c_str(), path.c_str()) != 0) return errno_error("rename " + path, errno);
+  return {};
+}
+
+Status replace_file(const std::string& path, std::string_view bytes) {
+  if (Status replaced = replace_file_unsynced(path, bytes); !replaced) return replaced;
   return sync_folder(folder_of(path));
 }
 
@@ -84,12 +89,12 @@ std::string_view without_prefix(std::string_view line) {
 }  // namespace
 
 Status write_order(const std::string& path, const wire::StartOrder& order) {
-  return replace_file(path, wire::encode_order(order));
+  return replace_file_unsynced(path, wire::encode_order(order));
 }
 
 Status remove_order(const std::string& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return errno_error("remove " + path, errno);
-  return sync_folder(folder_of(path));
+  return {};
 }
 
 Result<std::vector<wire::StartOrder>> read_orders(const std::string& folder) {

@@ -15,7 +15,8 @@
 
 namespace weir::agent {
 
-// Temporary file, sync, rename, sync of the folder: the file is whole, old or new, at any moment.
+// Temporary file, sync, rename: the file is whole, old or new, at any moment. After write_order()
+// and remove_order() the folder is to be synced.
 Status write_order(const std::string& path, const wire::StartOrder& order);
 // Removing what is not there is no error.
 Status remove_order(const std::string& path);

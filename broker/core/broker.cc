@@ -178,6 +178,8 @@ Effects BrokerCore::tick(SteadyTime now, uint64_t unix_ms) {
     log::warn("agent " + name + " is lost");
     tell("agent.lost", "", "", name, "it is silent, and none of its wrappers is heard");
   }
+  std::erase_if(registering_,
+                [&](const auto& entry) { return now - entry.second.heard >= kSilenceAtStart; });
   if (now - *started_ >= kSilenceAtStart && !std::exchange(state_.awaited, {}).empty()) {
     changes_.pipelines.insert(changes_.waiting.begin(), changes_.waiting.end());
   }
@@ -201,9 +203,17 @@ void BrokerCore::probed(const std::string& agent, bool answered, SteadyTime now)
 
 void BrokerCore::on_message(const std::string& peer, const std::string& request,
                             wire::AgentRegister message) {
+  std::erase_if(registering_, [&](const auto& entry) {
+    return entry.first == peer || entry.second.so_far.name == message.name;
+  });
   if (!state_.agents.contains(message.name) && state_.agents.size() >= kAgentsMax) {
     send(peer, request, wire::Refusal{ErrorCode::kLimit, "too many agents"});
     return;
+  }
+  if (message.more) {
+    if (registering_.size() >= kAgentsMax) return;  // It asks again.
+    registering_[peer] = Registering{request, std::move(message), now_};
+    return send(peer, request, wire::Ok{});
   }
   if (!take_identity(message)) {
     const std::string what = "another agent with the name \"" + message.name +
@@ -220,11 +230,37 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
   hear(agent);
   agent.address = std::move(message.address);
   agent.peer = peer;
-  agent.obeyed_version = 0;
-  take_report(agent, std::move(message.instances));
+  take_all(agent, std::move(message.instances));
   note_connection(agent.name);
-  // A version that nobody has yet: order_agents() answers with the orders, even if they are empty.
-  agent.orders.version = 0;
+  // So it is answered with orders, even if they are empty.
+  agent.feed.begin_anew();
+}
+
+bool BrokerCore::take_part(const std::string& peer, const std::string& request,
+                           wire::AgentReport& message) {
+  const auto found = registering_.find(peer);
+  if (found == registering_.end()) return false;
+  Registering& registering = found->second;
+  registering.heard = now_;
+  wire::AgentRegister& so_far = registering.so_far;
+  if (so_far.instances.size() + message.instances.size() > wire::kInstancesPerAgentMax) {
+    registering_.erase(found);
+    send(peer, request, wire::Refusal{ErrorCode::kLimit, "too many instances on one agent"});
+    return true;
+  }
+  for (wire::InstanceStatus& status : message.instances) {
+    so_far.instances.push_back(std::move(status));
+  }
+  if (message.more) {
+    send(peer, request, wire::Ok{});
+    return true;
+  }
+  Registering complete = std::move(registering);
+  registering_.erase(found);
+  complete.so_far.more = false;
+  send(peer, request, wire::Ok{});
+  on_message(peer, complete.request, std::move(complete.so_far));
+  return true;
 }
 
 // Two agents of one name would run the same nodes with the same terms, and nothing could tell their
@@ -257,6 +293,7 @@ bool BrokerCore::take_identity(const wire::AgentRegister& message) {
 
 void BrokerCore::on_message(const std::string& peer, const std::string& request,
                             wire::AgentReport message) {
+  if (take_part(peer, request, message)) return;
   const auto found = state_.agents.find(message.name);
   if (found == state_.agents.end() || found->second.peer != peer) {
     send(peer, request, wire::Refusal{ErrorCode::kNotFound, "register first"});
@@ -265,18 +302,18 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
   Agent& agent = found->second;
   if (!agent.connected) tell("agent.connected", "", "", agent.name, "it is heard again");
   hear(agent);
-  if (agent.obeyed_version != message.orders_version || !message.removing.empty() ||
-      !agent.removing.empty()) {
+  if (!message.removing.empty() || !agent.removing.empty()) changes_.agents.insert(agent.name);
+  agent.removing = {message.removing.begin(), message.removing.end()};
+  if (message.changes_only) {
+    take_changes(agent, std::move(message.instances), message.gone);
+  } else {
+    take_all(agent, std::move(message.instances));
+  }
+  // What it has obeyed says what it does not have, once all is said that it has.
+  if (!message.more && agent.feed.on_report(message.orders_version, now_)) {
     changes_.agents.insert(agent.name);
   }
-  agent.obeyed_version = message.orders_version;
-  agent.removing = {message.removing.begin(), message.removing.end()};
-  take_report(agent, std::move(message.instances));
-  if (agent.obeyed_version == agent.orders.version) {
-    send(peer, request, wire::Ok{});
-  } else {
-    send_orders(agent, request);
-  }
+  send(peer, request, wire::Ok{});
 }
 
 void BrokerCore::hear(Agent& agent) {
@@ -290,35 +327,55 @@ void BrokerCore::hear(Agent& agent) {
   for (const std::string& name : lost_before) note_connection(name);
 }
 
-void BrokerCore::take_report(Agent& agent, std::vector<wire::InstanceStatus> instances) {
+void BrokerCore::note_instance(const Agent& agent, const wire::InstanceKey& key) {
+  changes_.agents.insert(agent.name);
+  changes_.pipelines.insert(key.pipeline);
+}
+
+void BrokerCore::take_all(Agent& agent, std::vector<wire::InstanceStatus> instances) {
   std::map<wire::InstanceKey, wire::InstanceStatus> before;
   before.swap(agent.instances);
-  const auto note = [&](const wire::InstanceKey& key) {
-    changes_.agents.insert(agent.name);
-    changes_.pipelines.insert(key.pipeline);
-  };
   wire::NotesTaken taken;
   for (wire::InstanceStatus& status : instances) {
     wire::InstanceKey key = wire::key_of(status);
-    const std::vector<wire::Note> fresh = take_notes(agent, key, status, taken);
-    if (auto known = before.extract(key); !known.empty()) {
-      tell_news(agent, known.mapped(), status);
-      if (!same_for_decisions(known.mapped(), status)) note(key);
-    } else {
-      note(key);
-    }
-    const Placement* placed = state_.placement(key);
-    if (placed != nullptr && placed->agent == agent.name) {
-      tell_of_dead_letters(agent, key, status);
-      keep_figures(key, status, fresh);
-      keep_position(key, status);
-    }
+    const auto known = before.extract(key);
+    take_status(agent, known.empty() ? nullptr : &known.mapped(), status, taken);
     agent.instances.insert_or_assign(std::move(key), std::move(status));
   }
-  for (const auto& [key, status] : before) note(key);
-  std::erase_if(agent.notes,
-                [&](const auto& known) { return !agent.instances.contains(known.first); });
+  for (const auto& [key, status] : before) {
+    note_instance(agent, key);
+    agent.notes.erase(key);
+  }
   if (!taken.instances.empty()) send(agent.peer, "", std::move(taken));
+}
+
+void BrokerCore::take_changes(Agent& agent, std::vector<wire::InstanceStatus> instances,
+                              const std::vector<wire::InstanceKey>& gone) {
+  wire::NotesTaken taken;
+  for (wire::InstanceStatus& status : instances) {
+    const wire::InstanceKey key = wire::key_of(status);
+    const auto known = agent.instances.find(key);
+    take_status(agent, known == agent.instances.end() ? nullptr : &known->second, status, taken);
+    agent.instances.insert_or_assign(key, std::move(status));
+  }
+  for (const wire::InstanceKey& key : gone) {
+    if (agent.instances.erase(key) > 0) note_instance(agent, key);
+    agent.notes.erase(key);
+  }
+  if (!taken.instances.empty()) send(agent.peer, "", std::move(taken));
+}
+
+void BrokerCore::take_status(Agent& agent, const wire::InstanceStatus* before,
+                             const wire::InstanceStatus& status, wire::NotesTaken& taken) {
+  const wire::InstanceKey key = wire::key_of(status);
+  const std::vector<wire::Note> fresh = take_notes(agent, key, status, taken);
+  if (before != nullptr) tell_news(agent, *before, status);
+  if (before == nullptr || !same_for_decisions(*before, status)) note_instance(agent, key);
+  const Placement* placed = state_.placement(key);
+  if (placed == nullptr || placed->agent != agent.name) return;
+  tell_of_dead_letters(agent, key, status);
+  keep_figures(key, status, fresh);
+  keep_position(key, status);
 }
 
 std::vector<wire::Note> BrokerCore::take_notes(Agent& agent, const wire::InstanceKey& key,
@@ -555,18 +612,28 @@ std::set<std::string> BrokerCore::agents_to_order() const {
   return names;
 }
 
-void BrokerCore::order_agent(Agent& agent) {
-  if (!agent.connected) return;  // It is told when it is back.
-  wire::AgentOrders orders = make_orders(state_, agent);
-  orders.version = agent.orders.version;
-  if (orders.version != 0 && orders == agent.orders) return;
-  agent.orders = std::move(orders);
-  agent.orders.version = (boot_ << 32) | ++orders_counter_;
-  send_orders(agent, "");
+std::set<std::string> BrokerCore::pipelines_to_order(const Agent& agent) const {
+  if (!changes_.all) return changes_.pipelines;
+  std::set<std::string> names = agent.feed.pipelines();
+  names.insert(changes_.pipelines.begin(), changes_.pipelines.end());
+  if (const auto kept = state_.kept.find(agent.name); kept != state_.kept.end()) {
+    for (const wire::InstanceKey& key : kept->second) names.insert(key.pipeline);
+  }
+  return names;
 }
 
-void BrokerCore::send_orders(const Agent& agent, const std::string& request) {
-  send(agent.peer, request, agent.orders);
+void BrokerCore::order_agent(Agent& agent) {
+  for (const std::string& pipeline : pipelines_to_order(agent)) {
+    agent.feed.want(pipeline, make_orders(state_, agent, pipeline));
+  }
+  if (agent.connected) send_orders(agent);  // Else it is told when it is back.
+}
+
+void BrokerCore::send_orders(Agent& agent) {
+  while (auto orders = agent.feed.next((boot_ << 32) | (orders_counter_ + 1), now_)) {
+    ++orders_counter_;
+    send(agent.peer, "", *std::move(orders));
+  }
 }
 
 void BrokerCore::store(const Pipeline& pipeline) {

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -152,10 +153,18 @@ class BrokerCore {
   // False: another one of this name is heard.
   bool take_identity(const wire::AgentRegister& message);
   void hear(Agent& agent);
-  void take_report(Agent& agent, std::vector<wire::InstanceStatus> instances);
   // `fresh`: its notes that were not taken before.
   void keep_figures(const wire::InstanceKey& key, const wire::InstanceStatus& status,
                     const std::vector<wire::Note>& fresh);
+  // False: there is more to come, or it is not known.
+  bool take_part(const std::string& peer, const std::string& request, wire::AgentReport& message);
+  void take_all(Agent& agent, std::vector<wire::InstanceStatus> instances);
+  void take_changes(Agent& agent, std::vector<wire::InstanceStatus> instances,
+                    const std::vector<wire::InstanceKey>& gone);
+  // `before`: the last report of it; null: there was none.
+  void take_status(Agent& agent, const wire::InstanceStatus* before,
+                   const wire::InstanceStatus& status, wire::NotesTaken& taken);
+  void note_instance(const Agent& agent, const wire::InstanceKey& key);
   void keep_position(const wire::InstanceKey& key, const wire::InstanceStatus& status);
   void store_positions();
   void tell_news(const Agent& agent, const wire::InstanceStatus& before,
@@ -174,6 +183,7 @@ class BrokerCore {
   void note_connection(const std::string& name);
   std::vector<Pipeline*> changed_pipelines();
   std::set<std::string> agents_to_order() const;
+  std::set<std::string> pipelines_to_order(const Agent& agent) const;
   void place(Pipeline& pipeline);
   // False: there is no agent for it.
   bool place_node(Pipeline& pipeline, uint32_t node);
@@ -210,13 +220,21 @@ class BrokerCore {
   void note_progress(Pipeline& pipeline);
   void note_state(Pipeline& pipeline);
   void order_agent(Agent& agent);
-  void send_orders(const Agent& agent, const std::string& request);
+  void send_orders(Agent& agent);
 
   void store(const Pipeline& pipeline);
   void store(Placement& placed);
   void send(const std::string& peer, const std::string& request, wire::Message message);
 
+  // An agent that registers in several messages.
+  struct Registering {
+    std::string request;
+    wire::AgentRegister so_far;
+    SteadyTime heard;
+  };
+
   State state_;
+  std::map<std::string, Registering> registering_;  // By peer.
   uint64_t boot_ = 0;  // High half of the orders' versions, so that none comes twice.
   uint64_t orders_counter_ = 0;
   uint64_t last_pipeline_id_ = 0;

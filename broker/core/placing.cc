@@ -430,17 +430,16 @@ BrokerCore::Outcome BrokerCore::abandon(const std::string& name) {
 
 // ---- What agents confirm -------------------------------------------------------------------
 
-// An agent that obeyed the very orders that say stop, and does not have the instance, will not get
+// An agent that obeyed the very order that says stop, and does not have the instance, will not get
 // it back: orders come in order.
 void BrokerCore::note_gone(const Agent& agent) {
-  if (agent.orders.version == 0 || agent.obeyed_version != agent.orders.version) return;
   const auto has = [&](const wire::InstanceKey& key) {
     return agent.instances.contains(key) || agent.removing.contains(key);
   };
-  for (const wire::InstanceKey& key : agent.orders.stop) {
+  for (const wire::InstanceKey& key : agent.feed.obeyed_stops()) {
     if (!has(key)) note_stopped(agent.name, key);
   }
-  for (const wire::InstanceKey& key : agent.orders.remove) {
+  for (const wire::InstanceKey& key : agent.feed.obeyed_removals()) {
     if (!has(key)) note_erased(agent.name, key);
   }
 }

@@ -81,15 +81,14 @@ void add_kept(const State& state, const Agent& agent, const Placement& placed,
 // What the agent has although it belongs to another agent, or to no node of the pipeline. What
 // belongs to a pipeline that this broker does not know or run is left alone: rather the broker
 // lost its memory than that work is lost.
-void add_strays(const State& state, const Agent& agent, wire::AgentOrders& orders) {
-  for (const auto& [key, status] : agent.instances) {
-    const auto pipeline = state.pipelines.find(key.pipeline);
-    if (pipeline == state.pipelines.end()) continue;
-    const Wish wish = pipeline->second.record.wish;
-    if (wish == Wish::kStored || wish == Wish::kRemove) continue;
+void add_strays(const State& state, const Agent& agent, const Pipeline& pipeline,
+                wire::AgentOrders& orders) {
+  const Wish wish = pipeline.record.wish;
+  if (wish == Wish::kStored || wish == Wish::kRemove) return;
+  for (const auto& [key, status] : entries_of(agent.instances, pipeline.spec().name)) {
     const Placement* placed = state.placement(key);
     // No placement yet: it is about to be placed, most likely here.
-    const bool about_to_be = pipeline->second.find_node(key.node) && key.drains == 0;
+    const bool about_to_be = pipeline.find_node(key.node) && key.drains == 0;
     const bool stray = placed == nullptr ? !about_to_be : placed->agent != agent.name;
     if (stray) orders.stop.push_back(key);
   }
@@ -452,14 +451,16 @@ std::optional<wire::StartOrder> make_order(const State& state, const Pipeline& p
   return order;
 }
 
-wire::AgentOrders make_orders(const State& state, const Agent& agent) {
+wire::AgentOrders make_orders(const State& state, const Agent& agent, const std::string& pipeline) {
   wire::AgentOrders orders;
   if (const auto kept = state.kept.find(agent.name); kept != state.kept.end()) {
-    for (const wire::InstanceKey& key : kept->second) {
-      add_kept(state, agent, state.placements.at(key), orders);
+    for (auto key = kept->second.lower_bound(wire::InstanceKey{pipeline, "", 0, 0});
+         key != kept->second.end() && key->pipeline == pipeline; ++key) {
+      add_kept(state, agent, state.placements.at(*key), orders);
     }
   }
-  add_strays(state, agent, orders);
+  const auto known = state.pipelines.find(pipeline);
+  if (known != state.pipelines.end()) add_strays(state, agent, known->second, orders);
   return orders;
 }
 

@@ -36,9 +36,9 @@ inline bool is_retired(const Pipeline& pipeline, uint32_t node, const Placement&
 std::optional<wire::StartOrder> make_order(const State& state, const Pipeline& pipeline,
                                            uint32_t node, const Placement& placed);
 
-// All that this agent should be told; `version` is left 0. A node of a pipeline that is to stop
-// comes into the stop list when all that write to it are gone, so sources stop first.
-wire::AgentOrders make_orders(const State& state, const Agent& agent);
+// All that this agent should be told of a pipeline; `version` is left 0. A node of one that is to
+// stop comes into the stop list when all that write to it are gone, so sources stop first.
+wire::AgentOrders make_orders(const State& state, const Agent& agent, const std::string& pipeline);
 
 wire::PipelineStatus make_status(const State& state, const Pipeline& pipeline);
 wire::PipelineSummary make_summary(const State& state, const Pipeline& pipeline);

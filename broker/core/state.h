@@ -11,13 +11,12 @@
 #include <utility>
 #include <vector>
 
+#include "broker/core/order_feed.h"
 #include "broker/core/records.h"
 #include "schema/graph/topology.h"
 #include "schema/wire/control.h"
 
 namespace weir::broker {
-
-using SteadyTime = std::chrono::steady_clock::time_point;
 
 inline constexpr std::chrono::milliseconds kAgentSilence{3000};
 // The broker was stopped or starved if its clock's ticks are so far apart.
@@ -96,8 +95,7 @@ struct Agent {
   std::map<wire::InstanceKey, wire::InstanceStatus> instances;  // As last reported.
   std::map<wire::InstanceKey, TakenNotes> notes;                // Of these.
   std::set<wire::InstanceKey> removing;                         // Likewise.
-  uint64_t obeyed_version = 0;                                  // Likewise.
-  wire::AgentOrders orders;                                     // As last computed for it.
+  OrderFeed feed;
 };
 
 // The agent that had a name last, also before this broker started.

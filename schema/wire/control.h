@@ -35,6 +35,10 @@ inline constexpr size_t kPathBytesMax = 4096;        // Paths and endpoints.
 inline constexpr size_t kErrorTextBytesMax = 4096;   // Longer ones are cut by encode().
 inline constexpr size_t kNotesMax = 64;              // Further ones are left out by encode().
 inline constexpr size_t kInstancesPerAgentMax = 4096;
+// Of the instances in one report, and of the orders in one message: what is more comes in another.
+inline constexpr size_t kPartBytesMax = 1u << 20;
+// What a node says in all (args, env, run): no system starts a program with as much.
+inline constexpr size_t kNodeBytesMax = 4u << 20;
 inline constexpr uint64_t kActionBytesMax = 1ull << 30;
 inline constexpr size_t kActionChunkBytesMax = 1u << 20;
 inline constexpr size_t kLogDataBytesMax = 256u << 10;
@@ -435,35 +439,47 @@ struct DeadChanged {
 
 // ---- agent to broker, broker to agent ------------------------------------------------------
 
-// First message on each connection. Answer: AgentOrders, or a Refusal with kConflict while another
-// agent with this name, told by its identity, is heard.
+// First message on each connection. Answer: AgentOrders, with `more` Ok; or a Refusal with
+// kConflict while another agent with this name, told by its identity, is heard.
 struct AgentRegister {
   std::string name;
   std::string address;                    // Where others reach this host; may be empty.
   std::vector<InstanceStatus> instances;  // All that it has orders for.
   std::string identity = {};  // Of its data folder, for ever: tells it from others with its name.
+  // The others come in AgentReports, each after the answer to what was before; until the last of
+  // them nothing is decided about this agent.
+  bool more = false;
 
   bool operator==(const AgentRegister&) const = default;
 };
 
-// Every second, and at once on a change: all that the agent has orders for. Answer: Ok, or
-// AgentOrders when `orders_version` is not the latest, or a Refusal with kNotFound that asks for
-// AgentRegister.
+// Every second, and at once on a change. Answer: Ok, or a Refusal with kNotFound that asks for
+// AgentRegister. After the last report of a registration AgentOrders come, as after that.
 struct AgentReport {
   std::string name;
   uint64_t orders_version = 0;  // Of the last AgentOrders that it obeyed; 0: none.
+  // All that the agent has orders for; or with `changes_only` those that have changed since they
+  // were reported on this connection, or some of them.
   std::vector<InstanceStatus> instances;
   std::vector<InstanceKey> removing;  // Those of AgentOrders::remove that are not gone yet.
+  bool changes_only = false;
+  std::vector<InstanceKey> gone = {};  // With `changes_only`: it has no orders for these any more.
+  // There is more to report already: it comes after the answer.
+  bool more = false;
 
   bool operator==(const AgentReport&) const = default;
 };
 
-// All that should run on this agent, and what should not. What is in neither list stays as it is.
+// What should run on this agent, and what should not. What is in neither list stays as it is. The
+// first on a connection begins to say all of it; each that follows says more, or what has changed.
 struct AgentOrders {
   uint64_t version = 0;  // Another number, another content; not ordered.
   std::vector<StartOrder> start;
   std::vector<InstanceKey> stop;
   std::vector<InstanceKey> remove;  // Stopped, and then all that is kept of them is deleted.
+  // The version that this one follows. An agent that has obeyed another one last does not obey it,
+  // and reports version 0; then all is said anew. 0: it follows nothing.
+  uint64_t base = 0;
 
   bool operator==(const AgentOrders&) const = default;
 };

@@ -286,7 +286,7 @@ struct MessageCheck {
   }
   Status operator()(const AgentReport& m) const {
     return first_of({check_agent_name(m.name), check_statuses(m.instances),
-                     check_keys("removing", m.removing)});
+                     check_keys("removing", m.removing), check_keys("gone", m.gone)});
   }
   Status operator()(const AgentOrders& m) const { return check_orders(m); }
   Status operator()(const WrapperHello& m) const {

@@ -509,6 +509,7 @@ void describe(A& archive, T& v) {
   archive("address", v.address);
   archive("instances", v.instances);
   archive("identity", v.identity);
+  archive("more", v.more);
 }
 
 template <typename A, Is<AgentReport> T>
@@ -517,6 +518,9 @@ void describe(A& archive, T& v) {
   archive("orders_version", v.orders_version);
   archive("instances", v.instances);
   archive("removing", v.removing);
+  archive("changes_only", v.changes_only);
+  archive("gone", v.gone);
+  archive("more", v.more);
 }
 
 template <typename A, Is<AgentOrders> T>
@@ -525,6 +529,7 @@ void describe(A& archive, T& v) {
   archive("start", v.start);
   archive("stop", v.stop);
   archive("remove", v.remove);
+  archive("base", v.base);
 }
 
 template <typename A, Is<InstanceNotes> T>

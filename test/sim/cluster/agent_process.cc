@@ -80,7 +80,12 @@ void AgentProcess::carry_out(std::vector<agent::AgentEffect> effects) {
   for (agent::AgentEffect& effect : effects) pending_.push_back(std::move(effect));
   if (draining_) return;
   draining_ = true;
-  while (!pending_.empty() && !dead_) {
+  while (!dead_) {
+    if (pending_.empty()) {
+      // As the shell does at the end of each turn of its loop.
+      for (agent::AgentEffect& last : core_.end_turn(clock())) pending_.push_back(std::move(last));
+      if (pending_.empty()) break;
+    }
     // It may be killed between any two.
     if (cluster_.dies_now(Victim::kAgent)) {
       host_.kill_agent();

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
+#include <set>
 
 namespace weir::agent {
 namespace {
@@ -80,7 +82,11 @@ class World {
     for (AgentEffect& one : effects) waiting_.push_back(std::move(one));
     if (draining_) return;
     draining_ = true;
-    while (!waiting_.empty()) {
+    while (true) {
+      if (waiting_.empty()) {
+        for (AgentEffect& last : core_.end_turn(now)) waiting_.push_back(std::move(last));
+        if (waiting_.empty()) break;
+      }
       AgentEffect effect = std::move(waiting_.front());
       waiting_.pop_front();
       if (auto* task = std::get_if<ForWrapper>(&effect)) {
@@ -89,6 +95,9 @@ class World {
         answer(*task);
       } else if (auto* to_broker = std::get_if<ToBroker>(&effect)) {
         to_brokers.push_back(to_broker->message);
+        if (broker_answers && std::holds_alternative<wire::AgentReport>(to_broker->message)) {
+          (void)core_.from_broker({"", wire::Ok{}}, free_bytes, now);
+        }
         last_request = to_broker->request;
         if (std::holds_alternative<wire::ActionFetch>(to_broker->message)) {
           EXPECT_EQ(to_broker->request, kHash);
@@ -131,7 +140,8 @@ class World {
 
   SteadyTime now{std::chrono::hours(1)};
   uint64_t free_bytes = 44ull << 30;
-  bool held = false;  // Locks are held by processes from before.
+  bool broker_answers = true;  // What it is told, at once.
+  bool held = false;           // Locks are held by processes from before.
   std::vector<std::string> done;
   std::vector<wire::Message> to_brokers;
   std::string last_request;  // Of the last of them.
@@ -172,6 +182,7 @@ TEST(Agent, RegistersAgainWhenTheBrokerDoesNotKnowIt) {
 TEST(Agent, MakesANewConnectionWhenTheBrokerIsSilent) {
   World world;
   world.orders(7, {});
+  world.broker_answers = false;
   for (int i = 0; i < 3; ++i) world.tick(kHeartbeat);
   EXPECT_EQ(world.reconnects, 1);
   EXPECT_NE(world.last_to_broker<wire::AgentRegister>(), nullptr);
@@ -483,17 +494,113 @@ TEST(Agent, ARemovalIsTriedUntilItIsDoneAndDoneAgainWhenItIsRepeated) {
   EXPECT_EQ(world.removing(), std::vector<wire::InstanceKey>{key("x")});
 }
 
-TEST(Agent, WhatIsBeingRemovedIsNotStarted) {
+TEST(Agent, WhatIsBeingRemovedIsStartedWhenItIsGone) {
   World world;
-  world.orders(1, {}, {}, {key("a")});
-  world.orders(2, {order("a")});
+  world.orders(1, {}, {}, {key("a"), key("b"), key("c")});
+  world.orders(2, {order("a"), order("b"), order("c")});
   EXPECT_TRUE(world.core().lives().empty());
-  // So the broker says it again.
-  EXPECT_EQ(world.last_to_broker<wire::AgentReport>()->orders_version, 0u);
-  world.erased("a", {});
-  world.orders(2, {order("a")});
-  EXPECT_EQ(world.core().lives().size(), 1u);
-  EXPECT_EQ(world.last_to_broker<wire::AgentReport>()->orders_version, 2u);
+  // It was thought better of meanwhile.
+  world.orders(3, {}, {key("b")}, {key("c")});
+  for (const char* node : {"a", "b", "c"}) world.erased(node, {});
+  ASSERT_EQ(world.core().lives().size(), 1u);
+  EXPECT_TRUE(world.core().lives().contains(key("a")));
+  EXPECT_EQ(world.last_to_broker<wire::AgentReport>()->orders_version, 3u);
+}
+
+TEST(Agent, OrdersThatDoNotFollowThoseBeforeAreNotObeyed) {
+  World world;
+  const auto obey = [&](uint64_t version, uint64_t base, const std::string& node) {
+    wire::AgentOrders orders{version, {order(node)}, {}, {}};
+    orders.base = base;
+    world.run(world.core().from_broker({"", orders}, world.free_bytes, world.now));
+    return world.last_to_broker<wire::AgentReport>()->orders_version;
+  };
+  EXPECT_EQ(obey(7, 0, "a"), 7u);
+  EXPECT_EQ(obey(8, 7, "b"), 8u);
+  EXPECT_EQ(obey(10, 9, "c"), 0u) << "number 9 was lost";
+  EXPECT_EQ(obey(11, 10, "d"), 0u);
+  EXPECT_EQ(world.core().lives().size(), 2u);
+  EXPECT_EQ(obey(12, 0, "c"), 12u) << "all is said anew";
+  EXPECT_EQ(world.core().lives().size(), 3u);
+}
+
+// A hundred wrappers change at once: the broker hears of it once.
+TEST(Agent, WhatChangesInOneTurnIsOneReport) {
+  World world;
+  std::vector<wire::StartOrder> many;
+  for (int i = 0; i < 100; ++i) many.push_back(order("n" + std::to_string(i)));
+  world.orders(1, many);
+  const auto reports = [&] {
+    return std::count_if(world.to_brokers.begin(), world.to_brokers.end(), [](const auto& one) {
+      return std::holds_alternative<wire::AgentReport>(one);
+    });
+  };
+  EXPECT_EQ(reports(), 1) << "their orders came, were stored, and they were started";
+  const auto* report = world.last_to_broker<wire::AgentReport>();
+  EXPECT_EQ(report->instances.size(), 100u);
+  // Nothing has changed but the time.
+  world.to_brokers.clear();
+  world.hello("peer", "n1");
+  world.report("peer", "n1");
+  EXPECT_EQ(reports(), 1);
+  EXPECT_EQ(world.last_to_broker<wire::AgentReport>()->instances.size(), 1u)
+      << "only what has changed";
+}
+
+wire::InstanceStatus with_many_notes(const std::string& node) {
+  wire::InstanceStatus status;
+  status.pipeline = "p";
+  status.node = node;
+  status.term = 1;
+  status.pid = World::pid_of(node);
+  status.state = wire::InstanceState::kRunning;
+  status.notes.assign(wire::kNotesMax, std::string(wire::kErrorTextBytesMax, 'x'));
+  return status;
+}
+
+TEST(Agent, ALongReportComesInPartsEachAfterTheAnswerToTheLast) {
+  World world;
+  std::vector<wire::StartOrder> many;
+  for (char c = 'a'; c < 'a' + 20; ++c) many.push_back(order(std::string(1, c)));
+  world.orders(1, many);
+  for (const wire::StartOrder& one : many) {
+    const std::string node = one.node.name;
+    world.hello("peer " + node, node);
+    world.run(world.core().from_wrapper(
+        "peer " + node, {"", wire::WrapperReport{with_many_notes(node)}}, world.now));
+  }
+  // Each second all of them, and however the broker answers.
+  for (const bool answers : {true, false}) {
+    world.broker_answers = answers;
+    world.to_brokers.clear();
+    world.tick(kHeartbeat);
+    std::set<std::string> told;
+    for (const wire::Message& message : world.to_brokers) {
+      const auto bytes = wire::encode({"", message});
+      ASSERT_TRUE(bytes) << bytes.error().what;
+      EXPECT_LT(bytes->size(), 2 * wire::kPartBytesMax);
+      const auto& report = std::get<wire::AgentReport>(message);
+      for (const auto& status : report.instances) told.insert(status.node);
+      EXPECT_EQ(report.more, told.size() < many.size());
+    }
+    if (answers) {
+      EXPECT_EQ(told.size(), many.size());
+    } else {
+      EXPECT_EQ(world.to_brokers.size(), 1u);
+    }
+  }
+  // Who does not know it yet is told the same way.
+  world.to_brokers.clear();
+  world.run(world.core().from_broker({"", wire::Refusal{ErrorCode::kNotFound, ""}}, 0, world.now));
+  ASSERT_EQ(world.to_brokers.size(), 1u);
+  EXPECT_TRUE(std::get<wire::AgentRegister>(world.to_brokers[0]).more);
+  size_t told = std::get<wire::AgentRegister>(world.to_brokers[0]).instances.size();
+  world.broker_answers = true;
+  world.run(world.core().from_broker({"", wire::Ok{}}, 0, world.now));
+  for (size_t i = 1; i < world.to_brokers.size(); ++i) {
+    told += std::get<wire::AgentReport>(world.to_brokers[i]).instances.size();
+  }
+  EXPECT_EQ(told, many.size());
 }
 
 TEST(Agent, WrappersWaitForTheirAction) {

@@ -80,7 +80,7 @@ TEST(Broker, OrdersAreSentOnlyWhenTheyChangeOrWereNotObeyed) {
   const int before = world.agents["alpha"].orders_seen;
   world.settle();
   EXPECT_EQ(world.agents["alpha"].orders_seen, before);
-  world.agents["alpha"].version = 12345;  // As if the last ones were lost.
+  world.agents["alpha"].version = 0;  // As if the last ones were lost.
   world.hear("alpha");
   EXPECT_EQ(world.agents["alpha"].orders_seen, before + 1);
 }
@@ -447,16 +447,106 @@ TEST(Broker, AnOldReportDoesNotMakeAStop) {
   auto core = BrokerCore::recover({}, writes);
   ASSERT_TRUE(core);
   const SteadyTime now{std::chrono::hours(1)};
-  (void)core->receive("x", {"", wire::AgentRegister{"alpha", "", {}}}, now);
-  (void)core->receive("ctl", {"", wire::PipelinePut{chain({node("a")})}}, now);
-  (void)core->receive("ctl", {"", wire::PipelineRun{"p", {}, {}}}, now);
-  (void)core->receive("ctl", {"", wire::PipelineStop{"p"}}, now);
-  const uint64_t version = core->state().agents.at("alpha").orders.version;
-  (void)core->receive("x", {"", wire::AgentReport{"alpha", version - 1, {}, {}}}, now);
+  std::vector<uint64_t> versions;
+  const auto say = [&](const std::string& peer, wire::Message message) {
+    for (const Outgoing& one : core->receive(peer, {"", std::move(message)}, now).sends) {
+      const auto* orders = std::get_if<wire::AgentOrders>(&one.envelope.message);
+      if (orders != nullptr) versions.push_back(orders->version);
+    }
+  };
+  say("x", wire::AgentRegister{"alpha", "", {}});
+  say("ctl", wire::PipelinePut{chain({node("a")})});
+  say("ctl", wire::PipelineRun{"p", {}, {}});
+  say("ctl", wire::PipelineStop{"p"});
+  ASSERT_EQ(versions.size(), 3u);
+  say("x", wire::AgentReport{"alpha", versions[1], {}, {}});
   const auto& pipeline = core->state().pipelines.at("p");
   EXPECT_EQ(make_status(core->state(), pipeline).state, PipelineState::kStopping);
-  (void)core->receive("x", {"", wire::AgentReport{"alpha", version, {}, {}}}, now);
+  say("x", wire::AgentReport{"alpha", versions[2], {}, {}});
   EXPECT_EQ(make_status(core->state(), pipeline).state, PipelineState::kStopped);
+}
+
+wire::InstanceStatus running(const std::string& name, uint64_t term = 1) {
+  wire::InstanceStatus status;
+  status.pipeline = "p";
+  status.node = name;
+  status.term = status.log_term = term;
+  status.state = wire::InstanceState::kRunning;
+  status.pid = 100;
+  return status;
+}
+
+// What it has not told yet is not taken for what it does not have: that would be started elsewhere.
+TEST(Broker, NothingIsDecidedAboutAnAgentThatHasToldOnlyAPart) {
+  std::vector<StoreWrite> writes;
+  auto core = BrokerCore::recover({}, writes);
+  ASSERT_TRUE(core);
+  const SteadyTime now{std::chrono::hours(1)};
+  std::vector<wire::Message> answers;
+  const auto say = [&](const std::string& peer, wire::Message message) {
+    for (Outgoing& one : core->receive(peer, {"", std::move(message)}, now).sends) {
+      if (one.peer == "x") answers.push_back(std::move(one.envelope.message));
+    }
+  };
+  wire::AgentRegister part{"alpha", "", {running("a")}, "1"};
+  part.more = true;
+  say("x", part);
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_TRUE(std::holds_alternative<wire::Ok>(answers[0]));
+  EXPECT_TRUE(core->state().agents.empty());
+  say("ctl", wire::PipelinePut{chain({node("a"), node("b"), node("c")})});
+  say("ctl", wire::PipelineRun{"p", {}, {}});
+  EXPECT_TRUE(core->state().placements.empty());
+  wire::AgentReport next{"alpha", 0, {running("b", 7)}, {}};
+  next.changes_only = next.more = true;
+  say("x", next);
+  EXPECT_TRUE(core->state().agents.empty());
+  next.instances = {running("c")};
+  next.more = false;
+  say("x", next);
+  ASSERT_EQ(core->state().agents.at("alpha").instances.size(), 3u);
+  EXPECT_EQ(core->state().placements.at({"p", "b", 0, 0}).term, 8u) << "it goes on where it is";
+  EXPECT_TRUE(std::holds_alternative<wire::AgentOrders>(answers.back()));
+}
+
+TEST(Broker, AReportOfChangesLeavesTheRestAsItWas) {
+  World world;
+  world.hear("alpha");
+  world.run(chain({node("a"), node("b")}));
+  world.settle();
+  wire::AgentReport report{"alpha", world.agents["alpha"].version, {}, {}};
+  report.changes_only = true;
+  wire::InstanceStatus& b = world.instance("alpha", "b");
+  b.records_in = 17;
+  report.instances = {b};
+  world.say("alpha", {"", report});
+  EXPECT_EQ(world.core_state().agents.at("alpha").instances.size(), 2u);
+  EXPECT_EQ(world.core_state().report({"p", "b", 0, 0})->records_in, 17u);
+  EXPECT_EQ(world.state(), PipelineState::kRunning);
+  report.instances.clear();
+  report.gone = {{"p", "b", 0, 0}};
+  world.say("alpha", {"", report});
+  EXPECT_EQ(world.core_state().agents.at("alpha").instances.size(), 1u);
+  EXPECT_EQ(world.state(), PipelineState::kDegraded);
+}
+
+// Its last words about orders count once it has said all that it has.
+TEST(Broker, AReportThatGoesOnDoesNotMakeAStop) {
+  World world;
+  world.hear("alpha");
+  world.run(chain({node("a")}));
+  world.settle();
+  world.agents["alpha"].holds_back = true;
+  EXPECT_TRUE(world.ok(wire::PipelineStop{"p"}));
+  const uint64_t stop = world.agents["alpha"].version + 1;
+  wire::AgentReport report{"alpha", stop, {}, {}};
+  report.changes_only = report.more = true;
+  report.gone = {{"p", "a", 0, 0}};
+  world.say("alpha", {"", report});
+  EXPECT_EQ(world.state(), PipelineState::kStopping);
+  report.more = false;
+  world.say("alpha", {"", report});
+  EXPECT_EQ(world.state(), PipelineState::kStopped);
 }
 
 TEST(Broker, RefusalsOfRequests) {

@@ -165,7 +165,7 @@ TEST_F(LossesTest, R5TheSuccessorStartsWhenItsReadersReadWhatIsDrained) {
   EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0"));
   EXPECT_EQ(order("gamma", kSource), nullptr);
   world_.agents["beta"].holds_back = false;
-  world_.settle();
+  world_.pass(seconds(4), {"beta", "gamma"});
   EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0", "a.0@1"));
   EXPECT_NE(order("gamma", kSource), nullptr);
 }
@@ -324,6 +324,8 @@ TEST_F(LossesTest, WhatALostAgentKeepsIsRemovedWhenItIsBack) {
   EXPECT_THAT(world_.agents["alpha"].last_remove, ElementsAre(kSource, kDrained));
   world_.settle();
   EXPECT_THAT(world_.agents["alpha"].runs, IsEmpty());
+  world_.forget_connection("alpha");
+  world_.hear("alpha");
   EXPECT_THAT(world_.agents["alpha"].last_remove, IsEmpty()) << "once is enough";
 
   world_.run(chain({node("a", {"alpha"}), node("b", {"beta"})}));

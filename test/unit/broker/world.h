@@ -40,6 +40,11 @@ struct FakeAgent {
   uint64_t version = 0;
   bool holds_back = false;  // It gets no orders: they are under way for a long time.
   int orders_seen = 0;
+  // All that it was told on its connection, each instance once.
+  std::map<wire::InstanceKey, wire::StartOrder> starts;
+  std::set<wire::InstanceKey> stops;
+  std::set<wire::InstanceKey> removes;
+  // The same, as lists.
   std::vector<wire::StartOrder> last_start;
   std::vector<wire::InstanceKey> last_stop;
   std::vector<wire::InstanceKey> last_remove;
@@ -218,13 +223,41 @@ class World {
     EXPECT_TRUE(more.sends.empty());
   }
 
+  static void note(FakeAgent& agent, const wire::AgentOrders& orders) {
+    const auto forget = [&](const wire::InstanceKey& key) {
+      agent.starts.erase(key);
+      agent.stops.erase(key);
+      agent.removes.erase(key);
+    };
+    if (orders.base == 0) {
+      agent.starts.clear();
+      agent.stops.clear();
+      agent.removes.clear();
+    }
+    for (const wire::StartOrder& order : orders.start) {
+      forget(wire::key_of(order));
+      agent.starts[wire::key_of(order)] = order;
+    }
+    for (const wire::InstanceKey& key : orders.stop) {
+      forget(key);
+      agent.stops.insert(key);
+    }
+    for (const wire::InstanceKey& key : orders.remove) {
+      forget(key);
+      agent.removes.insert(key);
+    }
+    agent.last_start.clear();
+    for (const auto& [key, order] : agent.starts) agent.last_start.push_back(order);
+    agent.last_stop = {agent.stops.begin(), agent.stops.end()};
+    agent.last_remove = {agent.removes.begin(), agent.removes.end()};
+  }
+
   void obey(FakeAgent& agent, const wire::AgentOrders& orders) {
     EXPECT_NE(orders.version, 0u);
     ++agent.orders_seen;
+    EXPECT_TRUE(orders.base == 0 || orders.base == agent.version);
     agent.version = orders.version;
-    agent.last_start = orders.start;
-    agent.last_stop = orders.stop;
-    agent.last_remove = orders.remove;
+    note(agent, orders);
     for (const wire::StartOrder& order : orders.start) {
       // The term was on disk before the order left.
       const Placement* placed = core_->state().placement(wire::key_of(order));

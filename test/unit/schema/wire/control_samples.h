@@ -187,9 +187,10 @@ inline std::vector<Envelope> sample_messages() {
       DeadChanged{{"simplepipe", "even", 2}, 2, 5},
       EventsRequest{41},
       Events{{{42, 1'700'000'000'000, "agent.silent", "simplepipe", "even", "alpha", "silent"}}},
-      AgentRegister{"alpha", "127.0.0.1", {status}, "0123456789abcdef"},
-      AgentReport{"alpha", 17, {status}, {{"other", "act", 0}}},
-      AgentOrders{18, {sample_order()}, {{"simplepipe", "act", 0}}, {{"other", "act", 0}}},
+      AgentRegister{"alpha", "127.0.0.1", {status}, "0123456789abcdef", true},
+      AgentReport{
+          "alpha", 17, {status}, {{"other", "act", 0}}, true, {{"simplepipe", "act", 0}}, true},
+      AgentOrders{18, {sample_order()}, {{"simplepipe", "act", 0}}, {{"other", "act", 0}}, 17},
       NotesTaken{{{{"simplepipe", "even", 2}, 4, 8}}},
       WrapperHello{"simplepipe", "even", 2, 3, 4711, 1},
       WrapperReport{status},
