@@ -45,7 +45,9 @@ Result<BrokerCore> BrokerCore::recover(const std::vector<StoreRecord>& records,
   std::sort(core.results_.begin(), core.results_.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
   core.events_.sort();
-  for (const auto& [name, identity] : core.state_.identities) core.state_.awaited.insert(name);
+  for (const auto& [name, identity] : core.state_.identities) {
+    if (!identity.away) core.state_.awaited.insert(name);
+  }
   ++core.boot_;
   writes.push_back({{RecordKind::kMeta, kMetaFormat}, encode_number(kStoreFormat)});
   writes.push_back({{RecordKind::kMeta, kMetaBoot}, encode_number(core.boot_)});
@@ -59,6 +61,7 @@ Status BrokerCore::take_record(const StoreRecord& record) {
       auto number = decode_number(record.value);
       if (!number) return number.error();
       if (id == kMetaBoot) boot_ = *number;
+      if (id == kMetaTermFloor) term_floor_ = *number;
       if (id == kMetaFormat && *number != kStoreFormat) {
         return Error{ErrorCode::kInvalid, "store: format " + std::to_string(*number) +
                                               ", this broker knows only " +
@@ -107,7 +110,7 @@ Status BrokerCore::take_record(const StoreRecord& record) {
       auto agent = decode_agent(record.value);
       if (!agent) return agent.error();
       last_agent_id_ = std::max(last_agent_id_, id);
-      state_.identities[agent->name] = Identity{id, agent->identity};
+      state_.identities[agent->name] = Identity{id, agent->identity, agent->away};
       return {};
     }
     case RecordKind::kEvent: {
@@ -183,6 +186,7 @@ Effects BrokerCore::tick(SteadyTime now, uint64_t unix_ms) {
   if (now - *started_ >= kSilenceAtStart && !std::exchange(state_.awaited, {}).empty()) {
     changes_.pipelines.insert(changes_.waiting.begin(), changes_.waiting.end());
   }
+  note_away();
   changes_.pipelines.merge(changes_.at_tick);
   changes_.at_tick.clear();
   store_positions();
@@ -206,8 +210,12 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
   std::erase_if(registering_, [&](const auto& entry) {
     return entry.first == peer || entry.second.so_far.name == message.name;
   });
-  if (!state_.agents.contains(message.name) && state_.agents.size() >= kAgentsMax) {
-    send(peer, request, wire::Refusal{ErrorCode::kLimit, "too many agents"});
+  if (!state_.identities.contains(message.name) && !state_.agents.contains(message.name) &&
+      !make_room_for_agent()) {
+    send(peer, request,
+         wire::Refusal{ErrorCode::kLimit, "there are " + std::to_string(kAgentsMax) +
+                                              " agents; remove those that are gone for good with "
+                                              "'weirctl agent rm NAME'"});
     return;
   }
   if (message.more) {
@@ -268,7 +276,10 @@ bool BrokerCore::take_part(const std::string& peer, const std::string& request,
 // out by higher terms then.
 bool BrokerCore::take_identity(const wire::AgentRegister& message) {
   Identity& known = state_.identities[message.name];
-  if (known.id != 0 && known.text == message.identity) return true;
+  if (known.id != 0 && known.text == message.identity) {
+    if (std::exchange(known.away, false)) store_agent(message.name);
+    return true;
+  }
   if (known.id != 0) {
     const Agent* agent = state_.agent(message.name);
     // Who was there before this broker started has as long to be heard again.
@@ -286,8 +297,47 @@ bool BrokerCore::take_identity(const wire::AgentRegister& message) {
   }
   if (known.id == 0) known.id = ++last_agent_id_;
   known.text = message.identity;
+  known.away = false;
+  store_agent(message.name);
+  return true;
+}
+
+void BrokerCore::store_agent(const std::string& name) {
+  const Identity& known = state_.identities.at(name);
   effects_.writes.push_back(
-      {{RecordKind::kAgent, known.id}, encode_record(AgentRecord{message.name, known.text})});
+      {{RecordKind::kAgent, known.id}, encode_record(AgentRecord{name, known.text, known.away})});
+}
+
+// Whom the next broker is not to wait for.
+void BrokerCore::note_away() {
+  for (auto& [name, identity] : state_.identities) {
+    if (identity.away || identity.id == 0) continue;
+    const Agent* agent = state_.agent(name);
+    const SteadyTime heard = agent == nullptr ? *started_ : agent->heard;
+    if (now_ - heard < kAwayAfter) continue;
+    identity.away = true;
+    store_agent(name);
+  }
+}
+
+// Of those that nobody needs and that are silent, the one that is so for longest goes.
+bool BrokerCore::make_room_for_agent() {
+  std::set<std::string> names;
+  for (const auto& [name, identity] : state_.identities) names.insert(name);
+  for (const auto& [name, agent] : state_.agents) names.insert(name);
+  if (names.size() < kAgentsMax) return true;
+  std::optional<std::string> oldest;
+  for (const std::string& name : names) {
+    const Agent* agent = state_.agent(name);
+    if (state_.kept.contains(name)) continue;
+    if (agent != nullptr && (agent->connected || !agent->instances.empty())) continue;
+    const Agent* other = oldest ? state_.agent(*oldest) : nullptr;
+    const bool older = agent == nullptr || (other != nullptr && agent->heard < other->heard);
+    if (!oldest || older) oldest = name;
+  }
+  if (!oldest) return false;
+  log::info("agent " + *oldest + ": forgotten, to make room for another one");
+  forget_agent(*oldest);
   return true;
 }
 

@@ -99,6 +99,8 @@ class BrokerCore {
   void on_message(const std::string& peer, const std::string& request,
                   const wire::PipelineAbandon& message);
   void on_message(const std::string& peer, const std::string& request,
+                  const wire::AgentRemove& message);
+  void on_message(const std::string& peer, const std::string& request,
                   const wire::PipelineGet& message);
   void on_message(const std::string& peer, const std::string& request,
                   const wire::PipelineStatusRequest& message);
@@ -136,6 +138,12 @@ class BrokerCore {
   Outcome stop(const std::string& name, bool end);
   Outcome remove(const std::string& name, bool discard);
   Outcome abandon(const std::string& name);
+  Outcome remove_agent(const std::string& name);
+  std::string needs_agent(const std::string& name) const;
+  void forget_agent(const std::string& name);
+  bool make_room_for_agent();
+  void store_agent(const std::string& name);
+  void note_away();
   Outcome put_action(const wire::ActionPut& put);
   Outcome remove_action(const std::string& name, uint32_t version);
 
@@ -217,6 +225,8 @@ class BrokerCore {
   // True: it was removed.
   bool note_removed(const Pipeline& pipeline);
   void forget(const Pipeline& pipeline);
+  // Deletes the records of placements that nobody needs any more.
+  void forget_placements(const std::string& pipeline);
   void note_progress(Pipeline& pipeline);
   void note_state(Pipeline& pipeline);
   void order_agent(Agent& agent);
@@ -239,6 +249,7 @@ class BrokerCore {
   uint64_t orders_counter_ = 0;
   uint64_t last_pipeline_id_ = 0;
   uint64_t last_placement_id_ = 0;
+  uint64_t term_floor_ = 0;  // The highest term of all placements that are forgotten.
   uint64_t last_result_id_ = 0;
   uint64_t last_agent_id_ = 0;
   std::deque<std::pair<uint64_t, ResultRecord>> results_;  // Oldest first; at most kResultsKept.

@@ -5,16 +5,22 @@
 namespace weir::broker {
 namespace {
 
-// Agents that pipelines need, whether they were heard since the broker's start or not. For a
-// removal these are all that keep something.
+// Agents that something depends on, whether they were heard since the broker's start or not: what
+// is to run there or to be drained, what is to stop, and, for a removal, all that keep something.
 std::set<std::string> agents_in_use(const State& state) {
   std::set<std::string> names;
   for (const auto& [key, placed] : state.placements) {
     const auto pipeline = state.pipelines.find(key.pipeline);
     if (pipeline == state.pipelines.end()) continue;
-    if (!placed.agent.empty()) names.insert(placed.agent);
-    if (pipeline->second.record.wish != Wish::kRemove) continue;
-    names.insert(placed.former.begin(), placed.former.end());
+    const PipelineRecord& record = pipeline->second.record;
+    if (record.wish == Wish::kRemove) {
+      for (const std::string& name : placed.kept_by()) {
+        if (!placed.removed_from.contains(name)) names.insert(name);
+      }
+      continue;
+    }
+    const bool over = record.completed || placed.gone || (key.drains != 0 && placed.finished);
+    if (!placed.agent.empty() && !over) names.insert(placed.agent);
   }
   return names;
 }

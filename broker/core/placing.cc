@@ -190,7 +190,7 @@ const Loads& BrokerCore::loads() {
 bool BrokerCore::place_node(Pipeline& pipeline, uint32_t node) {
   const wire::InstanceKey key = pipeline.key(node);
   std::optional<std::string> chosen;
-  uint64_t term = 1;
+  uint64_t term = term_floor_ + 1;
   std::optional<uint64_t> log_term;
   const auto known = state_.placements.find(key);
   // Somebody has it already although we never placed it: its log is there, so it stays there. But
@@ -472,6 +472,24 @@ void BrokerCore::note_erased(const std::string& agent, const wire::InstanceKey& 
   // Its pipeline was removed while this agent was lost.
   std::erase(placed.former, agent);
   store(placed);
+  forget_placements(key.pipeline);
+}
+
+// Of pipelines that are gone, once no agent keeps anything.
+void BrokerCore::forget_placements(const std::string& pipeline) {
+  if (state_.pipelines.contains(pipeline)) return;
+  const auto all = state_.placements_of(pipeline);
+  const bool any_kept = std::any_of(
+      all.begin(), all.end(), [](const auto& entry) { return !entry.second.kept_by().empty(); });
+  if (any_kept || all.begin() == all.end()) return;
+  uint64_t floor = term_floor_;
+  for (auto at = all.begin(); at != all.end(); at = state_.placements.erase(at)) {
+    floor = std::max({floor, at->second.term, at->second.last_term});
+    effects_.writes.push_back({{RecordKind::kPlacement, at->second.id}, std::nullopt});
+  }
+  if (floor == term_floor_) return;
+  term_floor_ = floor;
+  effects_.writes.push_back({{RecordKind::kMeta, kMetaTermFloor}, encode_number(floor)});
 }
 
 // Agents that are lost are not waited for: they are told when they are back.
@@ -487,6 +505,7 @@ bool BrokerCore::note_removed(const Pipeline& pipeline) {
   effects_.writes.push_back({{RecordKind::kPipeline, pipeline.id}, std::nullopt});
   tell("pipeline.removed", name, "", "", "");
   state_.pipelines.erase(name);
+  forget_placements(name);
   changes_.waiting.erase(name);
   effects_.contents_changed = true;
   return true;

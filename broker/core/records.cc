@@ -13,6 +13,8 @@ constexpr uint8_t kWithPositions = 2;
 constexpr uint8_t kWithLogsLeft = 3;
 // From 4 on they are more than counts.
 constexpr uint8_t kPlacementVersion = 4;
+// From 2 on an agent may be away.
+constexpr uint8_t kAgentVersion = 2;
 constexpr size_t kTextLimit = wire::kControlMessageBytesMax;
 
 Error corrupt(std::string_view what) {
@@ -188,15 +190,24 @@ Result<PlacementRecord> decode_placement(std::string_view bytes) {
 }
 
 std::string encode_record(const AgentRecord& record) {
-  return begin().text(record.name).text(record.identity).bytes();
+  return Encoder()
+      .u8(kAgentVersion)
+      .text(record.name)
+      .text(record.identity)
+      .u8(record.away ? 1 : 0)
+      .bytes();
 }
 
 Result<AgentRecord> decode_agent(std::string_view bytes) {
   Decoder decoder(bytes);
-  if (!good_version(decoder)) return corrupt("an agent of an unknown version");
+  const uint8_t version = decoder.u8();
+  if (version < kValueVersion || version > kAgentVersion) {
+    return corrupt("an agent of an unknown version");
+  }
   AgentRecord record;
   record.name = decoder.text(kTextLimit);
   record.identity = decoder.text(kTextLimit);
+  if (version >= kAgentVersion) record.away = decoder.u8() != 0;
   if (!decoder.done()) return corrupt("an agent");
   return record;
 }

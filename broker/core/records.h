@@ -2,10 +2,13 @@
 //
 //   key = kind (1 byte) | id (8 bytes, big-endian)
 //
-//   kMeta       id 0: format version; id 1: boot counter, raised at each start of a broker
+//   kMeta       id 0: format version; id 1: boot counter, raised at each start of a broker; id 2:
+//               the highest term of all placements that were deleted
 //   kPipeline   one pipeline with its wish
-//   kPlacement  one node instance: its agent and its term. Never deleted, so that no term of an
-//               instance is ever given twice
+//   kPlacement  one node instance: its agent and its term. Deleted when its pipeline is, and no
+//   agent
+//               keeps anything of it; no term is ever given twice all the same, because what is
+//               placed for the first time begins above the highest of those that were deleted
 //   kResult     the answer to a changing request; the last kResultsKept of them
 //   kAction     one version of an action. The highest of a name stays when it is removed, marked,
 //   so
@@ -44,6 +47,7 @@ enum class RecordKind : uint8_t {
 
 inline constexpr uint64_t kMetaFormat = 0;
 inline constexpr uint64_t kMetaBoot = 1;
+inline constexpr uint64_t kMetaTermFloor = 2;
 
 struct StoreKey {
   RecordKind kind = RecordKind::kMeta;
@@ -143,6 +147,9 @@ struct ActionRecord {
 struct AgentRecord {
   std::string name;
   std::string identity;
+  // Nothing was heard of it for long, or since the broker's start: the next broker does not wait
+  // for it.
+  bool away = false;
 
   bool operator==(const AgentRecord&) const = default;
 };

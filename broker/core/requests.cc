@@ -135,6 +135,11 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
   change(peer, request, [&] { return abandon(message.name); });
 }
 
+void BrokerCore::on_message(const std::string& peer, const std::string& request,
+                            const wire::AgentRemove& message) {
+  change(peer, request, [&] { return remove_agent(message.name); });
+}
+
 BrokerCore::Outcome BrokerCore::put(graph::PipelineSpec spec) {
   const std::string name = spec.name;
   if (const Pipeline* const known = find(name); known != nullptr) {
@@ -257,6 +262,74 @@ BrokerCore::Outcome BrokerCore::remove(const std::string& name, bool discard) {
   store(*pipeline);
   tell("pipeline.rm", name, "", "", discard ? "with all that its logs hold" : "");
   return Done{};
+}
+
+// ---- Agents --------------------------------------------------------------------------------
+
+// What of a pipeline is there and not given up, in words; empty: nothing.
+std::string BrokerCore::needs_agent(const std::string& name) const {
+  const auto kept = state_.kept.find(name);
+  if (kept == state_.kept.end()) return {};
+  for (const wire::InstanceKey& key : kept->second) {
+    const Placement& placed = state_.placements.at(key);
+    const auto pipeline = state_.pipelines.find(key.pipeline);
+    if (placed.agent != name || pipeline == state_.pipelines.end()) continue;
+    const PipelineRecord& record = pipeline->second.record;
+    if (record.wish == Wish::kRemove || record.completed) continue;
+    if (key.drains != 0 && placed.finished) continue;
+    const std::string which = "node \"" + key.node + "\" of pipeline \"" + key.pipeline + "\"";
+    if (key.drains == 0) {
+      return which + " is there; remove the pipeline first ('weirctl pipeline rm " + key.pipeline +
+             "'), or let another agent run it";
+    }
+    return "what the log of " + which +
+           " holds there is waited for; give it up first ('weirctl pipeline abandon " +
+           key.pipeline + "')";
+  }
+  return {};
+}
+
+BrokerCore::Outcome BrokerCore::remove_agent(const std::string& name) {
+  const Agent* agent = state_.agent(name);
+  if (agent == nullptr && !state_.identities.contains(name) && !state_.kept.contains(name)) {
+    std::vector<std::string> known;
+    for (const auto& [other, one] : state_.agents) known.push_back(other);
+    const std::string hint = graph::did_you_mean(name, known);
+    return Error{ErrorCode::kNotFound,
+                 "no agent is named \"" + name + "\"" + (hint.empty() ? "" : "; " + hint)};
+  }
+  if (agent != nullptr && agent->connected) {
+    return conflict("agent \"" + name + "\" is connected; stop it first");
+  }
+  if (const std::string why = needs_agent(name); !why.empty()) return conflict(why);
+  forget_agent(name);
+  tell("agent.removed", "", "", name, "");
+  return Done{};
+}
+
+void BrokerCore::forget_agent(const std::string& name) {
+  note_connection(name);
+  if (const auto known = state_.identities.find(name); known != state_.identities.end()) {
+    if (known->second.id != 0) {
+      effects_.writes.push_back({{RecordKind::kAgent, known->second.id}, std::nullopt});
+    }
+    state_.identities.erase(known);
+  }
+  state_.agents.erase(name);
+  state_.awaited.erase(name);
+  state_.lost.erase(name);
+  std::set<std::string> pipelines;
+  for (auto& [key, placed] : state_.placements) {
+    const bool left =
+        std::erase_if(placed.left, [&](const SourceLog& log) { return log.agent == name; }) > 0;
+    const bool kept = placed.kept_by().contains(name);
+    if (!left && !kept) continue;
+    std::erase(placed.former, name);
+    placed.removed_from.insert(name);  // If it is still named: nobody waits for it.
+    pipelines.insert(key.pipeline);
+    store(placed);
+  }
+  for (const std::string& pipeline : pipelines) forget_placements(pipeline);
 }
 
 // ---- Actions -------------------------------------------------------------------------------

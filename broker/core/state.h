@@ -28,6 +28,8 @@ inline constexpr std::chrono::milliseconds kEndGrace{2000};
 inline constexpr std::chrono::seconds kAllDecided{30};
 // How often the positions that sources have reported are written, at most (R5).
 inline constexpr std::chrono::seconds kPositionsStored{10};
+// After so long a silence a broker that is started anew does not wait for an agent.
+inline constexpr std::chrono::seconds kAwayAfter{60};
 inline constexpr size_t kAgentsMax = 1024;
 inline constexpr size_t kNotesKept = 32;  // Of one instance; events have them all.
 inline constexpr size_t kPipelinesMax = 1024;
@@ -102,6 +104,7 @@ struct Agent {
 struct Identity {
   uint64_t id = 0;  // Of its record.
   std::string text;
+  bool away = false;  // AgentRecord::away.
 };
 
 // The entries of one pipeline.
@@ -128,8 +131,8 @@ struct State {
   std::map<wire::InstanceKey, Placement> placements;
   std::map<std::string, Agent> agents;  // Those that registered since this broker started.
   std::set<std::string> lost;           // Agents that are silent and whose wrappers are not heard.
-  // Agents that are known from before this broker's start and have not registered yet, as long as
-  // they have time to. Our store may be an old copy: they may have what we never placed.
+  // Agents that were there before this broker's start and have not registered yet, as long as they
+  // have time to. Our store may be an old copy: they may have what we never placed.
   std::set<std::string> awaited;
   std::map<std::string, Identity> identities;  // By the agents' names.
   // The last that was reported of each, wherever it was; also of those that are gone since.
@@ -141,7 +144,10 @@ struct State {
   void index(Placement& placed) {
     std::set<std::string> now = placed.kept_by();
     for (const std::string& name : placed.indexed) {
-      if (!now.contains(name)) kept[name].erase(placed.key);
+      if (now.contains(name)) continue;
+      const auto at = kept.find(name);
+      at->second.erase(placed.key);
+      if (at->second.empty()) kept.erase(at);
     }
     for (const std::string& name : now) kept[name].insert(placed.key);
     placed.indexed = std::move(now);

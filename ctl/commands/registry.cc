@@ -5,6 +5,7 @@
 #include "ctl/commands/action_put.h"
 #include "ctl/commands/action_rm.h"
 #include "ctl/commands/agent_list.h"
+#include "ctl/commands/agent_rm.h"
 #include "ctl/commands/dead_drop.h"
 #include "ctl/commands/dead_list.h"
 #include "ctl/commands/dead_retry.h"
@@ -52,6 +53,7 @@ void add_all_commands(Program& program) {
   add_action_get(program);
   add_action_rm(program);
   add_agent_list(program);
+  add_agent_rm(program);
   add_tree(program);
   add_top(program);
   add_events(program);

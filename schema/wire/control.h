@@ -154,6 +154,15 @@ struct PipelineAbandon {
   bool operator==(const PipelineAbandon&) const = default;
 };
 
+// Forgets an agent that is gone for good: its name is free, and nobody waits for what only it kept
+// of pipelines that were removed or moved away. Refused with kConflict while it is connected, or
+// while a pipeline has something there that is not given up. Answer: Ok, once that is stored.
+struct AgentRemove {
+  std::string name;
+
+  bool operator==(const AgentRemove&) const = default;
+};
+
 // Answer: PipelineSpecIs, or a Refusal with kNotFound.
 struct PipelineGet {
   std::string name;
@@ -545,8 +554,9 @@ using Message =
                  PipelineStatus, BrokerStatusRequest, BrokerStatus, ActionPut, ActionChunk,
                  ActionWanted, ActionStored, ActionList, ActionListIs, ActionFind, ActionFetch,
                  ActionData, ActionRemove, LogRead, LogData, DeadRead, DeadData, DeadChange,
-                 DeadChanged, EventsRequest, Events, AgentRegister, AgentReport, AgentOrders,
-                 NotesTaken, WrapperHello, WrapperReport, WrapperNeighbours, WrapperStop>;
+                 DeadChanged, EventsRequest, Events, AgentRemove, AgentRegister, AgentReport,
+                 AgentOrders, NotesTaken, WrapperHello, WrapperReport, WrapperNeighbours,
+                 WrapperStop>;
 
 // `request` is chosen by who asks, unique for each request and the same when it is asked again; the
 // answer bears it too. It may be empty where nobody waits for an answer.

@@ -232,6 +232,7 @@ struct MessageCheck {
   Status operator()(const PipelineRun& m) const { return check(m); }
   Status operator()(const PipelineStop& m) const { return check_pipeline_name(m.name); }
   Status operator()(const PipelineRemove& m) const { return check_pipeline_name(m.name); }
+  Status operator()(const AgentRemove& m) const { return check_agent_name(m.name); }
   Status operator()(const PipelineAbandon& m) const { return check_pipeline_name(m.name); }
   Status operator()(const PipelineGet& m) const { return check_pipeline_name(m.name); }
   Status operator()(const PipelineSpecIs& m) const { return check(m.spec); }

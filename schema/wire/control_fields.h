@@ -295,6 +295,11 @@ void describe(A& archive, T& v) {
   archive("discard", v.discard);
 }
 
+template <typename A, Is<AgentRemove> T>
+void describe(A& archive, T& v) {
+  archive("name", v.name);
+}
+
 template <typename A, Is<PipelineAbandon> T>
 void describe(A& archive, T& v) {
   archive("name", v.name);
@@ -610,6 +615,7 @@ WEIR_MESSAGE_TYPE(DeadChange, "dead.change");
 WEIR_MESSAGE_TYPE(DeadChanged, "dead.changed");
 WEIR_MESSAGE_TYPE(EventsRequest, "events");
 WEIR_MESSAGE_TYPE(Events, "events.are");
+WEIR_MESSAGE_TYPE(AgentRemove, "agent.rm");
 WEIR_MESSAGE_TYPE(AgentRegister, "agent.register");
 WEIR_MESSAGE_TYPE(AgentReport, "agent.report");
 WEIR_MESSAGE_TYPE(AgentOrders, "agent.orders");

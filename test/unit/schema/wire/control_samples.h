@@ -163,6 +163,7 @@ inline std::vector<Envelope> sample_messages() {
       PipelineStop{"simplepipe", true},
       PipelineRemove{"simplepipe", true},
       PipelineAbandon{"simplepipe"},
+      AgentRemove{"alpha"},
       PipelineGet{"simplepipe"},
       PipelineSpecIs{sample_spec()},
       PipelineStatusRequest{"simplepipe"},
