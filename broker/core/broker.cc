@@ -80,7 +80,7 @@ Status BrokerCore::take_record(const StoreRecord& record) {
       Pipeline& known = state_.pipelines[name];
       known.id = id;
       known.record = std::move(*pipeline);
-      known.neighbours = graph::Neighbours(known.spec());
+      known.graph = InstanceGraph(known.spec());
       return {};
     }
     case RecordKind::kPlacement: {
@@ -619,8 +619,8 @@ void BrokerCore::note_progress(Pipeline& pipeline) {
   record.was_running = running;
   record.completed = completed;
   if (record.completed) {
-    for (uint32_t node = 0; node < pipeline.spec().nodes.size(); ++node) {
-      const auto last = state_.figures.find(pipeline.key(node));
+    for (uint32_t instance = 0; instance < pipeline.instances(); ++instance) {
+      const auto last = state_.figures.find(pipeline.key(instance));
       if (last != state_.figures.end()) record.figures.push_back(last->second);
     }
   }

@@ -194,19 +194,19 @@ class BrokerCore {
   std::set<std::string> pipelines_to_order(const Agent& agent) const;
   void place(Pipeline& pipeline);
   // False: there is no agent for it.
-  bool place_node(Pipeline& pipeline, uint32_t node);
-  bool move_node(Pipeline& pipeline, uint32_t node);
+  bool place_instance(Pipeline& pipeline, uint32_t instance);
+  bool move_instance(Pipeline& pipeline, uint32_t instance);
   const Loads& loads();
-  bool retire(Pipeline& pipeline, uint32_t node);
-  void retire_from(Pipeline& pipeline, uint32_t node);
-  void leave_own_log(Pipeline& pipeline, uint32_t node);
-  void leave_log(Pipeline& pipeline, uint32_t node, const SourceLog& log);
+  bool retire(Pipeline& pipeline, uint32_t instance);
+  void retire_from(Pipeline& pipeline, uint32_t instance);
+  void leave_own_log(Pipeline& pipeline, uint32_t instance);
+  void leave_log(Pipeline& pipeline, uint32_t instance, const SourceLog& log);
   void drain_what_it_left(Pipeline& pipeline);
-  void drain_log(Pipeline& pipeline, uint32_t node, const SourceLog& log);
+  void drain_log(Pipeline& pipeline, uint32_t instance, const SourceLog& log);
   void drain_what_was_left(const wire::InstanceKey& key);
   void give_place(Placement& placed, const std::string& agent, uint64_t term);
   void begin_anew(Placement& placed);
-  std::vector<std::string> open_drains(const Pipeline& pipeline, uint32_t node) const;
+  std::vector<std::string> open_drains(const Pipeline& pipeline, uint32_t instance) const;
   bool may_be_at(const wire::InstanceKey& key, const std::string& agent) const;
   bool is_awaited(const wire::InstanceKey& key) const;
   void begin_anew_on(const std::string& agent);

@@ -14,14 +14,14 @@ void add_once(std::vector<std::string>& list, const std::string& text) {
   if (std::find(list.begin(), list.end(), text) == list.end()) list.push_back(text);
 }
 
-bool is_source(const Pipeline& pipeline, uint32_t node) {
-  return pipeline.inputs_of(node).empty() && !pipeline.spec().nodes[node].caller_stdin;
+bool is_source(const Pipeline& pipeline, uint32_t instance) {
+  return pipeline.inputs_of(instance).empty() && !pipeline.node(instance).caller_stdin;
 }
 
 // R5: whether nobody waits for the log that it leaves behind, because it writes elsewhere what is
 // not settled. One that is to end starts no program there, so then its log is all there is.
-bool goes_on_elsewhere(const Pipeline& pipeline, uint32_t node) {
-  return is_source(pipeline, node) && pipeline.spec().nodes[node].portable &&
+bool goes_on_elsewhere(const Pipeline& pipeline, uint32_t instance) {
+  return is_source(pipeline, instance) && pipeline.node(instance).portable &&
          !pipeline.record.ending;
 }
 
@@ -89,10 +89,10 @@ void BrokerCore::go_above_fence(const Agent& agent, Placement& placed,
        "term " + std::to_string(status.fenced_by) + " is known to its neighbours, and not to us");
   const auto pipeline = state_.pipelines.find(key.pipeline);
   if (pipeline != state_.pipelines.end() && key.drains == 0 && !placed.finished) {
-    const auto node = pipeline->second.find_node(key.node);
+    const auto instance = pipeline->second.find(key);
     // R5: there is one more log of it, somewhere.
-    if (node && is_source(pipeline->second, *node)) {
-      leave_log(pipeline->second, *node, {"", status.fenced_by, status.fenced_by});
+    if (instance && is_source(pipeline->second, *instance)) {
+      leave_log(pipeline->second, *instance, {"", status.fenced_by, status.fenced_by});
     }
   }
   raise_term(placed, status.fenced_by);
@@ -107,10 +107,10 @@ void BrokerCore::adopt_drain(const Agent& agent, const wire::InstanceStatus& sta
   const auto regular = state_.placements.find(key);
   if (drains == 0 || drains > kTermMax) return;
   if (pipeline == state_.pipelines.end() || regular == state_.placements.end()) return;
-  const auto node = pipeline->second.find_node(key.node);
+  const auto instance = pipeline->second.find(key);
   const bool wanted = is_wanted_up(pipeline->second) && !regular->second.agent.empty();
-  if (!wanted || !node || !is_source(pipeline->second, *node)) return;
-  drain_log(pipeline->second, *node, {agent.name, drains, status.log_term});
+  if (!wanted || !instance || !is_source(pipeline->second, *instance)) return;
+  drain_log(pipeline->second, *instance, {agent.name, drains, status.log_term});
   Placement& placed = regular->second;
   if (placed.agent == agent.name && placed.log_term == status.log_term && !placed.finished) {
     raise_term(placed, std::max(drains, status.term));
@@ -133,18 +133,18 @@ void BrokerCore::drain_what_was_forgotten(const Agent& agent, const Placement& p
   if (pipeline == state_.pipelines.end() || pipeline->second.record.completed) return;
   const Wish wish = pipeline->second.record.wish;
   if (wish == Wish::kStored || wish == Wish::kRemove) return;
-  const auto node = pipeline->second.find_node(placed.key.node);
-  if (!node || !is_source(pipeline->second, *node)) return;
-  leave_log(pipeline->second, *node, {agent.name, status.term, status.log_term});
+  const auto instance = pipeline->second.find(placed.key);
+  if (!instance || !is_source(pipeline->second, *instance)) return;
+  leave_log(pipeline->second, *instance, {agent.name, status.term, status.log_term});
 }
 
 // A source that was moved, and we have forgotten it: what it left behind was to be drained.
 void BrokerCore::drain_what_was_left(const wire::InstanceKey& key) {
   const auto pipeline = state_.pipelines.find(key.pipeline);
   if (key.drains != 0 || pipeline == state_.pipelines.end()) return;
-  const auto node = graph::find_node(pipeline->second.spec(), key.node);
-  if (!node || !is_source(pipeline->second, *node)) return;
-  if (!state_.placements.at(key).finished) leave_own_log(pipeline->second, *node);
+  const auto instance = pipeline->second.find(key);
+  if (!instance || !is_source(pipeline->second, *instance)) return;
+  if (!state_.placements.at(key).finished) leave_own_log(pipeline->second, *instance);
 }
 
 // ---- Placing -------------------------------------------------------------------------------
@@ -152,9 +152,9 @@ void BrokerCore::drain_what_was_left(const wire::InstanceKey& key) {
 bool BrokerCore::may_be_at(const wire::InstanceKey& key, const std::string& agent) const {
   const auto pipeline = state_.pipelines.find(key.pipeline);
   if (pipeline == state_.pipelines.end()) return false;
-  const auto node = pipeline->second.find_node(key.node);
-  if (!node) return false;
-  return may_be_on(pipeline->second.spec().nodes[*node], agent);
+  const auto instance = pipeline->second.find(key);
+  if (!instance) return false;
+  return may_be_on(pipeline->second.node(*instance), agent);
 }
 
 // Whether an agent that has not spoken since our start may have it, although we know of no
@@ -167,12 +167,12 @@ bool BrokerCore::is_awaited(const wire::InstanceKey& key) const {
 void BrokerCore::place(Pipeline& pipeline) {
   const bool may_move = !pipeline.record.run.options.stay_placed;
   bool all = true;
-  for (uint32_t node = 0; node < pipeline.spec().nodes.size(); ++node) {
-    const Placement* placed = state_.placement(pipeline.key(node));
+  for (uint32_t instance = 0; instance < pipeline.instances(); ++instance) {
+    const Placement* placed = state_.placement(pipeline.key(instance));
     if (placed == nullptr) {
-      all = place_node(pipeline, node) && all;
+      all = place_instance(pipeline, instance) && all;
     } else if (may_move && state_.lost.contains(placed->agent)) {
-      all = (retire(pipeline, node) || move_node(pipeline, node)) && all;
+      all = (retire(pipeline, instance) || move_instance(pipeline, instance)) && all;
     }
   }
   if (all) {
@@ -187,8 +187,8 @@ const Loads& BrokerCore::loads() {
   return *loads_;
 }
 
-bool BrokerCore::place_node(Pipeline& pipeline, uint32_t node) {
-  const wire::InstanceKey key = pipeline.key(node);
+bool BrokerCore::place_instance(Pipeline& pipeline, uint32_t instance) {
+  const wire::InstanceKey key = pipeline.key(instance);
   std::optional<std::string> chosen;
   uint64_t term = term_floor_ + 1;
   std::optional<uint64_t> log_term;
@@ -205,13 +205,13 @@ bool BrokerCore::place_node(Pipeline& pipeline, uint32_t node) {
     log_term = has->second.log_term;
   }
   if (!chosen && is_awaited(key)) return false;
-  if (!chosen) chosen = choose_agent(loads(), pipeline.spec().nodes[node]);
+  if (!chosen) chosen = choose_agent(loads(), pipeline.node(instance));
   if (!chosen) return false;
   Placement& placed = state_.placements[key];
   placed.key = key;
   give_place(placed, *chosen, std::max({term, placed.term + 1, placed.last_term + 1}));
   if (log_term) placed.log_term = *log_term;
-  placed.drained_lanes = open_drains(pipeline, node);
+  placed.drained_lanes = open_drains(pipeline, instance);
   placed.finished = false;
   store(placed);
   return true;
@@ -257,61 +257,61 @@ void BrokerCore::begin_anew_on(const std::string& agent) {
     }
     if (placed.agent != agent || (key.drains != 0 && placed.finished)) continue;
     Pipeline* const pipeline = find(key.pipeline);
-    const auto node = pipeline == nullptr ? std::nullopt : pipeline->find_node(key.node);
-    if (node && key.drains == 0 && retire(*pipeline, *node)) continue;
+    const auto instance = pipeline == nullptr ? std::nullopt : pipeline->find(key);
+    if (instance && key.drains == 0 && retire(*pipeline, *instance)) continue;
     begin_anew(placed);
   }
 }
 
 // R8: what has ended and is settled up to the sinks begins nowhere anew: upstream has nothing left
 // for it, and its program would run on nothing. A source knows by itself (`finished`).
-bool BrokerCore::retire(Pipeline& pipeline, uint32_t node) {
-  if (pipeline.inputs_of(node).empty()) return false;
-  if (state_.placements.at(pipeline.key(node)).finished) return true;
-  if (!nodes_over(state_, pipeline)[node]) return false;
-  retire_from(pipeline, node);
+bool BrokerCore::retire(Pipeline& pipeline, uint32_t instance) {
+  if (pipeline.inputs_of(instance).empty()) return false;
+  if (state_.placements.at(pipeline.key(instance)).finished) return true;
+  if (!instances_over(state_, pipeline)[instance]) return false;
+  retire_from(pipeline, instance);
   return true;
 }
 
 // With all that read it: nobody could tell them again that it has ended.
-void BrokerCore::retire_from(Pipeline& pipeline, uint32_t node) {
-  Placement& placed = state_.placements.at(pipeline.key(node));
+void BrokerCore::retire_from(Pipeline& pipeline, uint32_t instance) {
+  Placement& placed = state_.placements.at(pipeline.key(instance));
   if (placed.finished) return;
   placed.finished = true;
   store(placed);
   log::info(wire::to_string(placed.key) + ": has ended, and begins nowhere anew");
-  for (const uint32_t output : pipeline.outputs_of(node)) retire_from(pipeline, output);
+  for (const uint32_t output : pipeline.outputs_of(instance)) retire_from(pipeline, output);
 }
 
 // R4: elsewhere it begins with an empty log and a higher term; upstream replays what is not
 // settled. What only a source's own log holds is drained when its host is back, or written again
 // from the first record that is not settled (R5).
-bool BrokerCore::move_node(Pipeline& pipeline, uint32_t node) {
-  const std::optional<std::string> chosen = choose_agent(loads(), pipeline.spec().nodes[node]);
+bool BrokerCore::move_instance(Pipeline& pipeline, uint32_t instance) {
+  const std::optional<std::string> chosen = choose_agent(loads(), pipeline.node(instance));
   if (!chosen) return false;  // The pipeline says what it waits for.
-  Placement& placed = state_.placements.at(pipeline.key(node));
-  if (is_source(pipeline, node) && !placed.finished) {
+  Placement& placed = state_.placements.at(pipeline.key(instance));
+  if (is_source(pipeline, instance) && !placed.finished) {
     const auto last = state_.figures.find(placed.key);
     placed.finished = last != state_.figures.end() && last->second.ended_and_settled;
-    if (!placed.finished) leave_own_log(pipeline, node);
+    if (!placed.finished) leave_own_log(pipeline, instance);
   }
   placed.position = placed.settled_position;
   give_place(placed, *chosen, placed.last_term + 1);
-  placed.drained_lanes = open_drains(pipeline, node);
+  placed.drained_lanes = open_drains(pipeline, instance);
   store(placed);
   return true;
 }
 
 // ---- Draining (R5) -------------------------------------------------------------------------
 
-void BrokerCore::leave_own_log(Pipeline& pipeline, uint32_t node) {
-  const Placement& own = state_.placements.at(pipeline.key(node));
-  leave_log(pipeline, node, {own.agent, own.term, own.log_term});
+void BrokerCore::leave_own_log(Pipeline& pipeline, uint32_t instance) {
+  const Placement& own = state_.placements.at(pipeline.key(instance));
+  leave_log(pipeline, instance, {own.agent, own.term, own.log_term});
 }
 
-void BrokerCore::leave_log(Pipeline& pipeline, uint32_t node, const SourceLog& log) {
-  if (!goes_on_elsewhere(pipeline, node)) return drain_log(pipeline, node, log);
-  Placement& placed = state_.placements.at(pipeline.key(node));
+void BrokerCore::leave_log(Pipeline& pipeline, uint32_t instance, const SourceLog& log) {
+  if (!goes_on_elsewhere(pipeline, instance)) return drain_log(pipeline, instance, log);
+  Placement& placed = state_.placements.at(pipeline.key(instance));
   const auto known = std::find_if(placed.left.begin(), placed.left.end(),
                                   [&](const SourceLog& one) { return one.term == log.term; });
   if (known == placed.left.end()) {
@@ -326,23 +326,23 @@ void BrokerCore::leave_log(Pipeline& pipeline, uint32_t node, const SourceLog& l
 
 // R8: no portable source writes again what it was to, now that the pipeline is to end.
 void BrokerCore::drain_what_it_left(Pipeline& pipeline) {
-  for (uint32_t node = 0; node < pipeline.spec().nodes.size(); ++node) {
-    const auto found = state_.placements.find(pipeline.key(node));
+  for (uint32_t instance = 0; instance < pipeline.instances(); ++instance) {
+    const auto found = state_.placements.find(pipeline.key(instance));
     if (found == state_.placements.end() || found->second.left.empty()) continue;
     Placement& placed = found->second;
     const std::vector<SourceLog> left = std::exchange(placed.left, {});
     const wire::InstanceStatus* const report = state_.report(placed.key);
     const bool wrote_all = report != nullptr && report->ended_and_settled;
     for (const SourceLog& log : left) {
-      if (!placed.finished && !wrote_all) drain_log(pipeline, node, log);
+      if (!placed.finished && !wrote_all) drain_log(pipeline, instance, log);
     }
     store(placed);
   }
 }
 
 // Its readers learn of the lane at once: until it has ended they do not end.
-void BrokerCore::drain_log(Pipeline& pipeline, uint32_t node, const SourceLog& log) {
-  wire::InstanceKey key = pipeline.key(node);
+void BrokerCore::drain_log(Pipeline& pipeline, uint32_t instance, const SourceLog& log) {
+  wire::InstanceKey key = pipeline.key(instance);
   key.drains = log.term;
   Placement& drain = state_.placements[key];
   // One that nobody knew where it is may be found.
@@ -354,7 +354,7 @@ void BrokerCore::drain_log(Pipeline& pipeline, uint32_t node, const SourceLog& l
   drain.log_term = log.log_term;
   store(drain);
   const std::string lane = wire::lane_name(key.node, key.instance, key.drains);
-  for (const uint32_t output : pipeline.outputs_of(node)) {
+  for (const uint32_t output : pipeline.outputs_of(instance)) {
     const auto reader = state_.placements.find(pipeline.key(output));
     if (reader == state_.placements.end()) continue;  // It is told when it is placed.
     add_once(reader->second.drained_lanes, lane);
@@ -364,9 +364,10 @@ void BrokerCore::drain_log(Pipeline& pipeline, uint32_t node, const SourceLog& l
        "what its log holds is sent when the agent is back");
 }
 
-std::vector<std::string> BrokerCore::open_drains(const Pipeline& pipeline, uint32_t node) const {
+std::vector<std::string> BrokerCore::open_drains(const Pipeline& pipeline,
+                                                 uint32_t instance) const {
   std::vector<std::string> lanes;
-  for (const uint32_t input : pipeline.inputs_of(node)) {
+  for (const uint32_t input : pipeline.inputs_of(instance)) {
     for (const Placement* drain : state_.drains_of(pipeline.key(input))) {
       const wire::InstanceKey& key = drain->key;
       if (!drain->finished) lanes.push_back(wire::lane_name(key.node, key.instance, key.drains));
@@ -401,9 +402,9 @@ BrokerCore::Outcome BrokerCore::abandon(const std::string& name) {
   Pipeline* const pipeline = find(name);
   if (pipeline == nullptr) return not_found(name);
   bool any = false;
-  for (uint32_t node = 0; node < pipeline->spec().nodes.size(); ++node) {
-    const auto own = state_.placements.find(pipeline->key(node));
-    for (const Placement* waits : state_.drains_of(pipeline->key(node))) {
+  for (uint32_t instance = 0; instance < pipeline->instances(); ++instance) {
+    const auto own = state_.placements.find(pipeline->key(instance));
+    for (const Placement* waits : state_.drains_of(pipeline->key(instance))) {
       const Agent* agent = state_.agent(waits->agent);
       if (waits->finished || (agent != nullptr && agent->connected)) continue;
       // Any agent can say that there is nothing.

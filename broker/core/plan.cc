@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "schema/graph/suggest.h"
+
 namespace weir::broker {
 namespace {
 
@@ -30,31 +32,31 @@ bool all_gone(const State& state, const wire::InstanceKey& key) {
                      [&](const Placement* drain) { return is_gone(state, drain); });
 }
 
-bool may_stop(const State& state, const Pipeline& pipeline, uint32_t node) {
-  const auto& inputs = pipeline.inputs_of(node);
+bool may_stop(const State& state, const Pipeline& pipeline, uint32_t instance) {
+  const auto& inputs = pipeline.inputs_of(instance);
   return std::all_of(inputs.begin(), inputs.end(),
                      [&](uint32_t input) { return all_gone(state, pipeline.key(input)); });
 }
 
-void add_node(const State& state, const Pipeline& pipeline, uint32_t node, const Placement& placed,
-              wire::AgentOrders& orders) {
+void add_instance(const State& state, const Pipeline& pipeline, uint32_t instance,
+                  const Placement& placed, wire::AgentOrders& orders) {
   if (is_wanted_up(pipeline)) {
     // Should its log be an old copy by now it would begin again.
-    if (is_retired(pipeline, node, placed)) return orders.stop.push_back(placed.key);
-    if (auto order = make_order(state, pipeline, node, placed)) {
+    if (is_retired(pipeline, instance, placed)) return orders.stop.push_back(placed.key);
+    if (auto order = make_order(state, pipeline, instance, placed)) {
       orders.start.push_back(std::move(*order));
     }
-  } else if (!placed.gone && may_stop(state, pipeline, node)) {
+  } else if (!placed.gone && may_stop(state, pipeline, instance)) {
     orders.stop.push_back(placed.key);
   }
 }
 
-void add_drain(const State& state, const Pipeline& pipeline, uint32_t node, const Placement& drain,
-               wire::AgentOrders& orders) {
+void add_drain(const State& state, const Pipeline& pipeline, uint32_t instance,
+               const Placement& drain, wire::AgentOrders& orders) {
   if (drain.gone) return;
   if (drain.finished || !is_wanted_up(pipeline)) {
     orders.stop.push_back(drain.key);
-  } else if (auto order = make_order(state, pipeline, node, drain)) {
+  } else if (auto order = make_order(state, pipeline, instance, drain)) {
     orders.start.push_back(std::move(*order));
   }
 }
@@ -69,12 +71,12 @@ void add_kept(const State& state, const Agent& agent, const Placement& placed,
     return;
   }
   const Pipeline& pipeline = found->second;
-  const auto node = pipeline.find_node(key.node);
-  if (!node || placed.agent != agent.name || pipeline.record.wish == Wish::kStored) return;
+  const auto instance = pipeline.find(key);
+  if (!instance || placed.agent != agent.name || pipeline.record.wish == Wish::kStored) return;
   if (key.drains != 0) {
-    add_drain(state, pipeline, *node, placed, orders);
+    add_drain(state, pipeline, *instance, placed, orders);
   } else {
-    add_node(state, pipeline, *node, placed, orders);
+    add_instance(state, pipeline, *instance, placed, orders);
   }
 }
 
@@ -88,7 +90,7 @@ void add_strays(const State& state, const Agent& agent, const Pipeline& pipeline
   for (const auto& [key, status] : entries_of(agent.instances, pipeline.spec().name)) {
     const Placement* placed = state.placement(key);
     // No placement yet: it is about to be placed, most likely here.
-    const bool about_to_be = pipeline.find_node(key.node) && key.drains == 0;
+    const bool about_to_be = pipeline.find(key) && key.drains == 0;
     const bool stray = placed == nullptr ? !about_to_be : placed->agent != agent.name;
     if (stray) orders.stop.push_back(key);
   }
@@ -126,11 +128,11 @@ InstanceStatus status_of_retired(const State& state, const wire::InstanceKey& ke
   return status;
 }
 
-wire::InstanceReport make_report(const State& state, const Pipeline& pipeline, uint32_t node) {
-  const wire::InstanceKey key = pipeline.key(node);
+wire::InstanceReport make_report(const State& state, const Pipeline& pipeline, uint32_t instance) {
+  const wire::InstanceKey key = pipeline.key(instance);
   const Placement* placed = state.placement(key);
   if (placed == nullptr) return {"", not_reported(key, InstanceState::kWaiting, 0)};
-  if (is_retired(pipeline, node, *placed)) {
+  if (is_retired(pipeline, instance, *placed)) {
     return {placed->agent, status_of_retired(state, key, placed->term)};
   }
   if (const InstanceStatus* report = state.report(key); report != nullptr) {
@@ -173,11 +175,11 @@ void settle_reports(std::vector<wire::NodeStatus>& nodes) {
 }
 
 // Which reader of a placed node cannot be reached although it is up; empty: none.
-std::string unreachable_reader(const State& state, const Pipeline& pipeline, uint32_t node) {
-  const Placement* placed = state.placement(pipeline.key(node));
+std::string unreachable_reader(const State& state, const Pipeline& pipeline, uint32_t instance) {
+  const Placement* placed = state.placement(pipeline.key(instance));
   const Agent* from = placed == nullptr ? nullptr : state.agent(placed->agent);
   if (from == nullptr) return {};
-  for (const uint32_t output : pipeline.outputs_of(node)) {
+  for (const uint32_t output : pipeline.outputs_of(instance)) {
     const wire::InstanceKey key = pipeline.key(output);
     const InstanceStatus* report = state.report(key);
     if (report == nullptr || report->endpoint.empty()) continue;
@@ -194,17 +196,37 @@ std::string hosts_text(const graph::NodeSpec& node) {
   return text;
 }
 
+bool is_known(const State& state, const std::string& agent) {
+  return state.agents.contains(agent) || state.identities.contains(agent);
+}
+
+// What an instance that is not placed waits for, and why that does not come.
 std::string awaited_text(const State& state, const graph::NodeSpec& node) {
   for (const std::string& agent : state.awaited) {
     if (may_be_on(node, agent)) return "agent " + agent + ", which may have it already";
   }
-  return hosts_text(node);
+  const std::string text = hosts_text(node);
+  if (node.hosts.empty()) return text + ": none is connected";
+  if (std::any_of(node.hosts.begin(), node.hosts.end(),
+                  [&](const std::string& host) { return is_known(state, host); })) {
+    return text + ", which is not connected";
+  }
+  return text + ", of which the broker has never heard";
 }
 
-// Why an instance is not up; empty if it is.
-std::string trouble(const State& state, const Pipeline& pipeline, uint32_t index,
-                    const wire::InstanceReport& report) {
-  const graph::NodeSpec& node = pipeline.spec().nodes[index];
+// What is perhaps meant by the hosts of an instance that is not placed; empty if they are known.
+std::string meant_hosts(const State& state, const graph::NodeSpec& node) {
+  if (node.hosts.empty() || is_known(state, node.hosts.front())) return {};
+  std::vector<std::string> known;
+  for (const auto& [name, agent] : state.agents) known.push_back(name);
+  return graph::did_you_mean(node.hosts.front(), known);
+}
+
+// Why an instance is not up, by itself; empty if it is. One that is placed and was not ordered yet
+// waits for its readers, whatever keeps those.
+std::string own_trouble(const State& state, const Pipeline& pipeline, uint32_t instance,
+                        const wire::InstanceReport& report) {
+  const graph::NodeSpec& node = pipeline.node(instance);
   const std::string& error = report.status.last_error;
   switch (report.status.state) {
     case InstanceState::kRunning:
@@ -212,7 +234,8 @@ std::string trouble(const State& state, const Pipeline& pipeline, uint32_t index
       return {};
     case InstanceState::kWaiting:
       if (report.agent.empty()) return "waits for " + awaited_text(state, node);
-      if (const std::string reader = unreachable_reader(state, pipeline, index); !reader.empty()) {
+      if (const std::string reader = unreachable_reader(state, pipeline, instance);
+          !reader.empty()) {
         return "cannot reach " + reader + ", which has no address: start that agent with --address";
       }
       return "waits for its readers";
@@ -228,10 +251,42 @@ std::string trouble(const State& state, const Pipeline& pipeline, uint32_t index
   return "unknown state";
 }
 
+const wire::InstanceReport& report_of(const std::vector<wire::NodeStatus>& nodes,
+                                      const Pipeline& pipeline, uint32_t instance) {
+  const auto& reports = nodes[pipeline.graph.instances[instance].node].instances;
+  return reports[pipeline.key(instance).instance];
+}
+
+struct Trouble {
+  std::string text;    // Empty: it is up.
+  uint32_t cause = 0;  // The instance whose own trouble it is.
+};
+
+// Of each instance. What waits for its readers names the one that does not come up, however many
+// others wait in between, and why that does not.
+std::vector<Trouble> troubles(const State& state, const Pipeline& pipeline,
+                              const std::vector<wire::NodeStatus>& nodes) {
+  std::vector<Trouble> all(pipeline.instances());
+  for (const uint32_t instance : pipeline.graph.readers_first) {
+    const wire::InstanceReport& report = report_of(nodes, pipeline, instance);
+    all[instance] = {own_trouble(state, pipeline, instance, report), instance};
+    if (report.status.state != InstanceState::kWaiting || report.agent.empty()) continue;
+    const auto& outputs = pipeline.outputs_of(instance);
+    const auto reader = std::find_if(outputs.begin(), outputs.end(), [&](uint32_t output) {
+      const InstanceStatus* status = state.report(pipeline.key(output));
+      return !all[output].text.empty() && (status == nullptr || status->endpoint.empty());
+    });
+    if (reader == outputs.end()) continue;
+    const uint32_t cause = all[*reader].cause;
+    all[instance] = {"waits for " + pipeline.node(cause).name + ": " + all[cause].text, cause};
+  }
+  return all;
+}
+
 // Why it cannot end yet: the log of a source that was lost with its host (R5). Empty: no reason.
 std::string waits_for_log(const State& state, const Pipeline& pipeline) {
-  for (uint32_t node = 0; node < pipeline.spec().nodes.size(); ++node) {
-    for (const Placement* drain : state.drains_of(pipeline.key(node))) {
+  for (uint32_t instance = 0; instance < pipeline.instances(); ++instance) {
+    for (const Placement* drain : state.drains_of(pipeline.key(instance))) {
       if (drain->finished || is_connected(state, drain->agent)) continue;
       const std::string who =
           drain->agent.empty() ? "a host that the broker has forgotten" : drain->agent;
@@ -254,19 +309,25 @@ struct Summary {
 Summary summarise(const State& state, const Pipeline& pipeline,
                   const std::vector<wire::NodeStatus>& nodes) {
   Summary summary;
-  for (uint32_t i = 0; i < nodes.size(); ++i) {
-    for (const wire::InstanceReport& report : nodes[i].instances) {
-      const bool failed = report.status.state == InstanceState::kFailed;
-      const std::string text = trouble(state, pipeline, i, report);
-      if (!text.empty() && (summary.reason.empty() || (failed && !summary.failed))) {
-        summary.reason = nodes[i].name + ": " + text;
-      }
-      summary.failed = summary.failed || failed;
-      summary.all_up = summary.all_up && text.empty();
-      if (report.status.ended_and_settled) continue;
-      summary.all_ended = false;
-      if (nodes[i].sink) summary.all_settled = false;
-    }
+  const std::vector<Trouble> all = troubles(state, pipeline, nodes);
+  std::optional<uint32_t> reason;
+  for (uint32_t instance = 0; instance < pipeline.instances(); ++instance) {
+    const InstanceStatus& status = report_of(nodes, pipeline, instance).status;
+    const bool failed = status.state == InstanceState::kFailed;
+    const bool up = all[instance].text.empty();
+    if (!up && (!reason || (failed && !summary.failed))) reason = instance;
+    summary.failed = summary.failed || failed;
+    summary.all_up = summary.all_up && up;
+    if (status.ended_and_settled) continue;
+    summary.all_ended = false;
+    if (pipeline.outputs_of(instance).empty()) summary.all_settled = false;
+  }
+  if (reason) {
+    summary.reason = pipeline.node(*reason).name + ": " + all[*reason].text;
+    const uint32_t cause = all[*reason].cause;
+    const bool placed = state.placement(pipeline.key(cause)) != nullptr;
+    const std::string hint = placed ? "" : meant_hosts(state, pipeline.node(cause));
+    if (!hint.empty()) summary.reason += "; " + hint;
   }
   const std::string waits = waits_for_log(state, pipeline);
   if (!waits.empty()) summary.all_up = false;
@@ -311,13 +372,14 @@ void judge_stopping(const State& state, const Pipeline& pipeline, wire::Pipeline
 }
 
 std::vector<wire::NodeStatus> node_statuses(const State& state, const Pipeline& pipeline) {
-  std::vector<wire::NodeStatus> nodes;
-  for (uint32_t node = 0; node < pipeline.spec().nodes.size(); ++node) {
-    const graph::NodeSpec& spec = pipeline.spec().nodes[node];
-    nodes.push_back({spec.name,
-                     spec.caller_stdin,
-                     pipeline.outputs_of(node).empty(),
-                     {make_report(state, pipeline, node)}});
+  std::vector<wire::NodeStatus> nodes(pipeline.spec().nodes.size());
+  for (uint32_t instance = 0; instance < pipeline.instances(); ++instance) {
+    wire::NodeStatus& node = nodes[pipeline.graph.instances[instance].node];
+    const graph::NodeSpec& spec = pipeline.node(instance);
+    node.name = spec.name;
+    node.caller_stdin = spec.caller_stdin;
+    node.sink = pipeline.outputs_of(instance).empty();
+    node.instances.push_back(make_report(state, pipeline, instance));
   }
   return nodes;
 }
@@ -356,25 +418,21 @@ bool may_be_on(const graph::NodeSpec& node, const std::string& agent) {
          std::find(node.hosts.begin(), node.hosts.end(), agent) != node.hosts.end();
 }
 
-std::vector<bool> nodes_over(const State& state, const Pipeline& pipeline) {
-  const auto settled = [&](uint32_t node) {
-    const Placement* placed = state.placement(pipeline.key(node));
+std::vector<bool> instances_over(const State& state, const Pipeline& pipeline) {
+  const auto settled = [&](uint32_t instance) {
+    const Placement* placed = state.placement(pipeline.key(instance));
     if (placed == nullptr) return false;
-    if (is_retired(pipeline, node, *placed)) return true;
-    const auto last = state.figures.find(pipeline.key(node));
+    if (is_retired(pipeline, instance, *placed)) return true;
+    const auto last = state.figures.find(pipeline.key(instance));
     return last != state.figures.end() && last->second.ended_and_settled &&
            last->second.log_term == placed->log_term;
   };
-  std::vector<bool> over(pipeline.spec().nodes.size());
-  for (bool more = true; more;) {
-    more = false;
-    for (uint32_t node = 0; node < over.size(); ++node) {
-      const auto& outputs = pipeline.outputs_of(node);
-      const bool now = !over[node] && settled(node) &&
-                       std::all_of(outputs.begin(), outputs.end(),
-                                   [&](uint32_t output) { return over[output]; });
-      if (now) over[node] = more = true;
-    }
+  std::vector<bool> over(pipeline.instances());
+  for (const uint32_t instance : pipeline.graph.readers_first) {
+    const auto& outputs = pipeline.outputs_of(instance);
+    over[instance] =
+        settled(instance) &&
+        std::all_of(outputs.begin(), outputs.end(), [&](uint32_t output) { return over[output]; });
   }
   return over;
 }
@@ -404,12 +462,12 @@ std::string endpoint_for(const Agent& from, const Agent& to, const wire::Instanc
 }
 
 std::optional<wire::StartOrder> make_order(const State& state, const Pipeline& pipeline,
-                                           uint32_t node, const Placement& placed) {
+                                           uint32_t instance, const Placement& placed) {
   const wire::InstanceKey& key = placed.key;
   const wire::PipelineRun& run = pipeline.record.run;
   const Agent* from = state.agent(placed.agent);
   wire::StartOrder order;
-  for (const uint32_t output : pipeline.outputs_of(node)) {
+  for (const uint32_t output : pipeline.outputs_of(instance)) {
     const wire::InstanceKey reader = pipeline.key(output);
     const Placement* placed_reader = state.placement(reader);
     // It wants nothing more, and may be gone for ever.
@@ -423,16 +481,16 @@ std::optional<wire::StartOrder> make_order(const State& state, const Pipeline& p
     if (endpoint.empty()) return std::nullopt;
     order.readers.push_back({wire::lane_name(reader.node, reader.instance), std::move(endpoint)});
   }
-  order.sink = pipeline.outputs_of(node).empty();
+  order.sink = pipeline.outputs_of(instance).empty();
   if (order.sink && run.sink_reader) order.readers.push_back(*run.sink_reader);
-  for (const uint32_t input : pipeline.inputs_of(node)) {
+  for (const uint32_t input : pipeline.inputs_of(instance)) {
     const wire::InstanceKey writer = pipeline.key(input);
     order.writers.push_back(wire::lane_name(writer.node, writer.instance));
   }
   order.writers.insert(order.writers.end(), placed.drained_lanes.begin(),
                        placed.drained_lanes.end());
   order.pipeline = key.pipeline;
-  order.node = pipeline.spec().nodes[node];
+  order.node = pipeline.node(instance);
   if (order.node.caller_stdin) order.writers.emplace_back(wire::kWeirctlName);
   order.instance = key.instance;
   order.term = placed.term;
@@ -489,18 +547,16 @@ wire::PipelineSummary make_summary(const State& state, const Pipeline& pipeline)
   summary.name = std::move(full.name);
   summary.state = full.state;
   summary.reason = std::move(full.reason);
-  for (uint32_t node = 0; node < full.nodes.size(); ++node) {
-    const bool source = pipeline.inputs_of(node).empty();
-    for (const wire::InstanceReport& report : full.nodes[node].instances) {
-      const InstanceStatus& status = report.status;
-      ++summary.instances;
-      if (status.state == InstanceState::kRunning || status.state == InstanceState::kEnded) {
-        ++summary.instances_up;
-      }
-      if (source) summary.records_out_per_second += status.records_out_per_second;
-      summary.dead_letters += status.dead_letters;
-      summary.restarts += status.restarts;
+  for (uint32_t instance = 0; instance < pipeline.instances(); ++instance) {
+    const bool source = pipeline.inputs_of(instance).empty();
+    const InstanceStatus& status = report_of(full.nodes, pipeline, instance).status;
+    ++summary.instances;
+    if (status.state == InstanceState::kRunning || status.state == InstanceState::kEnded) {
+      ++summary.instances_up;
     }
+    if (source) summary.records_out_per_second += status.records_out_per_second;
+    summary.dead_letters += status.dead_letters;
+    summary.restarts += status.restarts;
   }
   return summary;
 }

@@ -22,19 +22,19 @@ std::optional<std::string> choose_agent(const Loads& loads, const graph::NodeSpe
 // Whether its `hosts` let it run there.
 bool may_be_on(const graph::NodeSpec& node, const std::string& agent);
 
-// Of each node: all that it had is settled, and so it is with whoever reads it, up to the sinks.
-// Nobody needs it any more, whatever is lost.
-std::vector<bool> nodes_over(const State& state, const Pipeline& pipeline);
+// Of each instance: all that it had is settled, and so it is with whoever reads it, up to the
+// sinks. Nobody needs it any more, whatever is lost.
+std::vector<bool> instances_over(const State& state, const Pipeline& pipeline);
 
-// Whether a program of it would run on nothing if it began anew: it is over (see nodes_over()).
-inline bool is_retired(const Pipeline& pipeline, uint32_t node, const Placement& placed) {
-  return placed.finished && !pipeline.inputs_of(node).empty();
+// Whether a program of it would run on nothing if it began anew: it is over (see instances_over()).
+inline bool is_retired(const Pipeline& pipeline, uint32_t instance, const Placement& placed) {
+  return placed.finished && !pipeline.inputs_of(instance).empty();
 }
 
 // The order for a placed node, or for what is drained of it. None while a reader's endpoint is not
 // known: a node starts after its readers. Log folder, sockets and files are the agent's to fill in.
 std::optional<wire::StartOrder> make_order(const State& state, const Pipeline& pipeline,
-                                           uint32_t node, const Placement& placed);
+                                           uint32_t instance, const Placement& placed);
 
 // All that this agent should be told of a pipeline; `version` is left 0. A node of one that is to
 // stop comes into the stop list when all that write to it are gone, so sources stop first.

@@ -244,8 +244,8 @@ BrokerCore::Outcome BrokerCore::remove(const std::string& name, bool discard) {
                     name + "')");
   }
   uint64_t dead = 0;
-  for (uint32_t node = 0; node < pipeline->spec().nodes.size(); ++node) {
-    const auto figures = state_.figures.find(pipeline->key(node));
+  for (uint32_t instance = 0; instance < pipeline->instances(); ++instance) {
+    const auto figures = state_.figures.find(pipeline->key(instance));
     if (figures != state_.figures.end()) dead += figures->second.dead_letters;
   }
   if (!discard && record.wish == Wish::kStop && !record.completed) {
@@ -465,7 +465,7 @@ void BrokerCore::pass_on(const std::string& peer, const std::string& request,
   };
   const Pipeline* const pipeline = find(key.pipeline);
   if (pipeline == nullptr) return send(peer, request, wire::refusal(not_found(key.pipeline)));
-  if (!pipeline->find_node(key.node)) {
+  if (!pipeline->graph.has_node(key.node)) {
     return refuse(ErrorCode::kNotFound,
                   "pipeline \"" + key.pipeline + "\" has no node \"" + key.node + "\"");
   }

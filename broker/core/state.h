@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "broker/core/instance_graph.h"
 #include "broker/core/order_feed.h"
 #include "broker/core/records.h"
-#include "schema/graph/topology.h"
 #include "schema/wire/control.h"
 
 namespace weir::broker {
@@ -38,30 +38,30 @@ inline constexpr size_t kPipelinesMax = 1024;
 // than the highest number would be none at all.
 inline constexpr uint64_t kTermMax = 1ull << 62;
 
-// Every node has one instance until replicas come.
-inline constexpr uint32_t kOnlyInstance = 0;
-
 struct Pipeline {
   uint64_t id = 0;  // Of its record.
   PipelineRecord record;
   std::optional<wire::PipelineState> told;  // The last state that an event told of.
   std::optional<SteadyTime> settled_since;  // All sinks have ended and settled.
-  graph::Neighbours neighbours;             // Of its spec; see set_spec().
+  InstanceGraph graph;                      // Of its spec; see set_spec().
 
   const graph::PipelineSpec& spec() const { return record.spec; }
-  wire::InstanceKey key(uint32_t node) const {
-    return {spec().name, spec().nodes[node].name, kOnlyInstance};
+  // All of these take the index of an instance.
+  uint32_t instances() const { return static_cast<uint32_t>(graph.instances.size()); }
+  const wire::InstanceKey& key(uint32_t instance) const { return graph.instances[instance].key; }
+  const graph::NodeSpec& node(uint32_t instance) const {
+    return spec().nodes[graph.instances[instance].node];
   }
-  const std::vector<uint32_t>& inputs_of(uint32_t node) const { return neighbours.inputs[node]; }
-  const std::vector<uint32_t>& outputs_of(uint32_t node) const { return neighbours.outputs[node]; }
-  std::optional<uint32_t> find_node(const std::string& name) const {
-    const auto found = neighbours.nodes.find(name);
-    if (found == neighbours.nodes.end()) return std::nullopt;
-    return found->second;
+  const std::vector<uint32_t>& inputs_of(uint32_t instance) const {
+    return graph.instances[instance].inputs;
   }
+  const std::vector<uint32_t>& outputs_of(uint32_t instance) const {
+    return graph.instances[instance].outputs;
+  }
+  std::optional<uint32_t> find(const wire::InstanceKey& key) const { return graph.find(key); }
   void set_spec(graph::PipelineSpec spec) {
     record.spec = std::move(spec);
-    neighbours = graph::Neighbours(record.spec);
+    graph = InstanceGraph(record.spec);
   }
 };
 

@@ -129,6 +129,7 @@ const std::vector<Group>& groups() {
       {{"replay"}, run_replay_rows},
       {{"open"}, run_open_rows},
       {{"control"}, run_control_rows},
+      {{"agent"}, run_agent_rows},
       {{"bare"}, run_bare_rows},
   };
   return all;

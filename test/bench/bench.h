@@ -126,6 +126,7 @@ void run_memory_rows(Bench& bench);
 void run_replay_rows(Bench& bench);
 void run_open_rows(Bench& bench);
 void run_control_rows(Bench& bench);
+void run_agent_rows(Bench& bench);
 void run_bare_rows(Bench& bench);
 
 }  // namespace weir::bench

@@ -549,6 +549,46 @@ TEST(Broker, AReportThatGoesOnDoesNotMakeAStop) {
   EXPECT_EQ(world.state(), PipelineState::kStopped);
 }
 
+// Whoever waits says for what, also where others wait in between.
+TEST(Broker, AReasonNamesTheCauseAndNotThoseThatWaitForIt) {
+  {
+    World world;
+    world.hear("alpha");
+    world.run(chain({node("a"), node("b"), node("c", {"alhpa"})}));
+    world.settle();
+    EXPECT_EQ(world.status().reason,
+              "a: waits for c: waits for agent alhpa, of which the broker has never heard; did you "
+              "mean 'alpha'?");
+  }
+  {
+    // A lane that cannot be listened at.
+    World world;
+    world.hear("alpha");
+    world.run(chain({node("a"), node("b")}));
+    wire::InstanceStatus& b = world.instance("alpha", "b");
+    b.state = wire::InstanceState::kStarting;
+    b.endpoint.clear();
+    b.last_error = "listen on tcp://10.0.0.9:*: Cannot assign requested address";
+    world.settle();
+    EXPECT_EQ(world.status().reason,
+              "a: waits for b: starting again: listen on tcp://10.0.0.9:*: Cannot assign requested "
+              "address");
+  }
+}
+
+TEST(InstanceGraphTest, KnowsEachInstanceByItsKeyAndItsNeighbours) {
+  graph::PipelineSpec spec = chain({node("a"), node("b"), node("c")});
+  const InstanceGraph graph(spec);
+  ASSERT_EQ(graph.instances.size(), 3u);
+  for (uint32_t i = 0; i < 3; ++i) EXPECT_EQ(graph.find(graph.instances[i].key), i);
+  EXPECT_EQ(graph.find({"p", "b", 0, 7}), 1u) << "what is drained beside it";
+  EXPECT_FALSE(graph.find({"p", "b", 1, 0}));
+  EXPECT_FALSE(graph.find({"p", "x", 0, 0}));
+  EXPECT_EQ(graph.instances[1].inputs, std::vector<uint32_t>{0});
+  EXPECT_EQ(graph.instances[1].outputs, std::vector<uint32_t>{2});
+  EXPECT_EQ(graph.readers_first, (std::vector<uint32_t>{2, 1, 0}));
+}
+
 TEST(Broker, RefusalsOfRequests) {
   World world;
   world.hear("alpha");
