@@ -164,14 +164,15 @@ std::vector<AgentEffect> AgentCore::shut_down(SteadyTime now) {
 }
 
 std::vector<AgentEffect> AgentCore::finish(SteadyTime now) {
-  if (shutting_down_) continue_shutdown(now);
-  continue_removals(now);
-  supply_contents(now);
   listen_for_broker(now);
   return std::exchange(effects_, {});
 }
 
 std::vector<AgentEffect> AgentCore::end_turn(SteadyTime now) {
+  // What looks at all wrappers is done here, and not for each of a thousand that speak at once.
+  if (shutting_down_) continue_shutdown(now);
+  continue_removals(now);
+  supply_contents(now);
   talk_to_broker(now);
   return std::exchange(effects_, {});
 }
@@ -387,19 +388,19 @@ void AgentCore::continue_removals(SteadyTime now) {
 
 // ---- The end -------------------------------------------------------------------------------
 
-bool AgentCore::writers_are_down(const wire::StartOrder& order) const {
-  return std::none_of(lives_.begin(), lives_.end(), [&](const auto& entry) {
-    const WrapperLife& life = entry.second;
-    return life.has_process() && life.order().pipeline == order.pipeline &&
-           std::find(order.writers.begin(), order.writers.end(), life.order().name()) !=
-               order.writers.end();
-  });
-}
-
 void AgentCore::continue_shutdown(SteadyTime now) {
+  std::set<std::pair<std::string, std::string>> up;  // Pipelines and lanes.
+  for (const auto& [key, life] : lives_) {
+    if (life.has_process()) up.emplace(key.pipeline, life.order().name());
+  }
   std::vector<wire::InstanceKey> ready;
   for (const auto& [key, life] : lives_) {
-    if (life.wanted() == Wanted::kRun && writers_are_down(life.order())) ready.push_back(key);
+    if (life.wanted() != Wanted::kRun) continue;
+    const auto& writers = life.order().writers;
+    const bool waits = std::any_of(writers.begin(), writers.end(), [&](const std::string& lane) {
+      return up.contains({key.pipeline, lane});
+    });
+    if (!waits) ready.push_back(key);
   }
   for (const wire::InstanceKey& key : ready) step(key, StopCame{false}, now);
 }

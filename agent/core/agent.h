@@ -106,8 +106,8 @@ class AgentCore {
   std::vector<AgentEffect> from_eraser(const wire::InstanceKey& key, const Status& done,
                                        SteadyTime now);
   std::vector<AgentEffect> tick(SteadyTime now);
-  // All that came at once is done: what the broker is to know of it is reported now, in one
-  // message.
+  // All that came at once is done: what follows from all of it together is due now, and what the
+  // broker is to know of it is reported, in one message. Again until nothing comes of it.
   std::vector<AgentEffect> end_turn(SteadyTime now);
   // There is a new connection, or about to be.
   void broker_connected(SteadyTime now);

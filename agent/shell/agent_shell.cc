@@ -173,6 +173,7 @@ void AgentShell::start() {
   }
   started_ = true;
   carry_out(core_.tick(loop_.now()));
+  end_turn();
 }
 
 // Only once nothing waits for the broker any more: an agent that is started again while this one
@@ -326,14 +327,17 @@ void AgentShell::carry_out(std::vector<AgentEffect> effects) {
   }
   draining_ = false;
   note_boot();
-  arm_timer();
   if (end_ == End::kInOrder) check_the_end();
 }
 
 void AgentShell::end_turn() {
   if (end_ == End::kAtOnce || !started_) return;
-  std::vector<AgentEffect> effects = core_.end_turn(loop_.now());
-  if (!effects.empty()) carry_out(std::move(effects));
+  while (true) {
+    std::vector<AgentEffect> effects = core_.end_turn(loop_.now());
+    if (effects.empty()) break;
+    carry_out(std::move(effects));
+  }
+  arm_timer();
 }
 
 void AgentShell::carry_out_one(const AgentEffect& effect) {

@@ -607,7 +607,7 @@ TEST(Agent, WrappersWaitForTheirAction) {
   World world;
   world.orders(1, {uploaded("a"), uploaded("b"), order("c")});
   // Both orders are stored, c is started, and the content is looked for once.
-  EXPECT_EQ(world.done, (std::vector<std::string>{"a 0", "b 0", "c 0", "look", "c 2"}));
+  EXPECT_EQ(world.done, (std::vector<std::string>{"a 0", "b 0", "c 0", "c 2", "look"}));
   world.done.clear();
   const auto& lives = world.core().lives();
   EXPECT_EQ(lives.at(key("a")).order().node.action, "/data/actions/" + kHash);
