@@ -554,7 +554,8 @@ wire::InstanceStatus with_many_notes(const std::string& node) {
   status.term = 1;
   status.pid = World::pid_of(node);
   status.state = wire::InstanceState::kRunning;
-  status.notes.assign(wire::kNotesMax, std::string(wire::kErrorTextBytesMax, 'x'));
+  status.notes.assign(wire::kNotesMax,
+                      wire::Note{1, 1, std::string(wire::kErrorTextBytesMax, 'x')});
   return status;
 }
 
