@@ -5,23 +5,41 @@
 namespace weir::broker {
 namespace {
 
-// Agents that something depends on, whether they were heard since the broker's start or not: what
-// is to run there or to be drained, what is to stop, and, for a removal, all that keep something.
-std::set<std::string> agents_in_use(const State& state) {
+// Whether nothing is left of a completed pipeline but what this agent may still have: whatever it
+// says of that, or does not say, nobody waits for it.
+bool is_alone(const State& state, const std::string& pipeline, const std::string& agent) {
+  const auto all = state.placements_of(pipeline);
+  return std::all_of(all.begin(), all.end(), [&](const auto& entry) {
+    const Placement& placed = entry.second;
+    return placed.gone || placed.agent.empty() || placed.agent == agent;
+  });
+}
+
+// Agents that something of a pipeline depends on: what is to run there or to be drained, what is to
+// stop, and, for a removal, all that keep something.
+std::set<std::string> agents_of(const State& state, const Pipeline& pipeline) {
   std::set<std::string> names;
-  for (const auto& [key, placed] : state.placements) {
-    const auto pipeline = state.pipelines.find(key.pipeline);
-    if (pipeline == state.pipelines.end()) continue;
-    const PipelineRecord& record = pipeline->second.record;
+  const PipelineRecord& record = pipeline.record;
+  for (const auto& [key, placed] : state.placements_of(pipeline.spec().name)) {
     if (record.wish == Wish::kRemove) {
       for (const std::string& name : placed.kept_by()) {
         if (!placed.removed_from.contains(name)) names.insert(name);
       }
-      continue;
+    } else if (!placed.agent.empty() && !placed.gone && !(key.drains != 0 && placed.finished)) {
+      names.insert(placed.agent);
     }
-    const bool over = record.completed || placed.gone || (key.drains != 0 && placed.finished);
-    if (!placed.agent.empty() && !over) names.insert(placed.agent);
   }
+  if (record.completed && record.wish == Wish::kRun && names.size() == 1 &&
+      is_alone(state, pipeline.spec().name, *names.begin())) {
+    names.clear();
+  }
+  return names;
+}
+
+// Likewise of all pipelines, whether these agents were heard since the broker's start or not.
+std::set<std::string> agents_in_use(const State& state) {
+  std::set<std::string> names;
+  for (const auto& [name, pipeline] : state.pipelines) names.merge(agents_of(state, pipeline));
   return names;
 }
 

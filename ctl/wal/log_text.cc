@@ -87,7 +87,7 @@ std::string dumped(const Json& log) {
   } kTables[] = {{"history", {"term", "boot", "nonce", "first", "last"}},
                  {"inputs", {"lane", "seen", "frontier", "enough", "ended"}},
                  {"extents", {"unit", "lane", "from", "to"}},
-                 {"segments", {"lane", "from", "to"}},
+                 {"fed", {"lane", "to"}},
                  {"hash_points", {"offset", "hash"}},
                  {"abandoned", {"lane", "from", "to"}},
                  {"trim_groups", {"last", "bytes"}},

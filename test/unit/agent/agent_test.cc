@@ -554,8 +554,9 @@ wire::InstanceStatus with_many_notes(const std::string& node) {
   status.term = 1;
   status.pid = World::pid_of(node);
   status.state = wire::InstanceState::kRunning;
-  status.notes.assign(wire::kNotesMax,
-                      wire::Note{1, 1, std::string(wire::kErrorTextBytesMax, 'x')});
+  for (uint64_t number = 1; number <= wire::kNotesMax; ++number) {
+    status.notes.push_back({number, 1, std::string(wire::kErrorTextBytesMax, 'x')});
+  }
   return status;
 }
 
