@@ -43,7 +43,7 @@ TEST(LogText, ADump) {
   const Json log = Json::parse(R"({"dir":"d","pipeline":"p","node":"n","instance":0,
     "sole_copy":true,"commit":{"term":1,"published":7,"mid_record":false,"ended":true},
     "history":[{"term":1,"boot":2,"nonce":3,"first":1,"last":7}],"inputs":[],"extents":[],
-    "segments":[],"hash_points":[],"abandoned":[],"attempts":null,"trim_groups":[],
+    "fed":[],"hash_points":[],"abandoned":[],"attempts":null,"trim_groups":[],
     "dead_letters":[],"blocks_total":3,"blocks":[{"first":"1.2.1","last":"1.2.7","records":7,
     "bytes":70,"flags":["continued","end"],"shape":"lines","published":true,"file":null,
     "offset":null}]})");
