@@ -261,8 +261,8 @@ TEST_F(Commands, NobodyThere) {
   const Outcome away = cluster_.run({"status"});
   EXPECT_EQ(away.code, 4);
   const std::string endpoint = cluster_.processes().broker_endpoint();
-  EXPECT_EQ(away.err, "weirctl: no broker answers at " + endpoint + " (from WEIR_BROKER): " +
-                          endpoint +
+  EXPECT_EQ(away.err, "weirctl: no broker answers at " + endpoint +
+                          " (from WEIR_BROKER): " + endpoint +
                           " refuses the connection: nobody listens\nhint: start one with "
                           "'weir-broker --data DIR', or name another with --broker ENDPOINT or "
                           "WEIR_BROKER\n");
@@ -318,6 +318,8 @@ TEST_F(Commands, EventsAsTheyHappen) {
   })) << follow.err_so_far();
   cluster_.processes().kill("broker");
   cluster_.processes().start_broker();
+  // Nobody waits for a broker that refuses.
+  ASSERT_TRUE(wait_until([&] { return cluster_.run({"status"}).code == 0; }));
   cluster_.out({"pipeline", "run", "p", "--wait=completed"});
   EXPECT_TRUE(wait_until([&] {
     const auto all = kinds();

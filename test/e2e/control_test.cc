@@ -366,7 +366,8 @@ TEST_F(Control, NodesGoToTheirHosts) {
   cluster_.start_agent("alpha");
   ASSERT_TRUE(cluster_.wait("it waits for beta", [&] {
     const auto status = cluster_.status();
-    return status.state == PipelineState::kStarting && status.reason == "src: waits for agent beta";
+    return status.state == PipelineState::kStarting &&
+           status.reason == "src: waits for agent beta, of which the broker has never heard";
   }));
   cluster_.start_agent("beta");
   ASSERT_TRUE(wait_until_whole());

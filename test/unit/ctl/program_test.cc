@@ -62,7 +62,7 @@ TEST(Program, UsageErrors) {
        "weirctl: unknown command 'stop'\nhint: did you mean 'weirctl pipeline stop'?\n"},
       {{"rm"},
        "weirctl: unknown command 'rm'\nhint: did you mean 'weirctl pipeline rm' or 'weirctl action "
-       "rm'?\n"},
+       "rm' or 'weirctl agent rm'?\n"},
       {{"help", "stop"},
        "weirctl: unknown command 'stop'\nhint: did you mean 'weirctl pipeline stop'?\n"},
       {{"logs", "p", "--tail", "x"},
