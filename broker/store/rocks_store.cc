@@ -48,8 +48,9 @@ rocksdb::Options store_options() {
   options.info_log = std::make_shared<LogBridge>();
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   options.paranoid_checks = true;
-  // A few thousand small records.
-  options.write_buffer_size = 4u << 20;
+  // A few thousand small records: room for more than they have is not taken beforehand.
+  options.allow_fallocate = false;
+  options.write_buffer_size = 1u << 20;
   options.max_background_jobs = 1;
   options.keep_log_file_num = 1;
   return options;

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "schema/base/mounts.h"
+
 namespace weir::ctl {
 namespace {
 
@@ -20,6 +22,8 @@ std::string trouble(const std::string& path) {
   }
   if (S_ISDIR(info.st_mode)) return "it is a folder, not a program";
   if (!S_ISREG(info.st_mode)) return "it is not a regular file";
+  // First: access() says no of a file there whatever its mode is.
+  if (const auto mount = noexec_mount(path)) return "it " + noexec_text(*mount);
   if (::access(path.c_str(), X_OK) != 0) return "it is not executable (chmod +x " + path + ")";
   return "";
 }

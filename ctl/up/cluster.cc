@@ -102,8 +102,11 @@ Status Cluster::add_agent(size_t index) {
   auto process = std::make_unique<Process>();
   process->name = "weir-agent " + name;
   process->program = *std::move(program);
-  process->args = {"--name", name, "--broker",  broker_endpoint(),
-                   "--data", data, "--run-dir", run_dir};
+  process->args = {"--name",         name,
+                   "--broker",       broker_endpoint(),
+                   "--data",         data,
+                   "--run-dir",      run_dir,
+                   "--disk-reserve", std::to_string(config_.disk_reserve_bytes) + "B"};
   process->log_file = config_.folder->logs() + "/agent-" + name + ".log";
   processes_.push_back(std::move(process));
   return {};

@@ -24,6 +24,7 @@ struct ClusterConfig {
   const DataFolder* folder = nullptr;  // Outlives the cluster.
   std::vector<std::string> agents;
   std::string log_level;
+  uint64_t disk_reserve_bytes = 1;  // What wrappers keep free of the logs' disk.
 };
 
 class Cluster {

@@ -1,8 +1,12 @@
 #include "ctl/up/data_folder.h"
 
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 #include "ctl/up/files.h"
@@ -42,6 +46,24 @@ Status refuse_foreign(const std::string& path) {
   }
   if (failure) return Error{ErrorCode::kIo, path + ": " + failure.message()};
   return {};
+}
+
+std::optional<uint64_t> free_bytes(const std::string& path) {
+  struct statvfs disk {};
+  if (::statvfs(path.c_str(), &disk) != 0 || disk.f_blocks == 0) return std::nullopt;
+  return static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize;
+}
+
+// By all files below the folder.
+uint64_t used_bytes(const std::string& folder) {
+  uint64_t bytes = 0;
+  std::error_code ignored;
+  for (const auto& entry : fs::recursive_directory_iterator(folder, ignored)) {
+    struct stat info {};
+    if (::lstat(entry.path().c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
+    bytes += static_cast<uint64_t>(info.st_blocks) * 512;
+  }
+  return bytes;
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -202,6 +224,21 @@ Status DataFolder::choose_sockets() {
   if (!fresh) return std::move(fresh).error();
   sockets_ = *std::move(fresh);
   return replace_file(kept, sockets_, Sync::kNo);
+}
+
+std::optional<uint64_t> DataFolder::room_bytes() const {
+  std::optional<uint64_t> free;
+  uint64_t own = 0;
+  std::error_code ignored;
+  for (const fs::directory_entry& agent : fs::directory_iterator(path_ + "/agents", ignored)) {
+    // Somebody may have given them a disk of their own.
+    const std::string logs = agent.path().string() + "/wal";
+    const std::optional<uint64_t> left = free_bytes(logs);
+    if (left) free = std::min(free.value_or(*left), *left);
+    own += used_bytes(logs);
+  }
+  if (!free) free = free_bytes(path_);
+  return free ? std::optional<uint64_t>(*free + own) : std::nullopt;
 }
 
 void DataFolder::clean(bool all) {

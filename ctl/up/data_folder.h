@@ -39,6 +39,9 @@ class DataFolder {
   uint64_t run() const { return run_; }
   bool is_temporary() const { return temporary_; }
   bool resumed() const { return resumed_; }
+  // What is free on the disk of the logs of records, with what they have already; nothing if that
+  // cannot be known.
+  std::optional<uint64_t> room_bytes() const;
 
   // Removes the folder for sockets, and the whole folder if `all`. What cannot be removed stays.
   void clean(bool all);

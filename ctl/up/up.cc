@@ -1,7 +1,6 @@
 #include "ctl/up/up.h"
 
 #include <fcntl.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,7 +14,6 @@
 #include "ctl/up/actions.h"
 #include "ctl/up/files.h"
 #include "schema/base/files.h"
-#include "schema/base/log_share.h"
 #include "schema/graph/expression.h"
 #include "schema/graph/topology.h"
 #include "schema/runtime/standard_fds.h"
@@ -26,14 +24,6 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-uint64_t log_limit(const UpOptions& options, const std::string& path) {
-  if (options.log_limit_bytes > 0) return options.log_limit_bytes;
-  struct statvfs info {};
-  if (::statvfs(path.c_str(), &info) != 0) return log_share_bytes(0, 1);
-  const uint64_t free = static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
-  return log_share_bytes(free, options.spec.nodes.size());
-}
 
 constexpr std::initializer_list<int> kSignals{SIGINT, SIGTERM, SIGHUP};
 
@@ -81,7 +71,9 @@ Status Up::start() {
   if (!signals) return std::move(signals).error();
   signals_.emplace(*std::move(signals));
 
-  ClusterConfig config{&folder_, agent_names(options_.spec, options_.agents), options_.log_level};
+  if (Status shared = share_room(); !shared) return shared;
+  ClusterConfig config{&folder_, agent_names(options_.spec, options_.agents), options_.log_level,
+                       room_.reserve_bytes};
   std::vector<std::string> stderr_folders;
   for (const std::string& agent : config.agents) {
     stderr_folders.push_back(folder_.agent(agent) + "/logs/" + options_.spec.name);
@@ -113,6 +105,26 @@ Status Up::start() {
   loop_.on_turn_end([this] { on_turn_end(); });
   start_timers();
   put();
+  return {};
+}
+
+// R7: a run that has no room to work is told so before it begins.
+Status Up::share_room() {
+  constexpr uint64_t kUnknownBytes = 1ull << 30;
+  const size_t logs = options_.spec.nodes.size();
+  const std::optional<uint64_t> bytes = folder_.room_bytes();
+  room_ = run_room(bytes.value_or(kUnknownBytes), logs);
+  if (!bytes) room_.reserve_bytes = 1;
+  if (options_.log_limit_bytes > 0) {
+    room_.log_limit_bytes = options_.log_limit_bytes;
+  } else if (bytes && *bytes < room_.needed_bytes) {
+    return Error{ErrorCode::kLimit,
+                 "the disk of " + folder_.path() + " has no room: " + readable_bytes(*bytes) +
+                     " are left, and " + counted(logs, "node") + " need " +
+                     readable_bytes(room_.needed_bytes) + "; free some, or " +
+                     (folder_.is_temporary() ? "set TMPDIR to, or say --data DIR on, another disk"
+                                             : "take a --data folder on another disk")};
+  }
   return {};
 }
 
@@ -188,7 +200,7 @@ void Up::run_pipeline() {
       wire::ReaderOrder{std::string(wire::kWeirctlName), "ipc://" + folder_.sockets() + "/weirctl"};
   run.options.trim_at_taken = folder_.is_temporary();
   run.options.stay_placed = true;
-  run.options.log_limit_bytes = log_limit(options_, folder_.path());
+  run.options.log_limit_bytes = room_.log_limit_bytes;
   std::error_code failure;
   run.options.working_dir = std::filesystem::current_path(failure);
   if (failure) return fail(Error{ErrorCode::kIo, "current folder: " + failure.message()});
@@ -232,15 +244,17 @@ void Up::poll() {
 void Up::on_status(const wire::PipelineStatus& status) {
   const StatusWatch::News news = watch_.on_status(status, loop_.now());
   for (const auto& [node, text] : news.notes) note(node, text);
+  // Nobody would know why nothing moves: said whatever else is not.
+  for (const auto& [node, text] : news.troubles) console_.say(node + ": " + text);
   // Where everything is accepted, as in a shell, it is shown; in a file somebody has chosen it.
   for (const auto& [node, text] : news.exits) {
-    if (accepts_as_a_shell(node)) note(node, text);
+    if (accepts_as_a_shell(node.substr(0, node.find('.')))) note(node, text);
   }
   if (news.failure) {
     poll_stderr();  // Its last words first.
     const std::string& node = news.failure->node;
     console_.say(node.empty() ? news.failure->text : node + ": " + news.failure->text);
-    failed_node_ = node;
+    failed_node_ = news.failed_node;
     return finish(kFailed);
   }
   if (stdin_) stdin_->connect(news.stdin_endpoint);
@@ -368,13 +382,14 @@ int Up::close() {
 }
 
 void Up::last_words(bool keep) {
-  for (const auto& [node, count] : watch_.dead_letters()) {
+  const std::map<std::string, uint64_t> letters = watch_.dead_letters();
+  for (const auto& [node, count] : letters) {
     console_.say(node + ": " + grouped(count) + (count == 1 ? " dead letter" : " dead letters"));
   }
   if (!all_gone_) console_.say("some processes could not be ended");
   if (!keep) return;
   if (folder_.is_temporary()) console_.say("the data is kept in " + folder_.path());
-  if (!watch_.dead_letters().empty()) {
+  if (!letters.empty()) {
     console_.say("to see the dead letters: " + on_this_data("dead list"));
   }
   if (!failed_node_.empty()) {

@@ -21,6 +21,7 @@
 #include "ctl/up/sinks.h"
 #include "ctl/up/status_watch.h"
 #include "ctl/up/stdin_feed.h"
+#include "schema/base/log_share.h"
 #include "schema/runtime/loop.h"
 #include "schema/runtime/signals.h"
 #include "schema/runtime/zmq_socket.h"
@@ -62,6 +63,7 @@ class Up {
   enum class Phase { kStarting, kRunning, kEnding, kStopping };
 
   Status start();
+  Status share_room();
   Status open_sinks();
   Status open_stdin();
   void start_timers();
@@ -90,6 +92,7 @@ class Up {
 
   UpOptions options_;
   DataFolder folder_;
+  RunRoom room_;
   runtime::Loop loop_;
   std::optional<runtime::SignalWatch> signals_;  // Before anything that starts a thread.
   runtime::ZmqContext context_;

@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <sstream>
 
 #include "schema/runtime/process_tree.h"
 #include "test/e2e/cluster.h"
@@ -17,6 +18,16 @@ using nlohmann::json;
 
 constexpr size_t kDiskMiB = 256;
 constexpr Limit kFullDiskLimit{kSlowdown * 240'000};
+
+// A line "weir: NODE: ..." with that in it.
+bool says(const std::string& err, const std::string& node, const std::string& what) {
+  std::istringstream lines(err);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("weir: " + node + ": ") && line.find(what) != std::string::npos)
+      return true;
+  }
+  return false;
+}
 
 TEST(DiskFull, R7ALogThatFillsItDrains) {
   // More than fits, with the inner node's copy of it.
@@ -47,19 +58,25 @@ TEST(DiskFull, R7ALogThatFillsItDrains) {
   if (!disk.mounted()) GTEST_SKIP() << disk.why_not();
   scene.write("d/agents/agent-1/wal/identity", identity);
 
-  // Filled by the logs themselves: the source stops before nothing is left.
+  // The logs of source and inner node take their shares, and no more: the source waits.
   Command up = scene.start(command);
-  const auto says = [&](const std::string& what) {
-    return wait_until([&] { return up.err_so_far().find(what) != std::string::npos; });
+  const auto used = [&] {
+    const fs::space_info room = fs::space(logs);
+    return room.capacity - room.available;
   };
-  ASSERT_TRUE(says("source: the disk of its log is nearly full")) << up.err_so_far();
-  ASSERT_TRUE(up.running());
-  // Then by somebody else, and a wrapper is started meanwhile.
+  ASSERT_TRUE(wait_until([&] { return used() > (80u << 20); })) << up.err_so_far();
+  // Then somebody else fills it, and a wrapper is started meanwhile.
   disk.fill();
-  ASSERT_TRUE(says("inner: the disk of its log is nearly full")) << up.err_so_far();
-  const auto inner = scene.wrapper("inner");
-  ASSERT_TRUE(inner);
-  ASSERT_EQ(::kill(*inner, SIGKILL), 0);
+  for (const char* node : {"source", "inner"}) {
+    // It waits, or it cannot even be started.
+    ASSERT_TRUE(wait_until([&] { return says(up.err_so_far(), node, "the disk of its log is "); }))
+        << up.err_so_far();
+  }
+  ASSERT_TRUE(up.running());
+  // It may be between two starts: what it wants to write has no room.
+  std::optional<pid_t> inner;
+  ASSERT_TRUE(wait_until([&] { return (inner = scene.wrapper("inner")).has_value(); }));
+  (void)::kill(*inner, SIGKILL);
   disk.empty();
   scene.write("go", "");
   const Outcome done = up.wait(kFullDiskLimit);

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "test/e2e/harness.h"
+#include "test/e2e/small_disk.h"
 
 namespace weir::e2e {
 namespace {
@@ -160,6 +161,36 @@ TEST(ClosedStdout, AndStderrDoNotBecomeFilesOfTheRun) {
       scene.run(scene.up({"--data", "d", "--output", "o", "-e", "'seq 3; echo said >&2' ; 'cat'"}));
   EXPECT_EQ(again.code, 0) << again.err;
   EXPECT_TRUE(contains(again.err, "this run is complete")) << again.err;
+}
+
+// ---- files
+
+TEST(NoexecMount, IsNamedAndNotTheFilesMode) {
+  Scene scene;
+  const SmallDisk disk(scene.path("with blank"), 1);
+  if (!disk.mounted()) GTEST_SKIP() << disk.why_not();
+  scene.write("with blank/tool", "#!/bin/sh\ncat\n", 0755);
+  fs::copy_file("/bin/sh", scene.path("with blank/sh"));
+  scene.write("script", "#!" + scene.make_folder("link") + "/sh\ncat\n", 0755);
+  fs::remove(scene.path("link"));
+  fs::create_directory_symlink(scene.path("with blank"), scene.path("link"));
+  disk.forbid_programs();
+  const auto pipeline = [](const std::string& file) {
+    return "name = \"p\"\ndataflow = \"a ; b\"\naction.tool = { file = \"" + file +
+           "\" }\nnode.a = { run = \"seq 3\" }\n"
+           "node.b = { action = \"tool\", unit = \"stream\" }\n";
+  };
+  const std::string named = "is on " + scene.path("with blank") +
+                            ", which is mounted noexec: no program there can be run";
+  scene.write("p.toml", pipeline("with blank/tool"));
+  const Outcome tool = scene.run(scene.up({"p.toml"}));
+  EXPECT_EQ(tool.code, 1);
+  EXPECT_TRUE(contains(tool.err, "/tool: it " + named)) << tool.err;
+  scene.write("p.toml", pipeline("script"));
+  const Outcome script = scene.run(scene.up({"--data", "d", "p.toml"}));
+  EXPECT_EQ(script.code, 1);
+  EXPECT_TRUE(contains(script.err, "its interpreter " + scene.path("link/sh") + " " + named))
+      << script.err;
 }
 
 // ---- the command line

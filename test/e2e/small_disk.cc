@@ -74,4 +74,10 @@ void SmallDisk::set_read_only(bool read_only) const {
   }
 }
 
+void SmallDisk::forbid_programs() const {
+  ASSERT_EQ(::mount("weir-test", folder_.c_str(), "tmpfs", MS_REMOUNT | MS_NOEXEC, size_.c_str()),
+            0)
+      << std::strerror(errno);
+}
+
 }  // namespace weir::e2e

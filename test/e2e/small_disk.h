@@ -25,6 +25,8 @@ class SmallDisk {
   void give_back() const;
   // Waits until nobody has a file open for writing.
   void set_read_only(bool read_only) const;
+  // No program on it can be run any more.
+  void forbid_programs() const;
 
  private:
   std::string elsewhere() const { return folder_ + ".away"; }

@@ -3,7 +3,6 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "schema/base/mounts.h"
 #include "schema/base/unique_fd.h"
 
 namespace weir::action {
@@ -113,19 +113,19 @@ std::string no_access(const std::string& path, const std::string& file, const st
                       const std::string& working_directory) {
   if (S_ISDIR(info.st_mode)) return path + ": is a directory";
   if (!S_ISREG(info.st_mode)) return path + ": is not a regular file";
+  // First: access() says no of a file there whatever its mode is.
+  if (const auto mount = noexec_mount(file)) return path + ": " + noexec_text(*mount);
   if (::access(file.c_str(), X_OK) != 0) {
     char mode[8];
     std::snprintf(mode, sizeof mode, "%04o", info.st_mode & 07777U);
     return path + ": is not executable (mode " + mode + "); chmod +x it";
   }
   const std::string interpreter = script_interpreter(head_of(file));
-  if (!interpreter.empty() &&
-      ::access(absolute(interpreter, working_directory).c_str(), X_OK) != 0) {
-    return path + ": its interpreter " + interpreter + " is not executable";
-  }
-  struct statvfs fs {};
-  if (::statvfs(file.c_str(), &fs) == 0 && (fs.f_flag & ST_NOEXEC) != 0) {
-    return path + ": is on a file system that is mounted noexec";
+  if (!interpreter.empty()) {
+    const std::string program = absolute(interpreter, working_directory);
+    const std::string said = path + ": its interpreter " + interpreter + " ";
+    if (const auto mount = noexec_mount(program)) return said + noexec_text(*mount);
+    if (::access(program.c_str(), X_OK) != 0) return said + "is not executable";
   }
   return path + ": " + text_of(EACCES);
 }

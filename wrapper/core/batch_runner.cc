@@ -179,10 +179,11 @@ class BatchRunner : public Runner {
     }
     const graph::NodeSpec& spec = node_.spec();
     const uint64_t records = spec.unit == graph::Unit::kRecord ? 1 : spec.max_records;
-    // R7: what a unit stages has to fit into what is left of a small disk, and so have others'.
-    const uint64_t max_bytes = node_.pressure() == Pressure::kNone
-                                   ? spec.max_bytes
-                                   : std::min(spec.max_bytes, kShortUnitBytes);
+    // R7: what a unit stages has to fit into a small log, and into what is left of a small disk,
+    // and so have others'.
+    const uint64_t log_limit = node_.order().log_limit_bytes;
+    uint64_t max_bytes = std::min(spec.max_bytes, log_limit == 0 ? UINT64_MAX : log_limit / 4);
+    if (node_.pressure() != Pressure::kNone) max_bytes = std::min(max_bytes, kShortUnitBytes);
     bool more = true;
     while (more && unit_.records < records && (unit_.records == 0 || unit_.bytes < max_bytes)) {
       more = false;

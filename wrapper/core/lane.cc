@@ -10,8 +10,9 @@ namespace weir::core {
 using wal::key;
 using wal::key_end;
 
-Lane::Lane(const wal::Log& log, const LogState& state, const Incarnation& of, wal::LogBatch& batch)
-    : log_(log), of_(of) {
+Lane::Lane(const wal::Log& log, const LogState& state, const Incarnation& of, wal::LogBatch& batch,
+           uint64_t group_bytes)
+    : log_(log), of_(of), group_bytes_wanted_(group_bytes) {
   std::vector<edge::HistoryEntry> entries = state.history;
   if (!entries.empty()) {
     // The last entry was open: what it reaches is in the last commit, if that was its own.
@@ -96,7 +97,7 @@ void Lane::hold(const wire::Block& block, wal::LogBatch& batch) {
 void Lane::publish(wal::LogBatch& batch) {
   staged_bytes_ = 0;
   publishing_last_ = staged_last_;
-  if (group_bytes_ < kGroupBytes) return;
+  if (group_bytes_ < group_bytes_wanted_) return;
   // The END stays: a reader that loses its log has to be told again.
   const wire::Block* last = recent_.empty() ? nullptr : &recent_.back();
   const bool ends = last != nullptr && last->header.end() &&

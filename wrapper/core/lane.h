@@ -26,13 +26,20 @@ class Lane {
   static constexpr size_t kRecentBytesMax = 12u << 20;
   // The same of blocks that are not visible yet: what a usual unit writes is not read back.
   static constexpr size_t kStagedBytesMax = 16u << 20;
-  // Blocks are trimmed in groups of at least this size: one range erased instead of many keys.
+  // Blocks are trimmed in groups of at least this size: one range erased instead of many keys. Of a
+  // small log they are an eighth, so that what waits for its group to be complete does not fill it.
   static constexpr uint64_t kGroupBytes = 1u << 20;
+  static constexpr uint64_t kGroupBytesMin = 128u << 10;
+  static constexpr uint64_t group_bytes(uint64_t log_limit_bytes) {
+    if (log_limit_bytes == 0) return kGroupBytes;
+    return std::clamp(log_limit_bytes / 8, kGroupBytesMin, kGroupBytes);
+  }
 
   // Takes up the log's state for a new incarnation, writes what opening it means into `batch` (to
   // be synced): closes the last history entry, drops staged blocks, opens an entry for `of`. `log`
   // must outlive the lane.
-  Lane(const wal::Log& log, const LogState& state, const Incarnation& of, wal::LogBatch& batch);
+  Lane(const wal::Log& log, const LogState& state, const Incarnation& of, wal::LogBatch& batch,
+       uint64_t group_bytes = kGroupBytes);
 
   // Stages a payload as the next block. Numbers follow the last staged block.
   const wire::Block& append(Cut cut, wire::Shape shape, wal::LogBatch& batch);
@@ -89,6 +96,7 @@ class Lane {
   std::deque<wire::Block> recent_;  // Consecutive, ends with the last appended.
   uint64_t recent_bytes_ = 0;
   std::deque<Group> groups_;
+  uint64_t group_bytes_wanted_;
   uint64_t group_bytes_ = 0;  // Of the group that is still growing.
   RecordId first_held_;
   uint64_t log_bytes_ = 0;

@@ -56,7 +56,8 @@ void Node::open(const LogState& state) {
   batch_.put(key(wal::kMeta, "version"), Encoder().u32(wal::kFormatVersion).bytes());
   batch_.put(key(wal::kMeta, "identity"), log_identity(order));
   batch_.put(key(wal::kMeta, "sole_copy"), std::string(is_sole_copy(order) ? "1" : "0"));
-  lane_ = std::make_unique<Lane>(log_, state, config_.of, batch_);
+  lane_ = std::make_unique<Lane>(log_, state, config_.of, batch_,
+                                 Lane::group_bytes(config_.order.log_limit_bytes));
   commit_ = state.commit;
   commit_.of = config_.of;
   commit_.published = lane_->staged_last();
@@ -512,9 +513,15 @@ void Node::trim() { lane_->trim(settled_by_all(), batch_); }
 // R7: a full log whose records are all taken, and held until a unit ends, cannot drain.
 void Node::check_full() {
   const uint64_t limit = config_.order.log_limit_bytes;
-  if (failed_ || limit == 0 || lane_->log_bytes() < limit || readers_.empty()) return;
+  if (failed_ || limit == 0 || readers_.empty()) return;
+  const bool is_full = lane_->log_bytes() >= limit;
+  // What may be dropped when the log is full is dropped as well when its disk is.
+  const bool disk_is_short = pressure_ == Pressure::kSources || pressure_ == Pressure::kAll;
+  const bool may_drop = config_.order.trim_at_taken && lane_->log_bytes() > 0;
+  if (!is_full && !(disk_is_short && may_drop)) return;
   const bool all_published = lane_->staged_bytes() == 0 && !batch_publishes_ && !persisting();
-  if (all_published && !all_readers_satisfied() && lane_settled_upto(lane_->published_id())) {
+  if (is_full && all_published && !all_readers_satisfied() &&
+      lane_settled_upto(lane_->published_id())) {
     return fail_without_room();
   }
   const bool held = std::any_of(readers_.begin(), readers_.end(), [](const auto& reader) {
@@ -530,11 +537,13 @@ void Node::check_full() {
   if (!trimmed_at_taken_) {
     trimmed_at_taken_ = true;
     batch_.put(key(wal::kMeta, "trimmed"), std::string("1"));
-    effects_.note("its log is full (" + std::to_string(limit) +
-                  " bytes): what has been taken is dropped, so the run can no longer be repeated "
+    const std::string why = is_full ? "its log is full (" + std::to_string(limit) + " bytes)"
+                                    : std::string("the disk of its log is nearly full");
+    effects_.note(why +
+                  ": what has been taken is dropped, so the run can no longer be repeated "
                   "after a crash; use --data on a larger disk to keep it");
   }
-  if (!lane_->trim(taken_by_all(), batch_) && all_published) fail_without_room();
+  if (!lane_->trim(taken_by_all(), batch_) && all_published && is_full) fail_without_room();
 }
 
 // What can be dropped is dropped, and it is still full.

@@ -46,7 +46,7 @@ Program::Program(runtime::Loop& loop, const wire::StartOrder& order, std::vector
       order_(order),
       keep_fds_(std::move(keep_fds)),
       events_(std::move(events)),
-      stderr_(order.stderr_file) {}
+      stderr_(order.stderr_file, order.log_limit_bytes) {}
 
 Program::~Program() {
   if (run_) {

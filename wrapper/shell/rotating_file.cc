@@ -9,7 +9,10 @@
 
 namespace weir::shell {
 
-RotatingFile::RotatingFile(std::string path) : path_(std::move(path)) { open(); }
+RotatingFile::RotatingFile(std::string path, size_t bytes_max)
+    : path_(std::move(path)), bytes_max_(bytes_max) {
+  open();
+}
 
 void RotatingFile::open() {
   if (path_.empty()) return;
@@ -21,7 +24,7 @@ void RotatingFile::open() {
 
 void RotatingFile::append(std::string_view bytes) {
   while (file_.valid() && !bytes.empty()) {
-    if (file_bytes_ >= kBytesMax) {
+    if (file_bytes_ >= bytes_max_) {
       std::rename(path_.c_str(), (path_ + ".1").c_str());
       open();
     }

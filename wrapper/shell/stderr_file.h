@@ -2,6 +2,8 @@
 // hand.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,9 +15,17 @@ namespace weir::shell {
 class StderrFile {
  public:
   static constexpr size_t kTailBytes = 2048;
+  static constexpr size_t kBytesMin = 64u << 10;
 
-  // An empty path keeps only the tail.
-  explicit StderrFile(std::string path) : file_(std::move(path)) {}
+  // An empty path keeps only the tail. `log_limit_bytes`: what the node's log may take (0: all it
+  // wants); on a disk where that is little, what is said may not take more.
+  StderrFile(std::string path, uint64_t log_limit_bytes)
+      : file_(std::move(path), bytes_max(log_limit_bytes)) {}
+
+  static size_t bytes_max(uint64_t log_limit_bytes) {
+    if (log_limit_bytes == 0) return RotatingFile::kBytesMax;
+    return std::clamp<uint64_t>(log_limit_bytes / 8, kBytesMin, RotatingFile::kBytesMax);
+  }
 
   void append(std::string_view bytes) {
     tail_.append(bytes);

@@ -1,5 +1,6 @@
 #include "wrapper/shell/stored_log.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -15,6 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr size_t kWriteBufferBytesMin = 64u << 10;
+
 std::string log_of(const wire::StartOrder& order) { return order.log_dir + "/log"; }
 std::string condemned_path(const wire::StartOrder& order) { return log_of(order) + "/condemned"; }
 
@@ -27,6 +30,11 @@ Result<StoredLog> open_as_it_is(const wire::StartOrder& order,
   }
   wal::RocksOptions options;
   options.limit_bytes = order.log_limit_bytes;
+  if (order.log_limit_bytes > 0) {
+    // Its own log grows by that much before anything of it is dropped.
+    options.write_buffer_bytes = std::clamp<size_t>(
+        order.log_limit_bytes / 16, kWriteBufferBytesMin, options.write_buffer_bytes);
+  }
   options.on_remark = note;
   Result<std::unique_ptr<wal::Log>> log = wal::open_rocks_log(log_of(order), options);
   if (!log) return std::move(log).error();

@@ -36,7 +36,7 @@ class Segments {
   static constexpr size_t kAlignment = 4096;
   // A new file begins when this much is written. What is trimmed is given back a file at a time, so
   // files are small where there is little room (file_bytes()).
-  static constexpr uint64_t kFileBytesMin = 4u << 20;
+  static constexpr uint64_t kFileBytesMin = 256u << 10;
   static constexpr uint64_t kFileBytesMax = 64u << 20;
   // Of a log that may take `limit_bytes` (0: no limit), on a disk with `free_bytes` left.
   static uint64_t file_bytes(uint64_t limit_bytes, uint64_t free_bytes);

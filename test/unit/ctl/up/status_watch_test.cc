@@ -51,6 +51,72 @@ TEST(StatusWatch, NotesAreToldOnceAndAgainWhenTheyWereSaidAgain) {
   EXPECT_EQ(watch.on_status(now, kStart).notes, (Notes{{"wc", "trimmed (19 times)"}}));
 }
 
+TEST(StatusWatch, WhatHoldsItUpIsToldOnceAndAgainWhenItComesAgain) {
+  StatusWatch watch;
+  wire::PipelineStatus now = status(PipelineState::kDegraded);
+  using Texts = std::vector<StatusWatch::NodeText>;
+  instance(now, 1).last_error = "its disk is full";
+  instance(now, 1).notes = {{1, 1, "its disk is full"}};
+  now.reason = "wc: its disk is full";
+  StatusWatch::News news = watch.on_status(now, kStart);
+  EXPECT_EQ(news.troubles, (Texts{{"wc", "its disk is full"}}));
+  EXPECT_TRUE(news.notes.empty()) << "it is the same";
+  news = watch.on_status(now, kStart + seconds(9));
+  EXPECT_TRUE(news.troubles.empty());
+  EXPECT_TRUE(news.notes.empty());
+  instance(now, 1).last_error.clear();
+  EXPECT_TRUE(watch.on_status(now, kStart).troubles.empty());
+  instance(now, 1).last_error = "its disk is full";
+  EXPECT_EQ(watch.on_status(now, kStart).troubles.size(), 1u);
+}
+
+// A wrapper on a full disk is started again and again.
+TEST(StatusWatch, WhyAWrapperEndsIsToldOnce) {
+  StatusWatch watch;
+  wire::PipelineStatus now = status();
+  watch.on_status(now, kStart);
+  instance(now, 1).state = InstanceState::kStarting;
+  instance(now, 1).last_error = "the wrapper ended: no room";
+  using Notes = std::vector<StatusWatch::NodeText>;
+  const Notes kTold{{"wc", "its wrapper ended (no room) and is started again"}};
+  size_t told = 0;
+  for (uint32_t second = 1; second <= 60; ++second) {
+    instance(now, 1).restarts = second;
+    const Notes notes = watch.on_status(now, kStart + seconds(second)).notes;
+    told += notes.size();
+    EXPECT_TRUE(notes.empty() || notes == kTold);
+  }
+  EXPECT_EQ(told, 6u);
+  instance(now, 1).restarts = 100;
+  instance(now, 1).last_error = "something else";
+  EXPECT_EQ(watch.on_status(now, kStart + seconds(61)).notes.size(), 1u);
+}
+
+TEST(StatusWatch, EachInstanceIsItsOwn) {
+  StatusWatch watch;
+  wire::PipelineStatus now = status();
+  now.nodes[1].instances.push_back(now.nodes[1].instances[0]);
+  now.nodes[1].instances[1].status.instance = 1;
+  watch.on_status(now, kStart);
+  auto& first = now.nodes[1].instances[0].status;
+  auto& second = now.nodes[1].instances[1].status;
+  first.notes = {{1, 1, "said"}};
+  second.notes = {{1, 1, "said"}};
+  second.restarts = 1;
+  first.dead_letters = 2;
+  second.dead_letters = 3;
+  using Notes = std::vector<StatusWatch::NodeText>;
+  EXPECT_EQ(
+      watch.on_status(now, kStart).notes,
+      (Notes{
+          {"wc.0", "said"}, {"wc.1", "said"}, {"wc.1", "its wrapper ended and is started again"}}));
+  EXPECT_EQ(watch.dead_letters(), (std::map<std::string, uint64_t>{{"wc", 5}}));
+  second.state = InstanceState::kFailed;
+  const StatusWatch::News news = watch.on_status(now, kStart);
+  EXPECT_EQ(news.failure, (StatusWatch::NodeText{"wc.1", "failed"}));
+  EXPECT_EQ(news.failed_node, "wc");
+}
+
 TEST(StatusWatch, NeverFallsSilent) {
   StatusWatch watch;
   wire::PipelineStatus now = status();

@@ -590,7 +590,7 @@ TEST_F(NodeTest, R7ALimitThatHasNoRoomForABlockIsAFailure) {
   for (const bool holds : {false, true}) {
     SCOPED_TRACE(holds);
     wire::StartOrder order = source();
-    order.log_limit_bytes = 300'000;
+    order.log_limit_bytes = Lane::kGroupBytesMin / 2;
     order.trim_at_taken = true;
     make(order);
     meet_reader();

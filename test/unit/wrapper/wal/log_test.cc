@@ -207,8 +207,8 @@ TEST(Segments, R7FilesAreSmallWhereThereIsLittleRoom) {
   EXPECT_EQ(Segments::file_bytes(64 * kGiB, 100 * kGiB), 64 * kMiB);
   EXPECT_EQ(Segments::file_bytes(160 * kMiB, 100 * kGiB), 10 * kMiB) << "a sixteenth of its share";
   EXPECT_EQ(Segments::file_bytes(64 * kGiB, 640 * kMiB), 10 * kMiB) << "a 64th of what is left";
-  EXPECT_EQ(Segments::file_bytes(kMiB, 100 * kGiB), 4 * kMiB);
-  EXPECT_EQ(Segments::file_bytes(0, 0), 4 * kMiB);
+  EXPECT_EQ(Segments::file_bytes(kMiB, 100 * kGiB), kMiB / 4);
+  EXPECT_EQ(Segments::file_bytes(0, 0), kMiB / 4);
   EXPECT_EQ(Segments::file_bytes(64 * kMiB + 16, 100 * kGiB) % Segments::kAlignment, 0u);
 }
 
