@@ -5,6 +5,7 @@
 
 #include "broker/core/broker.h"
 #include "broker/core/plan.h"
+#include "schema/graph/builtin.h"
 #include "schema/graph/suggest.h"
 #include "schema/graph/topology.h"
 
@@ -36,9 +37,10 @@ std::optional<std::string> from_hex(std::string_view hex) {
 
 Error conflict(std::string what) { return Error{ErrorCode::kConflict, std::move(what)}; }
 
-// An uploaded action, and not the path of a program on the agents' host as in `up`.
+// An uploaded action, and not a built-in one, nor the path of a program on the agents' host as in
+// `up`.
 bool is_uploaded(const std::string& action) {
-  return !action.empty() && action.find('/') == std::string::npos;
+  return !action.empty() && !graph::is_builtin(action) && action.find('/') == std::string::npos;
 }
 
 // What a node asks for that servers cannot do yet; empty: nothing. `up` runs programs as its caller

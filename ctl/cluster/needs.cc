@@ -5,6 +5,7 @@
 
 #include "schema/config/reporter.h"
 #include "schema/config/toml_document.h"
+#include "schema/graph/builtin.h"
 #include "schema/graph/suggest.h"
 
 namespace weir::ctl {
@@ -85,7 +86,8 @@ std::vector<MissingAction> missing_actions(const graph::PipelineSpec& spec,
   std::vector<MissingAction> missing;
   for (uint32_t i = 0; i < spec.nodes.size(); ++i) {
     const std::string& action = spec.nodes[i].action;
-    if (action.empty() || std::find(known.begin(), known.end(), action) != known.end()) continue;
+    if (action.empty() || graph::is_builtin(action)) continue;
+    if (std::find(known.begin(), known.end(), action) != known.end()) continue;
     missing.push_back({i, graph::did_you_mean(action, known)});
   }
   return missing;

@@ -9,9 +9,11 @@
 #include <string_view>
 #include <utility>
 
+#include "schema/config/tail_keys.h"
 #include "schema/config/units.h"
 #include "schema/config/value_reader.h"
 #include "schema/graph/buffering.h"
+#include "schema/graph/builtin.h"
 #include "schema/graph/expression.h"
 #include "schema/graph/names.h"
 #include "schema/graph/suggest.h"
@@ -35,8 +37,11 @@ struct NodeKey {
 
 void read_action(ValueReader& reader, const TomlValue& value, NodeSpec& node) {
   if (!reader.string(value, node.action)) return;
-  if (node.action.starts_with("weir:")) {
-    reader.report(value, "the built-in '" + node.action + "'" + std::string(kNotSupported));
+  if (node.action == graph::kTailAction) {
+    node.protocol = Protocol::kPositions;
+  } else if (graph::is_builtin(node.action)) {
+    reader.report(value, "the built-in '" + node.action + "'" + std::string(kNotSupported),
+                  graph::did_you_mean(node.action, {std::string(graph::kTailAction)}));
   } else if (!graph::is_node_name(node.action)) {
     reader.report(value, "'" + node.action + "' is not the name of an action",
                   "a name begins with a letter or _ and goes on with letters, digits, _ and -");
@@ -51,6 +56,7 @@ void read_run(ValueReader& reader, const TomlValue& value, NodeSpec& node) {
 }
 
 void read_protocol(ValueReader& reader, const TomlValue& value, NodeSpec& node) {
+  if (graph::is_builtin(node.action)) return;  // Which has its own, and refuses the key.
   if (value.kind == TomlValue::Kind::kString && value.string == "msgpack") {
     reader.report(value, "protocol 'msgpack'" + std::string(kNotSupported));
     return;
@@ -306,6 +312,16 @@ void refuse_if(bool is_wrong, const TomlValue& table, std::string_view key, Repo
   if (is_wrong && value != nullptr) reporter.at(value->key_at, "'" + std::string(key) + "' " + why);
 }
 
+void check_backoff(const TomlValue& table, const NodeSpec& node, Reporter& reporter) {
+  if (node.backoff_first <= node.backoff_max) return;
+  const TomlValue* const value =
+      table.find("backoff") != nullptr ? table.find("backoff") : table.find("backoff_max");
+  if (value == nullptr) return;
+  reporter.at(value->key_at, "backoff " + format_duration(node.backoff_first) +
+                                 " is longer than backoff_max " +
+                                 format_duration(node.backoff_max));
+}
+
 void check_combination(const TomlValue& table, NodePlace place, const NodeSpec& node,
                        Reporter& reporter) {
   const bool is_pipe = node.protocol == Protocol::kPipe;
@@ -319,15 +335,6 @@ void check_combination(const TomlValue& table, NodePlace place, const NodeSpec& 
             "has no effect here: a run of unit 'batch' or 'record' writes all it has when it ends");
   for (const std::string_view key : {"max_records", "max_bytes"}) {
     refuse_if(!is_batch && (has_unit || !is_pipe), table, key, reporter, "is for unit 'batch'");
-  }
-  if (node.backoff_first > node.backoff_max) {
-    const TomlValue* const value =
-        table.find("backoff") != nullptr ? table.find("backoff") : table.find("backoff_max");
-    if (value != nullptr) {
-      reporter.at(value->key_at, "backoff " + format_duration(node.backoff_first) +
-                                     " is longer than backoff_max " +
-                                     format_duration(node.backoff_max));
-    }
   }
   if (!place.is_known) return;
   refuse_if(is_pipe && place.is_source, table, "unit", reporter,
@@ -366,8 +373,14 @@ NodeSpec read_node(const TomlValue& table, NodePlace place, Reporter& reporter) 
   graph::set_defaults(node, place.is_source, place.is_sink);
   read_keys(kOtherKeys, table, reporter, node);
   check_program(table, reporter);
-  check_combination(table, place, node, reporter);
-  warn_of_buffering(table, place, node, reporter);
+  check_backoff(table, node, reporter);
+  if (node.protocol == Protocol::kPositions) {
+    read_tail_keys(table, place, reporter, node);
+  } else {
+    refuse_tail_keys(table, reporter);
+    check_combination(table, place, node, reporter);
+    warn_of_buffering(table, place, node, reporter);
+  }
   return node;
 }
 
@@ -376,6 +389,7 @@ std::vector<std::string> node_keys() {
   names.reserve(kProgramKeys.size() + kOtherKeys.size());
   for (const NodeKey& key : kProgramKeys) names.emplace_back(key.name);
   for (const NodeKey& key : kOtherKeys) names.emplace_back(key.name);
+  for (std::string& key : tail_keys()) names.push_back(std::move(key));
   return names;
 }
 

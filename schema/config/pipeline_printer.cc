@@ -1,6 +1,7 @@
 #include "schema/config/pipeline_file.h"
 #include "schema/config/toml_scan.h"
 #include "schema/config/units.h"
+#include "schema/graph/builtin.h"
 #include "schema/graph/expression.h"
 #include "schema/graph/topology.h"
 
@@ -100,9 +101,15 @@ class NodePrinter {
     if (!node_.action.empty()) line("action", toml_quote(node_.action));
     if (!node_.args.empty()) line("args", list(node_.args));
     if (!node_.run.empty()) line("run", toml_quote(node_.run));
-    if (node_.protocol != graph::Protocol::kPipe) {
+    for (const auto& [name, values] : node_.settings) setting(name, values);
+    if (node_.protocol != graph::Protocol::kPipe && !graph::is_builtin(node_.action)) {
       line("protocol", toml_quote(name_of(node_.protocol)));
     }
+  }
+
+  void setting(const std::string& name, const std::vector<std::string>& values) {
+    if (name == "follow") return line(name, "false");
+    line(name, values.size() == 1 ? toml_quote(values.front()) : list(values));
   }
 
   void surroundings() {

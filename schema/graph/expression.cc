@@ -75,7 +75,8 @@ void set_defaults(NodeSpec& node, bool is_source, bool is_sink) {
   using std::chrono::seconds;
   node.accept = is_lone_grep(node.run) ? std::vector<int>{0, 1} : std::vector<int>{0};
   node.durability = is_source || is_sink ? Durability::kDisk : Durability::kProcess;
-  node.stall_timeout = node.protocol == Protocol::kPipe ? seconds(0) : seconds(60);
+  const bool answers = node.protocol == Protocol::kLines || node.protocol == Protocol::kFrames;
+  node.stall_timeout = answers ? seconds(60) : seconds(0);
 }
 
 }  // namespace weir::graph

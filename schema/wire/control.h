@@ -548,15 +548,13 @@ struct WrapperStop {
 
 // --------------------------------------------------------------------------------------------
 
-using Message =
-    std::variant<Ok, Refusal, Unknown, PipelinePut, PipelineRun, PipelineStop, PipelineRemove,
-                 PipelineAbandon, PipelineGet, PipelineSpecIs, PipelineStatusRequest,
-                 PipelineStatus, BrokerStatusRequest, BrokerStatus, ActionPut, ActionChunk,
-                 ActionWanted, ActionStored, ActionList, ActionListIs, ActionFind, ActionFetch,
-                 ActionData, ActionRemove, LogRead, LogData, DeadRead, DeadData, DeadChange,
-                 DeadChanged, EventsRequest, Events, AgentRemove, AgentRegister, AgentReport,
-                 AgentOrders, NotesTaken, WrapperHello, WrapperReport, WrapperNeighbours,
-                 WrapperStop>;
+using Message = std::variant<
+    Ok, Refusal, Unknown, PipelinePut, PipelineRun, PipelineStop, PipelineRemove, PipelineAbandon,
+    PipelineGet, PipelineSpecIs, PipelineStatusRequest, PipelineStatus, BrokerStatusRequest,
+    BrokerStatus, ActionPut, ActionChunk, ActionWanted, ActionStored, ActionList, ActionListIs,
+    ActionFind, ActionFetch, ActionData, ActionRemove, LogRead, LogData, DeadRead, DeadData,
+    DeadChange, DeadChanged, EventsRequest, Events, AgentRemove, AgentRegister, AgentReport,
+    AgentOrders, NotesTaken, WrapperHello, WrapperReport, WrapperNeighbours, WrapperStop>;
 
 // `request` is chosen by who asks, unique for each request and the same when it is asked again; the
 // answer bears it too. It may be empty where nobody waits for an answer.

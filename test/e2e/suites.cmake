@@ -8,7 +8,7 @@ target_compile_definitions(e2e_harness PUBLIC WEIRCTL="$<TARGET_FILE:weirctl>")
 function(weir_suite name)
   weir_test_program(${name} e2e ${ARGN})
   target_link_libraries(${name} PRIVATE e2e_harness)
-  add_dependencies(${name} weirctl weir-broker weir-agent weir-wrapper weir-guard)
+  add_dependencies(${name} weirctl weir-broker weir-agent weir-wrapper weir-guard weir-tail)
   math(EXPR timeout "300 * ${weir_test_slowdown}")
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 TEST_FILTER "-*Long.*"
     PROPERTIES LABELS e2e TIMEOUT ${timeout})
@@ -19,6 +19,7 @@ endfunction()
 weir_suite(equality_e2e_test equality_test.cc)
 weir_suite(kill_e2e_test kill_test.cc)
 weir_suite(bad_input_e2e_test bad_input_test.cc)
+weir_suite(tail_e2e_test tail_test.cc)
 weir_suite(daemons_e2e_test daemons_test.cc)
 target_compile_definitions(daemons_e2e_test PRIVATE
   WEIR_BROKER="$<TARGET_FILE:weir-broker>"

@@ -16,6 +16,8 @@
 #include <utility>
 
 #include "schema/base/log.h"
+#include "schema/graph/builtin.h"
+#include "schema/runtime/process.h"
 
 namespace weir::shell {
 
@@ -25,6 +27,21 @@ using runtime::Ready;
 namespace {
 
 constexpr size_t kPiecesAtOnce = 64;
+
+// One that is not there is looked for once more by the guard, which says so.
+std::vector<std::string> builtin_argv(const graph::NodeSpec& node) {
+  const std::string program = graph::builtin_program(node.action);
+  const Result<std::string> found = runtime::find_program(program);
+  std::vector<std::string> argv{found ? *found : program};
+  for (const auto& [name, values] : node.settings) {
+    for (const std::string& value : values) {
+      argv.push_back("--" + name);
+      argv.back().append("=").append(value);
+    }
+  }
+  if (node.delimiter == '\0') argv.emplace_back("--delimiter=nul");
+  return argv;
+}
 
 void drop_fed(std::deque<SharedBytes>& to_feed, size_t bytes) {
   while (bytes > 0) {
@@ -68,6 +85,7 @@ Status Program::start_guard() {
 
 std::vector<std::string> Program::argv() const {
   const graph::NodeSpec& node = order_.node;
+  if (graph::is_builtin(node.action)) return builtin_argv(node);
   std::vector<std::string> argv;
   if (node.buffering == graph::Buffering::kLine) argv = {"stdbuf", "-oL"};
   if (!node.run.empty()) {
