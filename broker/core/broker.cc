@@ -165,13 +165,13 @@ Effects BrokerCore::tick(SteadyTime now, uint64_t unix_ms) {
     const bool connected = now - agent.heard < kAgentSilence;
     if (agent.connected && !connected) {
       log::warn("agent " + name + " is silent");
-      tell("agent.silent", "", "", name, "nothing was heard of it for 3 s");
+      add_event("agent.silent", "", "", name, "nothing was heard of it for 3 s");
     }
     if (agent.connected != connected) note_connection(name);
     agent.connected = connected;
   }
   const std::set<std::string> lost_before = state_.lost;
-  effects_.probes = losses_.tick(state_, *started_, now);
+  effects_.probes = failure_detector_.tick(state_, *started_, now);
   for (const std::string& name : lost_before) {
     if (!state_.lost.contains(name)) note_connection(name);
   }
@@ -179,7 +179,7 @@ Effects BrokerCore::tick(SteadyTime now, uint64_t unix_ms) {
     if (lost_before.contains(name)) continue;
     note_connection(name);
     log::warn("agent " + name + " is lost");
-    tell("agent.lost", "", "", name, "it is silent, and none of its wrappers is heard");
+    add_event("agent.lost", "", "", name, "it is silent, and none of its wrappers is heard");
   }
   std::erase_if(registering_,
                 [&](const auto& entry) { return now - entry.second.heard >= kSilenceAtStart; });
@@ -200,7 +200,7 @@ Effects BrokerCore::tick(SteadyTime now, uint64_t unix_ms) {
 }
 
 void BrokerCore::probed(const std::string& agent, bool answered, SteadyTime now) {
-  losses_.probed(agent, answered, now);
+  failure_detector_.probed(agent, answered, now);
 }
 
 // ---- Agents --------------------------------------------------------------------------------
@@ -230,12 +230,12 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
     return;
   }
   log::info("agent " + message.name + " registered");
-  tell("agent.connected", "", "", message.name,
-       message.address.empty() ? "" : "at " + message.address);
+  add_event("agent.connected", "", "", message.name,
+            message.address.empty() ? "" : "at " + message.address);
   Agent& agent = state_.agents[message.name];
   agent.name = message.name;
   state_.awaited.erase(agent.name);
-  hear(agent);
+  on_heard(agent);
   agent.address = std::move(message.address);
   agent.peer = peer;
   take_all(agent, std::move(message.instances));
@@ -286,8 +286,9 @@ bool BrokerCore::take_identity(const wire::AgentRegister& message) {
     const SteadyTime heard = agent == nullptr ? *started_ : agent->heard;
     if (now_ - heard < kAgentSilence) return false;
     log::warn("agent " + message.name + ": another one has this name now");
-    tell("agent.replaced", "", "", message.name,
-         "another agent has this name now; what only the logs of the first one hold is given up");
+    add_event(
+        "agent.replaced", "", "", message.name,
+        "another agent has this name now; what only the logs of the first one hold is given up");
     begin_anew_on(message.name);
   }
   // None is known of agents that are older than identities.
@@ -350,8 +351,8 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
     return;
   }
   Agent& agent = found->second;
-  if (!agent.connected) tell("agent.connected", "", "", agent.name, "it is heard again");
-  hear(agent);
+  if (!agent.connected) add_event("agent.connected", "", "", agent.name, "it is heard again");
+  on_heard(agent);
   if (!message.removing.empty() || !agent.removing.empty()) changes_.agents.insert(agent.name);
   agent.removing = {message.removing.begin(), message.removing.end()};
   if (message.changes_only) {
@@ -366,13 +367,13 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
   send(peer, request, wire::Ok{});
 }
 
-void BrokerCore::hear(Agent& agent) {
+void BrokerCore::on_heard(Agent& agent) {
   const bool was_lost = state_.lost.erase(agent.name) > 0;
   if (was_lost || !agent.connected) note_connection(agent.name);
   agent.heard = now_;
   agent.connected = true;
   const std::set<std::string> lost_before = state_.lost;
-  losses_.heard(state_, now_);
+  failure_detector_.heard(state_, now_);
   if (state_.lost == lost_before) return;
   for (const std::string& name : lost_before) note_connection(name);
 }
@@ -419,11 +420,11 @@ void BrokerCore::take_status(Agent& agent, const wire::InstanceStatus* before,
                              const wire::InstanceStatus& status, wire::NotesTaken& taken) {
   const wire::InstanceKey key = wire::key_of(status);
   const std::vector<wire::Note> fresh = take_notes(agent, key, status, taken);
-  if (before != nullptr) tell_news(agent, *before, status);
+  if (before != nullptr) add_events_of(agent, *before, status);
   if (before == nullptr || !same_for_decisions(*before, status)) note_instance(agent, key);
   const Placement* placed = state_.placement(key);
   if (placed == nullptr || placed->agent != agent.name) return;
-  tell_of_dead_letters(agent, key, status);
+  add_event_of_dead_letters(agent, key, status);
   keep_figures(key, status, fresh);
   keep_position(key, status);
 }
@@ -440,7 +441,7 @@ std::vector<wire::Note> BrokerCore::take_notes(Agent& agent, const wire::Instanc
   for (const wire::Note& note : status.notes) {
     if (note.number <= known.number) continue;
     known.number = note.number;
-    tell("node.note", status.pipeline, status.node, agent.name, wire::to_string(note));
+    add_event("node.note", status.pipeline, status.node, agent.name, wire::to_string(note));
     fresh.push_back(note);
   }
   taken.instances.push_back({key, status.boot, known.number});
@@ -499,35 +500,35 @@ void BrokerCore::store_positions() {
   }
 }
 
-void BrokerCore::tell_news(const Agent& agent, const wire::InstanceStatus& before,
-                           const wire::InstanceStatus& after) {
-  const auto tell_of = [&](std::string kind, std::string text) {
-    tell(std::move(kind), after.pipeline, after.node, agent.name, std::move(text));
+void BrokerCore::add_events_of(const Agent& agent, const wire::InstanceStatus& before,
+                               const wire::InstanceStatus& after) {
+  const auto add = [&](std::string kind, std::string text) {
+    add_event(std::move(kind), after.pipeline, after.node, agent.name, std::move(text));
   };
   if (after.restarts > before.restarts) {
     const std::string& why = after.last_error.empty() ? before.last_error : after.last_error;
-    tell_of("node.restarted", why);
+    add("node.restarted", why);
   }
   const bool failed = after.state == wire::InstanceState::kFailed;
   if (failed && before.state != wire::InstanceState::kFailed) {
-    tell_of("node.failed", after.last_error);
+    add("node.failed", after.last_error);
   }
 }
 
 // By their number, which is in the log: whoever did not hear of one hears of it from the next.
-void BrokerCore::tell_of_dead_letters(const Agent& agent, const wire::InstanceKey& key,
-                                      const wire::InstanceStatus& status) {
+void BrokerCore::add_event_of_dead_letters(const Agent& agent, const wire::InstanceKey& key,
+                                           const wire::InstanceStatus& status) {
   const auto kept = state_.figures.find(key);
   const uint64_t known = kept == state_.figures.end() ? 0 : kept->second.dead_letters;
   if (status.dead_letters <= known) return;
   const uint64_t more = status.dead_letters - known;
-  tell("node.dead_letters", status.pipeline, status.node, agent.name,
-       std::to_string(more) + (more == 1 ? " dead letter more, " : " dead letters more, ") +
-           std::to_string(status.dead_letters) + " in all");
+  add_event("node.dead_letters", status.pipeline, status.node, agent.name,
+            std::to_string(more) + (more == 1 ? " dead letter more, " : " dead letters more, ") +
+                std::to_string(status.dead_letters) + " in all");
 }
 
-void BrokerCore::tell(std::string kind, const std::string& pipeline, const std::string& node,
-                      const std::string& agent, std::string text) {
+void BrokerCore::add_event(std::string kind, const std::string& pipeline, const std::string& node,
+                           const std::string& agent, std::string text) {
   events_.add({0, unix_ms_, std::move(kind), pipeline, node, agent, std::move(text)},
               effects_.writes);
 }
@@ -629,16 +630,16 @@ void BrokerCore::note_progress(Pipeline& pipeline) {
 
 void BrokerCore::note_state(Pipeline& pipeline) {
   const wire::PipelineStatus status = make_status(state_, pipeline);
-  if (pipeline.told == status.state) return;
-  const bool known = pipeline.told.has_value();
+  if (pipeline.last_event == status.state) return;
+  const bool known = pipeline.last_event.has_value();
   if (status.state == PipelineState::kDegraded && now_ - *started_ < kAgentSilence) {
     changes_.at_tick.insert(status.name);
     return;
   }
-  pipeline.told = status.state;
+  pipeline.last_event = status.state;
   const std::string_view kind = event_of(status.state);
   // What a broker finds when it starts is no news.
-  if (known && !kind.empty()) tell(std::string(kind), status.name, "", "", status.reason);
+  if (known && !kind.empty()) add_event(std::string(kind), status.name, "", "", status.reason);
 }
 
 // Those that have, or had, something of what has changed.

@@ -18,9 +18,9 @@
 #include <utility>
 #include <vector>
 
-#include "broker/core/action_book.h"
-#include "broker/core/event_book.h"
-#include "broker/core/losses.h"
+#include "broker/core/action_registry.h"
+#include "broker/core/event_log.h"
+#include "broker/core/failure_detector.h"
 #include "broker/core/plan.h"
 #include "broker/core/records.h"
 #include "broker/core/state.h"
@@ -160,7 +160,7 @@ class BrokerCore {
   void pass_back(const std::string& request, wire::Message message);
   // False: another one of this name is heard.
   bool take_identity(const wire::AgentRegister& message);
-  void hear(Agent& agent);
+  void on_heard(Agent& agent);
   // `fresh`: its notes that were not taken before.
   void keep_figures(const wire::InstanceKey& key, const wire::InstanceStatus& status,
                     const std::vector<wire::Note>& fresh);
@@ -175,15 +175,15 @@ class BrokerCore {
   void note_instance(const Agent& agent, const wire::InstanceKey& key);
   void keep_position(const wire::InstanceKey& key, const wire::InstanceStatus& status);
   void store_positions();
-  void tell_news(const Agent& agent, const wire::InstanceStatus& before,
-                 const wire::InstanceStatus& after);
-  void tell_of_dead_letters(const Agent& agent, const wire::InstanceKey& key,
-                            const wire::InstanceStatus& status);
+  void add_events_of(const Agent& agent, const wire::InstanceStatus& before,
+                     const wire::InstanceStatus& after);
+  void add_event_of_dead_letters(const Agent& agent, const wire::InstanceKey& key,
+                                 const wire::InstanceStatus& status);
   // Those that are new become events.
   std::vector<wire::Note> take_notes(Agent& agent, const wire::InstanceKey& key,
                                      const wire::InstanceStatus& status, wire::NotesTaken& taken);
-  void tell(std::string kind, const std::string& pipeline, const std::string& node,
-            const std::string& agent, std::string text);
+  void add_event(std::string kind, const std::string& pipeline, const std::string& node,
+                 const std::string& agent, std::string text);
 
   // Brings decisions in line with the state; see the top.
   void reconcile();
@@ -253,14 +253,14 @@ class BrokerCore {
   uint64_t last_result_id_ = 0;
   uint64_t last_agent_id_ = 0;
   std::deque<std::pair<uint64_t, ResultRecord>> results_;  // Oldest first; at most kResultsKept.
-  ActionBook actions_;
-  EventBook events_;
+  ActionRegistry actions_;
+  EventLog events_;
   // Until agents have had the time to register, nothing is degraded.
   std::optional<SteadyTime> started_;
   std::optional<SteadyTime> ticked_;
   std::optional<SteadyTime> all_decided_;
   std::optional<SteadyTime> positions_stored_;
-  Losses losses_;
+  FailureDetector failure_detector_;
   Changes changes_;
   std::optional<Loads> loads_;  // While it decides.
   SteadyTime now_{};            // Of the step that is under way.

@@ -12,11 +12,11 @@ wire::InstanceKey first_of(const std::string& pipeline) { return {pipeline, "", 
 
 void OrderFeed::want_one(const wire::InstanceKey& key, Order order) {
   Wanted& known = wanted_[key];
-  const bool is_new = known.told == 0 && !untold_.contains(key);
+  const bool is_new = known.sent == 0 && !unsent_.contains(key);
   if (!is_new && known.order == order) return;
   known.order = std::move(order);
-  known.told = 0;
-  untold_.insert(key);
+  known.sent = 0;
+  unsent_.insert(key);
 }
 
 void OrderFeed::want(const std::string& pipeline, wire::AgentOrders orders) {
@@ -40,7 +40,7 @@ void OrderFeed::want(const std::string& pipeline, wire::AgentOrders orders) {
       ++at;
       continue;
     }
-    untold_.erase(at->first);
+    unsent_.erase(at->first);
     at = wanted_.erase(at);
   }
 }
@@ -58,8 +58,8 @@ void OrderFeed::begin_anew() {
   last_ = obeyed_ = 0;
   ahead_.clear();
   for (auto& [key, wanted] : wanted_) {
-    wanted.told = 0;
-    untold_.insert(key);
+    wanted.sent = 0;
+    unsent_.insert(key);
   }
 }
 
@@ -82,11 +82,11 @@ bool OrderFeed::on_report(uint64_t version, SteadyTime now) {
 }
 
 std::optional<wire::AgentOrders> OrderFeed::next(uint64_t version, SteadyTime now) {
-  if (ahead_.size() >= kAheadMax || (untold_.empty() && last_ != 0)) return std::nullopt;
+  if (ahead_.size() >= kAheadMax || (unsent_.empty() && last_ != 0)) return std::nullopt;
   wire::AgentOrders orders;
   size_t bytes = 0;
-  while (!untold_.empty()) {
-    const wire::InstanceKey key = *untold_.begin();
+  while (!unsent_.empty()) {
+    const wire::InstanceKey key = *unsent_.begin();
     Wanted& wanted = wanted_.at(key);
     const size_t size = wanted.order.start ? wire::encode_order(*wanted.order.start).size()
                                            : key.pipeline.size() + key.node.size() + 64;
@@ -97,8 +97,8 @@ std::optional<wire::AgentOrders> OrderFeed::next(uint64_t version, SteadyTime no
     } else {
       (wanted.order.kind == Kind::kStop ? orders.stop : orders.remove).push_back(key);
     }
-    wanted.told = version;
-    untold_.erase(untold_.begin());
+    wanted.sent = version;
+    unsent_.erase(unsent_.begin());
   }
   orders.version = version;
   orders.base = last_;
@@ -112,7 +112,7 @@ std::optional<wire::AgentOrders> OrderFeed::next(uint64_t version, SteadyTime no
 std::vector<wire::InstanceKey> OrderFeed::obeyed(Kind kind) const {
   std::vector<wire::InstanceKey> keys;
   for (const auto& [key, wanted] : wanted_) {
-    if (wanted.order.kind == kind && wanted.told != 0 && wanted.told <= obeyed_) {
+    if (wanted.order.kind == kind && wanted.sent != 0 && wanted.sent <= obeyed_) {
       keys.push_back(key);
     }
   }

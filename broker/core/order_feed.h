@@ -1,9 +1,9 @@
-// What one agent is to run: what is wanted of it, what of that it was told on its connection, and
-// what of that it has obeyed.
+// What one agent is to run: what is wanted of it, what of that was sent on its connection, and what
+// of that it has obeyed.
 //
-// It is told changes, in messages of bounded size, and only so many ahead of what it has obeyed. So
+// Changes are sent, in messages of bounded size, and only so many ahead of what it has obeyed. So
 // neither how much it is to run nor how often that changes makes a message that cannot be sent or a
-// queue that grows: what has changed again before it was told is told once. Pure. Loop thread.
+// queue that grows: what has changed again before it was sent is sent once. Pure. Loop thread.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,7 @@ class OrderFeed {
   // Pipelines of which something is wanted.
   std::set<std::string> pipelines() const;
 
-  // There is a new connection: nothing was told on it.
+  // There is a new connection: nothing was sent on it.
   void begin_anew();
   // It reports that it has obeyed this version last. True: that is news, or there is more to tell.
   bool on_report(uint64_t version, SteadyTime now);
@@ -41,7 +41,7 @@ class OrderFeed {
   // connection also if there is nothing. `version`: larger than any before.
   std::optional<wire::AgentOrders> next(uint64_t version, SteadyTime now);
 
-  // It was told to stop, or to remove, these, and has obeyed.
+  // It has obeyed the orders to stop, or to remove, these.
   std::vector<wire::InstanceKey> obeyed_stops() const { return obeyed(Kind::kStop); }
   std::vector<wire::InstanceKey> obeyed_removals() const { return obeyed(Kind::kRemove); }
 
@@ -55,14 +55,14 @@ class OrderFeed {
   };
   struct Wanted {
     Order order;
-    uint64_t told = 0;  // The version that told it; 0: it was not told.
+    uint64_t sent = 0;  // The version that said so; 0: it was not sent.
   };
 
   void want_one(const wire::InstanceKey& key, Order order);
   std::vector<wire::InstanceKey> obeyed(Kind kind) const;
 
   std::map<wire::InstanceKey, Wanted> wanted_;
-  std::set<wire::InstanceKey> untold_;  // Of `wanted_`.
+  std::set<wire::InstanceKey> unsent_;  // Of `wanted_`.
   uint64_t first_ = 0;                  // Version of the first message since all was said anew.
   uint64_t last_ = 0;                   // Likewise, of the last; 0: there was none.
   uint64_t obeyed_ = 0;                 // Likewise, of the last that was obeyed.

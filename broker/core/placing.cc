@@ -85,8 +85,9 @@ void BrokerCore::go_above_fence(const Agent& agent, Placement& placed,
   const wire::InstanceKey& key = placed.key;
   log::warn(wire::to_string(key) + ": is fenced out by term " + std::to_string(status.fenced_by) +
             ", ours is " + std::to_string(placed.term));
-  tell("node.fenced", key.pipeline, key.node, agent.name,
-       "term " + std::to_string(status.fenced_by) + " is known to its neighbours, and not to us");
+  add_event(
+      "node.fenced", key.pipeline, key.node, agent.name,
+      "term " + std::to_string(status.fenced_by) + " is known to its neighbours, and not to us");
   const auto pipeline = state_.pipelines.find(key.pipeline);
   if (pipeline != state_.pipelines.end() && key.drains == 0 && !placed.finished) {
     const auto instance = pipeline->second.find(key);
@@ -131,8 +132,8 @@ void BrokerCore::drain_what_was_forgotten(const Agent& agent, const Placement& p
   if (std::find(former.begin(), former.end(), agent.name) != former.end()) return;
   const auto pipeline = state_.pipelines.find(placed.key.pipeline);
   if (pipeline == state_.pipelines.end() || pipeline->second.record.completed) return;
-  const Wish wish = pipeline->second.record.wish;
-  if (wish == Wish::kStored || wish == Wish::kRemove) return;
+  const DesiredState desired = pipeline->second.record.desired;
+  if (desired == DesiredState::kStored || desired == DesiredState::kRemove) return;
   const auto instance = pipeline->second.find(placed.key);
   if (!instance || !is_source(pipeline->second, *instance)) return;
   leave_log(pipeline->second, *instance, {agent.name, status.term, status.log_term});
@@ -234,7 +235,7 @@ void BrokerCore::give_place(Placement& placed, const std::string& agent, uint64_
   placed.removed_from.clear();
   if (loads_) ++(*loads_)[agent];
   log::info(wire::to_string(placed.key) + ": placed on agent " + agent + ", " + text);
-  tell("node.placed", placed.key.pipeline, placed.key.node, agent, std::move(text));
+  add_event("node.placed", placed.key.pipeline, placed.key.node, agent, std::move(text));
 }
 
 // Where it is, with an empty log: the one that was there is gone, or has another agent.
@@ -360,8 +361,8 @@ void BrokerCore::drain_log(Pipeline& pipeline, uint32_t instance, const SourceLo
     add_once(reader->second.drained_lanes, lane);
     store(reader->second);
   }
-  tell("node.drain", key.pipeline, key.node, drain.agent,
-       "what its log holds is sent when the agent is back");
+  add_event("node.drain", key.pipeline, key.node, drain.agent,
+            "what its log holds is sent when the agent is back");
 }
 
 std::vector<std::string> BrokerCore::open_drains(const Pipeline& pipeline,
@@ -384,7 +385,8 @@ void BrokerCore::note_drained(const Pipeline& pipeline) {
     placed.finished = true;
     store(placed);
     forget_lane(key);
-    tell("node.drained", key.pipeline, key.node, placed.agent, "all that its log held is settled");
+    add_event("node.drained", key.pipeline, key.node, placed.agent,
+              "all that its log held is settled");
   }
 }
 
@@ -415,8 +417,8 @@ BrokerCore::Outcome BrokerCore::abandon(const std::string& name) {
       Placement& drain = state_.placements.at(waits->key);
       Placement& regular = own->second;
       if (!drain.agent.empty()) add_once(regular.former, drain.agent);
-      tell("pipeline.abandoned", name, drain.key.node, drain.agent,
-           "what only its log held is given up");
+      add_event("pipeline.abandoned", name, drain.key.node, drain.agent,
+                "what only its log held is given up");
       drain.agent.clear();
       give_place(drain, *chosen, ++regular.last_term);
       store(drain);
@@ -453,7 +455,7 @@ void BrokerCore::note_stopped(const std::string& agent, const wire::InstanceKey&
   if (pipeline == state_.pipelines.end()) return;
   const bool done = key.drains != 0 && placed.finished;
   // What was stopped is not removed yet.
-  if (pipeline->second.record.wish == Wish::kRemove) return;
+  if (pipeline->second.record.desired == DesiredState::kRemove) return;
   if (!done && is_wanted_up(pipeline->second)) return;
   placed.gone = true;
   changes_.pipelines.insert(key.pipeline);
@@ -465,7 +467,7 @@ void BrokerCore::note_erased(const std::string& agent, const wire::InstanceKey& 
   Placement& placed = found->second;
   const auto pipeline = state_.pipelines.find(key.pipeline);
   if (pipeline != state_.pipelines.end()) {
-    if (pipeline->second.record.wish != Wish::kRemove) return;
+    if (pipeline->second.record.desired != DesiredState::kRemove) return;
     placed.removed_from.insert(agent);
     changes_.pipelines.insert(key.pipeline);
     return;
@@ -495,7 +497,7 @@ void BrokerCore::forget_placements(const std::string& pipeline) {
 
 // Agents that are lost are not waited for: they are told when they are back.
 bool BrokerCore::note_removed(const Pipeline& pipeline) {
-  if (pipeline.record.wish != Wish::kRemove) return false;
+  if (pipeline.record.desired != DesiredState::kRemove) return false;
   const std::string name = pipeline.spec().name;
   for (const auto& [key, placed] : state_.placements_of(name)) {
     for (const std::string& agent : placed.kept_by()) {
@@ -504,7 +506,7 @@ bool BrokerCore::note_removed(const Pipeline& pipeline) {
   }
   forget(pipeline);
   effects_.writes.push_back({{RecordKind::kPipeline, pipeline.id}, std::nullopt});
-  tell("pipeline.removed", name, "", "", "");
+  add_event("pipeline.removed", name, "", "", "");
   state_.pipelines.erase(name);
   forget_placements(name);
   changes_.waiting.erase(name);

@@ -66,13 +66,14 @@ void add_kept(const State& state, const Agent& agent, const Placement& placed,
               wire::AgentOrders& orders) {
   const wire::InstanceKey& key = placed.key;
   const auto found = state.pipelines.find(key.pipeline);
-  if (found == state.pipelines.end() || found->second.record.wish == Wish::kRemove) {
+  if (found == state.pipelines.end() || found->second.record.desired == DesiredState::kRemove) {
     if (!placed.removed_from.contains(agent.name)) orders.remove.push_back(key);
     return;
   }
   const Pipeline& pipeline = found->second;
   const auto instance = pipeline.find(key);
-  if (!instance || placed.agent != agent.name || pipeline.record.wish == Wish::kStored) return;
+  if (!instance || placed.agent != agent.name || pipeline.record.desired == DesiredState::kStored)
+    return;
   if (key.drains != 0) {
     add_drain(state, pipeline, *instance, placed, orders);
   } else {
@@ -85,8 +86,8 @@ void add_kept(const State& state, const Agent& agent, const Placement& placed,
 // lost its memory than that work is lost.
 void add_strays(const State& state, const Agent& agent, const Pipeline& pipeline,
                 wire::AgentOrders& orders) {
-  const Wish wish = pipeline.record.wish;
-  if (wish == Wish::kStored || wish == Wish::kRemove) return;
+  const DesiredState desired = pipeline.record.desired;
+  if (desired == DesiredState::kStored || desired == DesiredState::kRemove) return;
   for (const auto& [key, status] : entries_of(agent.instances, pipeline.spec().name)) {
     const Placement* placed = state.placement(key);
     // No placement yet: it is about to be placed, most likely here.
@@ -354,7 +355,7 @@ void judge_running(const Pipeline& pipeline, Summary summary, wire::PipelineStat
 
 void judge_stopping(const State& state, const Pipeline& pipeline, wire::PipelineStatus& status) {
   status.state = PipelineState::kStopped;
-  const bool removes = pipeline.record.wish == Wish::kRemove;
+  const bool removes = pipeline.record.desired == DesiredState::kRemove;
   const auto wait_for = [&](const std::string& node, const std::string& agent) {
     status.state = PipelineState::kStopping;
     if (!is_connected(state, agent)) status.reason = node + ": waits for agent " + agent;
@@ -526,15 +527,15 @@ wire::PipelineStatus make_status(const State& state, const Pipeline& pipeline) {
   wire::PipelineStatus status;
   status.name = pipeline.spec().name;
   status.nodes = node_statuses(state, pipeline);
-  switch (pipeline.record.wish) {
-    case Wish::kStored:
+  switch (pipeline.record.desired) {
+    case DesiredState::kStored:
       status.state = PipelineState::kStored;
       break;
-    case Wish::kRun:
+    case DesiredState::kRun:
       judge_running(pipeline, summarise(state, pipeline, status.nodes), status);
       break;
-    case Wish::kStop:
-    case Wish::kRemove:
+    case DesiredState::kStop:
+    case DesiredState::kRemove:
       judge_stopping(state, pipeline, status);
       break;
   }

@@ -60,7 +60,7 @@ Progress progress(const State& state, const Pipeline& pipeline);
 
 // Whether it is to be up: a completed one is not.
 inline bool is_wanted_up(const Pipeline& pipeline) {
-  return pipeline.record.wish == Wish::kRun && !pipeline.record.completed;
+  return pipeline.record.desired == DesiredState::kRun && !pipeline.record.completed;
 }
 
 }  // namespace weir::broker

@@ -80,7 +80,7 @@ Result<uint64_t> decode_number(std::string_view bytes) {
 
 std::string encode_record(const PipelineRecord& record) {
   Encoder encoder = begin();
-  encoder.u8(static_cast<uint8_t>(record.wish))
+  encoder.u8(static_cast<uint8_t>(record.desired))
       .u8(record.was_running ? 1 : 0)
       .u8(record.completed ? 1 : 0)
       .u8(record.ending ? 1 : 0)
@@ -99,7 +99,7 @@ Result<PipelineRecord> decode_pipeline(std::string_view bytes) {
   Decoder decoder(bytes);
   if (!good_version(decoder)) return corrupt("a pipeline of an unknown version");
   PipelineRecord record;
-  const uint8_t wish = decoder.u8();
+  const uint8_t desired = decoder.u8();
   record.was_running = decoder.u8() != 0;
   record.completed = decoder.u8() != 0;
   record.ending = decoder.u8() != 0;
@@ -115,8 +115,9 @@ Result<PipelineRecord> decode_pipeline(std::string_view bytes) {
     if (!status) return corrupt("a pipeline: " + status.error().what);
     record.figures.push_back(std::move(*status));
   }
-  if (!decoder.done() || wish > static_cast<uint8_t>(Wish::kRemove)) return corrupt("a pipeline");
-  record.wish = static_cast<Wish>(wish);
+  if (!decoder.done() || desired > static_cast<uint8_t>(DesiredState::kRemove))
+    return corrupt("a pipeline");
+  record.desired = static_cast<DesiredState>(desired);
   auto spec = wire::decode_spec(spec_bytes);
   if (!spec) return corrupt("a pipeline: " + spec.error().what);
   auto run = wire::decode_run(run_bytes);

@@ -4,7 +4,7 @@
 //
 //   kMeta       id 0: format version; id 1: boot counter, raised at each start of a broker; id 2:
 //               the highest term of all placements that were deleted
-//   kPipeline   one pipeline with its wish
+//   kPipeline   one pipeline with its desired state
 //   kPlacement  one node instance: its agent and its term. Deleted when its pipeline is, and no
 //   agent
 //               keeps anything of it; no term is ever given twice all the same, because what is
@@ -74,12 +74,12 @@ struct StoreWrite {
   bool operator==(const StoreWrite&) const = default;
 };
 
-// What the user wants of a pipeline.
-enum class Wish : uint8_t { kStored = 0, kRun = 1, kStop = 2, kRemove = 3 };
+// What the user wants a pipeline to be.
+enum class DesiredState : uint8_t { kStored = 0, kRun = 1, kStop = 2, kRemove = 3 };
 
 struct PipelineRecord {
   graph::PipelineSpec spec;
-  Wish wish = Wish::kStored;
+  DesiredState desired = DesiredState::kStored;
   wire::PipelineRun run;                 // The last one; only its name is set while there was none.
   bool was_running = false;              // All instances were up at one time since the last run.
   bool completed = false;                // All sinks have ended and settled: it never runs again.

@@ -145,11 +145,11 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
 BrokerCore::Outcome BrokerCore::put(graph::PipelineSpec spec) {
   const std::string name = spec.name;
   if (const Pipeline* const known = find(name); known != nullptr) {
-    if (known->record.wish == Wish::kRemove) {
+    if (known->record.desired == DesiredState::kRemove) {
       return conflict("pipeline \"" + name + "\" is being removed; try again when it is gone");
     }
     if (known->spec() == spec) return Done{};
-    if (known->record.wish != Wish::kStored) {
+    if (known->record.desired != DesiredState::kStored) {
       return conflict("pipeline \"" + name +
                       "\" was run as another graph, and its logs belong to that one; give the new "
                       "one another name, or remove the old one with 'weirctl pipeline rm " +
@@ -164,7 +164,7 @@ BrokerCore::Outcome BrokerCore::put(graph::PipelineSpec spec) {
   pipeline.set_spec(std::move(spec));
   pipeline.record.run.name = name;
   store(pipeline);
-  tell("pipeline.stored", name, "", "", "");
+  add_event("pipeline.stored", name, "", "", "");
   return Done{};
 }
 
@@ -190,22 +190,22 @@ BrokerCore::Outcome BrokerCore::run(wire::PipelineRun message) {
   Pipeline* const pipeline = find(message.name);
   if (pipeline == nullptr) return not_found(message.name);
   PipelineRecord& record = pipeline->record;
-  if (record.wish == Wish::kRemove) {
+  if (record.desired == DesiredState::kRemove) {
     return conflict("pipeline \"" + message.name + "\" is being removed");
   }
   if (const std::string what = not_yet_possible(record.spec);
       !what.empty() && !message.sink_reader) {
     return Error{ErrorCode::kInvalid, what};
   }
-  if (record.wish != Wish::kRun) {
+  if (record.desired != DesiredState::kRun) {
     auto actions = newest_actions(record.spec);
     if (!actions) return std::move(actions).error();
-    record.wish = Wish::kRun;
+    record.desired = DesiredState::kRun;
     // R8: one that is to end ends, also after a stop: lanes may have ended, which nobody can undo.
     record.was_running = false;
     record.actions = std::move(*actions);
     for (auto& [key, placed] : state_.placements_of(message.name)) placed.gone = false;
-    tell("pipeline.run", message.name, "", "", "");
+    add_event("pipeline.run", message.name, "", "", "");
     effects_.contents_changed = true;
   }
   record.run = std::move(message);
@@ -218,7 +218,7 @@ BrokerCore::Outcome BrokerCore::stop(const std::string& name, bool end) {
   if (pipeline == nullptr) return not_found(name);
   PipelineRecord& record = pipeline->record;
   if (end) {
-    if (record.wish != Wish::kRun) {
+    if (record.desired != DesiredState::kRun) {
       return conflict("pipeline \"" + name +
                       "\" does not run, so there is nothing to end; 'weirctl "
                       "pipeline run " +
@@ -228,11 +228,11 @@ BrokerCore::Outcome BrokerCore::stop(const std::string& name, bool end) {
     record.ending = true;
     drain_what_it_left(*pipeline);
   } else {
-    if (record.wish != Wish::kRun) return Done{};
-    record.wish = Wish::kStop;
+    if (record.desired != DesiredState::kRun) return Done{};
+    record.desired = DesiredState::kStop;
   }
   store(*pipeline);
-  tell(end ? "pipeline.end" : "pipeline.stop", name, "", "", "");
+  add_event(end ? "pipeline.end" : "pipeline.stop", name, "", "", "");
   return Done{};
 }
 
@@ -240,7 +240,7 @@ BrokerCore::Outcome BrokerCore::remove(const std::string& name, bool discard) {
   Pipeline* const pipeline = find(name);
   if (pipeline == nullptr) return not_found(name);
   PipelineRecord& record = pipeline->record;
-  if (record.wish == Wish::kRemove) return Done{};
+  if (record.desired == DesiredState::kRemove) return Done{};
   if (is_wanted_up(*pipeline)) {
     return conflict("pipeline \"" + name + "\" runs; stop it first ('weirctl pipeline stop " +
                     name + "')");
@@ -250,7 +250,7 @@ BrokerCore::Outcome BrokerCore::remove(const std::string& name, bool discard) {
     const auto figures = state_.figures.find(pipeline->key(instance));
     if (figures != state_.figures.end()) dead += figures->second.dead_letters;
   }
-  if (!discard && record.wish == Wish::kStop && !record.completed) {
+  if (!discard && record.desired == DesiredState::kStop && !record.completed) {
     return conflict("pipeline \"" + name +
                     "\" is not completed: its logs may hold records that no sink has had; run it "
                     "to its end ('weirctl pipeline stop --end'), or discard them with --discard");
@@ -259,10 +259,10 @@ BrokerCore::Outcome BrokerCore::remove(const std::string& name, bool discard) {
     return conflict("pipeline \"" + name + "\" has " + std::to_string(dead) +
                     " dead letters; discard them with --discard");
   }
-  record.wish = Wish::kRemove;
+  record.desired = DesiredState::kRemove;
   for (auto& [key, placed] : state_.placements_of(name)) placed.removed_from.clear();
   store(*pipeline);
-  tell("pipeline.rm", name, "", "", discard ? "with all that its logs hold" : "");
+  add_event("pipeline.rm", name, "", "", discard ? "with all that its logs hold" : "");
   return Done{};
 }
 
@@ -277,7 +277,7 @@ std::string BrokerCore::needs_agent(const std::string& name) const {
     const auto pipeline = state_.pipelines.find(key.pipeline);
     if (placed.agent != name || pipeline == state_.pipelines.end()) continue;
     const PipelineRecord& record = pipeline->second.record;
-    if (record.wish == Wish::kRemove || record.completed) continue;
+    if (record.desired == DesiredState::kRemove || record.completed) continue;
     if (key.drains != 0 && placed.finished) continue;
     const std::string which = "node \"" + key.node + "\" of pipeline \"" + key.pipeline + "\"";
     if (key.drains == 0) {
@@ -305,7 +305,7 @@ BrokerCore::Outcome BrokerCore::remove_agent(const std::string& name) {
   }
   if (const std::string why = needs_agent(name); !why.empty()) return conflict(why);
   forget_agent(name);
-  tell("agent.removed", "", "", name, "");
+  add_event("agent.removed", "", "", name, "");
   return Done{};
 }
 
@@ -351,8 +351,8 @@ BrokerCore::Outcome BrokerCore::put_action(const wire::ActionPut& put) {
   auto action = actions_.put(put, unix_ms_, effects_.writes);
   if (!action) return std::move(action).error();
   if (actions_.count(put.name) != before) {
-    tell("action.stored", "", "", "",
-         action->name + ", version " + std::to_string(action->version));
+    add_event("action.stored", "", "", "",
+              action->name + ", version " + std::to_string(action->version));
   }
   return Done{std::move(*action)};
 }
@@ -368,7 +368,7 @@ BrokerCore::Outcome BrokerCore::remove_action(const std::string& name, uint32_t 
     }
   }
   for (const auto& [other, pipeline] : state_.pipelines) {
-    const bool stays = pipeline.record.wish != Wish::kRemove;
+    const bool stays = pipeline.record.desired != DesiredState::kRemove;
     if (last && stays && names_action(pipeline.spec(), name)) {
       std::string what = "action \"" + name;
       what += "\" is named by pipeline \"" + other;
@@ -379,8 +379,8 @@ BrokerCore::Outcome BrokerCore::remove_action(const std::string& name, uint32_t 
   if (Status done = actions_.remove(name, version, effects_.writes); !done) {
     return std::move(done).error();
   }
-  tell("action.rm", "", "", "",
-       name + (version == 0 ? "" : ", version " + std::to_string(version)));
+  add_event("action.rm", "", "", "",
+            name + (version == 0 ? "" : ", version " + std::to_string(version)));
   effects_.contents_changed = true;
   return Done{};
 }

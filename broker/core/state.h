@@ -41,9 +41,9 @@ inline constexpr uint64_t kTermMax = 1ull << 62;
 struct Pipeline {
   uint64_t id = 0;  // Of its record.
   PipelineRecord record;
-  std::optional<wire::PipelineState> told;  // The last state that an event told of.
-  std::optional<SteadyTime> settled_since;  // All sinks have ended and settled.
-  InstanceGraph graph;                      // Of its spec; see set_spec().
+  std::optional<wire::PipelineState> last_event;  // The last state that an event told of.
+  std::optional<SteadyTime> settled_since;        // All sinks have ended and settled.
+  InstanceGraph graph;                            // Of its spec; see set_spec().
 
   const graph::PipelineSpec& spec() const { return record.spec; }
   // All of these take the index of an instance.

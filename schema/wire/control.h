@@ -117,7 +117,7 @@ struct RunOptions {
 };
 
 // Wants a stored pipeline to run. For one that runs already only `sink_reader` and `options` are
-// taken over. Answer: Ok as soon as the wish is stored; watch pipeline.status for the rest.
+// taken over. Answer: Ok as soon as that is stored; watch pipeline.status for the rest.
 struct PipelineRun {
   std::string name;
   std::optional<ReaderOrder> sink_reader;  // A reader of every sink's lane: weirctl, in `up`.
@@ -138,7 +138,7 @@ struct PipelineStop {
 
 // Removes a pipeline with its logs on all agents. Refused with kConflict while it runs, and, unless
 // `discard`, while its logs may hold what is not settled (it was run and is not completed) or dead
-// letters. Answer: Ok, once the wish is stored; an agent that is away does it when it is back.
+// letters. Answer: Ok, once that is stored; an agent that is away does it when it is back.
 struct PipelineRemove {
   std::string name;
   bool discard = false;

@@ -1,7 +1,7 @@
 // A broker that was restored from an old copy of its store (R2, R5, R10).
 #include <gmock/gmock.h>
 
-#include "test/unit/broker/losses.h"
+#include "test/unit/broker/lost_agent.h"
 
 namespace weir::broker {
 namespace {
@@ -14,7 +14,7 @@ using wire::InstanceState;
 using wire::PipelineState;
 
 // Only the host that is lost for ever bore the term that its readers have seen.
-TEST_F(LossesTest, R10WhoIsFencedOutByAForgottenTermGoesAboveIt) {
+TEST_F(LostAgentTest, R10WhoIsFencedOutByAForgottenTermGoesAboveIt) {
   world_.drains_end = false;
   world_.keep_copy();
   world_.pass(seconds(4), {"beta", "gamma"});
@@ -43,7 +43,7 @@ TEST_F(LossesTest, R10WhoIsFencedOutByAForgottenTermGoesAboveIt) {
   EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0"));
 }
 
-TEST_F(LossesTest, R5AForgottenHostThatIsBackAfterAllIsDrained) {
+TEST_F(LostAgentTest, R5AForgottenHostThatIsBackAfterAllIsDrained) {
   world_.drains_end = false;
   world_.keep_copy();
   world_.pass(seconds(4), {"beta", "gamma"});
@@ -61,7 +61,7 @@ TEST_F(LossesTest, R5AForgottenHostThatIsBackAfterAllIsDrained) {
 }
 
 // The log at alpha ends with what is drained: a source that went on there would never write again.
-TEST_F(LossesTest, R5ADrainThatTheBrokerForgotGoesOnAndTheSourceBeginsAnew) {
+TEST_F(LostAgentTest, R5ADrainThatTheBrokerForgotGoesOnAndTheSourceBeginsAnew) {
   world_.drains_end = false;
   world_.keep_copy();
   world_.pass(seconds(4), {"beta", "gamma"});
@@ -78,7 +78,7 @@ TEST_F(LossesTest, R5ADrainThatTheBrokerForgotGoesOnAndTheSourceBeginsAnew) {
 }
 
 // All had ended where the broker remembers it, and that is taken down before the other one speaks.
-TEST_F(LossesTest, R10WhatIsFoundOfACompletedPipelineIsStopped) {
+TEST_F(LostAgentTest, R10WhatIsFoundOfACompletedPipelineIsStopped) {
   world_.keep_copy();
   world_.pass(seconds(4), {"alpha", "gamma"});  // b moves to gamma.
   EXPECT_EQ(place_of({"p", "b", 0, 0}), "gamma in term 2");
@@ -96,7 +96,7 @@ TEST_F(LossesTest, R10WhatIsFoundOfACompletedPipelineIsStopped) {
 }
 
 // Its agent has another log than the one in the copy: it was away from there in between.
-TEST_F(LossesTest, R10TheLogThatIsAtWorkStaysAtWork) {
+TEST_F(LostAgentTest, R10TheLogThatIsAtWorkStaysAtWork) {
   world_.keep_copy();
   world_.pass(seconds(4), {"beta", "gamma"});
   world_.pass(seconds(1), {"alpha", "beta", "gamma"});
@@ -109,14 +109,14 @@ TEST_F(LossesTest, R10TheLogThatIsAtWorkStaysAtWork) {
 }
 
 // A number that no broker gives would be the last.
-TEST_F(LossesTest, ATermThatNoBrokerGivesFencesNobody) {
+TEST_F(LostAgentTest, ATermThatNoBrokerGivesFencesNobody) {
   world_.instance("alpha", "a").fenced_by = UINT64_MAX - 1;
   world_.pass(kSilenceAtStart + seconds(1), {"alpha", "beta", "gamma"});
   EXPECT_EQ(place_of(kSource), "alpha in term 1");
 }
 
 // A zombie is refused for a term that the broker has given.
-TEST_F(LossesTest, R2WhoIsFencedOutByItsSuccessorStaysSo) {
+TEST_F(LostAgentTest, R2WhoIsFencedOutByItsSuccessorStaysSo) {
   world_.pass(seconds(4), {"beta", "gamma"});
   world_.agents["alpha"].holds_back = true;
   world_.instance("alpha", "a").fenced_by = 2;

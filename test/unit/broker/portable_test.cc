@@ -1,7 +1,7 @@
 // Portable sources: a successor begins where the readers of the lost one had settled (R5).
 #include <gmock/gmock.h>
 
-#include "test/unit/broker/losses.h"
+#include "test/unit/broker/lost_agent.h"
 
 namespace weir::broker {
 namespace {
@@ -13,9 +13,9 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using wire::PipelineState;
 
-class PortableTest : public LossesTest {
+class PortableTest : public LostAgentTest {
  protected:
-  PortableTest() : LossesTest(true) {}
+  PortableTest() : LostAgentTest(true) {}
 
   // Its wrapper on this agent reports it.
   void settle_up_to(const std::string& agent, uint64_t records) {

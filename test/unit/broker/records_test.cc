@@ -34,7 +34,7 @@ TEST(Records, WrongKeysAreRefused) {
 TEST(Records, RoundTrip) {
   PipelineRecord pipeline;
   pipeline.spec = wire::sample_spec();
-  pipeline.wish = Wish::kStop;
+  pipeline.desired = DesiredState::kStop;
   pipeline.run = {"simplepipe", wire::ReaderOrder{"weirctl.0", "ipc://x"}, {true, 5, "/tmp"}};
   pipeline.was_running = true;
   pipeline.completed = true;

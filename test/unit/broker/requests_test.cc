@@ -384,7 +384,7 @@ TEST(Events, TellOfEachDeadLetter) {
 }
 
 TEST(Events, OnlyTheLastAreKept) {
-  EventBook book;
+  EventLog book;
   std::vector<StoreWrite> writes;
   for (size_t i = 0; i < kEventsKept + 10; ++i) book.add({0, i, "k", "", "", "", ""}, writes);
   EXPECT_EQ(book.after(0).size(), wire::kEventsPerAnswer);

@@ -1,17 +1,17 @@
-#include "broker/core/event_book.h"
+#include "broker/core/event_log.h"
 
 #include <algorithm>
 #include <utility>
 
 namespace weir::broker {
 
-void EventBook::sort() {
+void EventLog::sort() {
   std::sort(events_.begin(), events_.end(),
             [](const auto& a, const auto& b) { return a.number < b.number; });
   if (!events_.empty()) last_number_ = events_.back().number;
 }
 
-void EventBook::add(wire::Event event, std::vector<StoreWrite>& writes) {
+void EventLog::add(wire::Event event, std::vector<StoreWrite>& writes) {
   event.number = ++last_number_;
   if (event.text.size() > wire::kErrorTextBytesMax) event.text.resize(wire::kErrorTextBytesMax);
   writes.push_back({{RecordKind::kEvent, event.number}, encode_record(event)});
@@ -22,7 +22,7 @@ void EventBook::add(wire::Event event, std::vector<StoreWrite>& writes) {
   }
 }
 
-std::vector<wire::Event> EventBook::after(uint64_t number) const {
+std::vector<wire::Event> EventLog::after(uint64_t number) const {
   const auto first =
       std::upper_bound(events_.begin(), events_.end(), number,
                        [](uint64_t n, const auto& event) { return n < event.number; });

@@ -2,7 +2,7 @@
 // sources (R5, R10).
 #include <gmock/gmock.h>
 
-#include "test/unit/broker/losses.h"
+#include "test/unit/broker/lost_agent.h"
 
 namespace weir::broker {
 namespace {
@@ -15,7 +15,7 @@ using ::testing::IsEmpty;
 using wire::InstanceState;
 using wire::PipelineState;
 
-TEST_F(LossesTest, R10ASilentAndUnheardAgentIsLostAndItsNodesMove) {
+TEST_F(LostAgentTest, R10ASilentAndUnheardAgentIsLostAndItsNodesMove) {
   world_.pass(kAgentSilence - milliseconds(500), {"beta", "gamma"});
   EXPECT_EQ(place_of(kSource), "alpha in term 1");
   world_.pass(seconds(1), {"beta", "gamma"});
@@ -25,7 +25,7 @@ TEST_F(LossesTest, R10ASilentAndUnheardAgentIsLostAndItsNodesMove) {
   EXPECT_FALSE(order("gamma", kSource)->end);
 }
 
-TEST_F(LossesTest, R10WritersArePointedToAMovedReader) {
+TEST_F(LostAgentTest, R10WritersArePointedToAMovedReader) {
   world_.pass(seconds(4), {"alpha", "gamma"});
   EXPECT_EQ(place_of({"p", "b", 0, 0}), "gamma in term 2");
   ASSERT_NE(order("alpha", kSource), nullptr);
@@ -34,7 +34,7 @@ TEST_F(LossesTest, R10WritersArePointedToAMovedReader) {
   EXPECT_EQ(world_.state(), PipelineState::kRunning);
 }
 
-TEST_F(LossesTest, R10WhatNeighboursHearStaysWhereItIs) {
+TEST_F(LostAgentTest, R10WhatNeighboursHearStaysWhereItIs) {
   world_.instance("beta", "b").heard = {"a.0"};
   world_.pass(seconds(60), {"beta", "gamma"});
   EXPECT_EQ(place_of(kSource), "alpha in term 1");
@@ -45,7 +45,7 @@ TEST_F(LossesTest, R10WhatNeighboursHearStaysWhereItIs) {
   EXPECT_EQ(place_of(kSource), "gamma in term 2");
 }
 
-TEST_F(LossesTest, R10WhatASilentAgentSaidOfItsNeighboursCountsNoMore) {
+TEST_F(LostAgentTest, R10WhatASilentAgentSaidOfItsNeighboursCountsNoMore) {
   world_.instance("alpha", "a").heard = {"b.0"};
   world_.settle();
   world_.pass(seconds(4), {"gamma"});
@@ -53,7 +53,7 @@ TEST_F(LossesTest, R10WhatASilentAgentSaidOfItsNeighboursCountsNoMore) {
   EXPECT_EQ(place_of({"p", "b", 0, 0}), "gamma in term 2");
 }
 
-TEST_F(LossesTest, R10WhatAnswersTheBrokersProbeStaysWhereItIs) {
+TEST_F(LostAgentTest, R10WhatAnswersTheBrokersProbeStaysWhereItIs) {
   world_.answers_probes = {"beta"};
   world_.pass(seconds(60), {"alpha", "gamma"});
   EXPECT_EQ(place_of({"p", "b", 0, 0}), "beta in term 1");
@@ -63,7 +63,7 @@ TEST_F(LossesTest, R10WhatAnswersTheBrokersProbeStaysWhereItIs) {
   EXPECT_EQ(place_of({"p", "b", 0, 0}), "gamma in term 2");
 }
 
-TEST_F(LossesTest, WithoutAnotherHostItWaitsAndSaysForWhom) {
+TEST_F(LostAgentTest, WithoutAnotherHostItWaitsAndSaysForWhom) {
   world_.pass(seconds(4), {"alpha"});  // b may be on beta and gamma.
   EXPECT_EQ(place_of({"p", "b", 0, 0}), "beta in term 1");
   const auto status = world_.status();
@@ -75,7 +75,7 @@ TEST_F(LossesTest, WithoutAnotherHostItWaitsAndSaysForWhom) {
   EXPECT_EQ(place_of({"p", "b", 0, 0}), "gamma in term 2") << "by itself, once there is one";
 }
 
-TEST_F(LossesTest, AnAgentThatComesBackBeforeAnybodyTookOverGoesOn) {
+TEST_F(LostAgentTest, AnAgentThatComesBackBeforeAnybodyTookOverGoesOn) {
   world_.pass(seconds(10), {"alpha"});
   world_.hear("beta");
   world_.settle();
@@ -83,13 +83,13 @@ TEST_F(LossesTest, AnAgentThatComesBackBeforeAnybodyTookOverGoesOn) {
   EXPECT_EQ(world_.state(), PipelineState::kRunning);
 }
 
-TEST_F(LossesTest, PinnedNodesStay) {
+TEST_F(LostAgentTest, PinnedNodesStay) {
   EXPECT_TRUE(world_.ok(wire::PipelineRun{"p", {}, {false, 0, "", true}}));
   world_.pass(seconds(60), {"beta", "gamma"});
   EXPECT_EQ(place_of(kSource), "alpha in term 1");
 }
 
-TEST_F(LossesTest, ABrokerThatWasStoppedItselfLosesNobody) {
+TEST_F(LostAgentTest, ABrokerThatWasStoppedItselfLosesNobody) {
   world_.tick(milliseconds(250));
   world_.tick(seconds(100));
   EXPECT_THAT(world_.core_state().lost, IsEmpty());
@@ -97,7 +97,7 @@ TEST_F(LossesTest, ABrokerThatWasStoppedItselfLosesNobody) {
   EXPECT_EQ(place_of(kSource), "alpha in term 1");
 }
 
-TEST_F(LossesTest, R10ABrokerThatWasCutOffMovesNothing) {
+TEST_F(LostAgentTest, R10ABrokerThatWasCutOffMovesNothing) {
   // The last that it heard of each was not at one time.
   world_.pass(milliseconds(750), {"gamma"});
   for (int i = 0; i < 40; ++i) {
@@ -113,7 +113,7 @@ TEST_F(LossesTest, R10ABrokerThatWasCutOffMovesNothing) {
   EXPECT_EQ(place_of({"p", "b", 0, 0}), "gamma in term 2") << "beta did not";
 }
 
-TEST_F(LossesTest, R10AShortTimeAloneDoesNotCountAgainstOthers) {
+TEST_F(LostAgentTest, R10AShortTimeAloneDoesNotCountAgainstOthers) {
   world_.pass(seconds(2), {});
   world_.pass(milliseconds(1250), {"gamma"});
   EXPECT_EQ(place_of(kSource), "alpha in term 1");
@@ -121,7 +121,7 @@ TEST_F(LossesTest, R10AShortTimeAloneDoesNotCountAgainstOthers) {
   EXPECT_EQ(place_of(kSource), "gamma in term 2");
 }
 
-TEST_F(LossesTest, ANewBrokerGivesAgentsTimeToRegister) {
+TEST_F(LostAgentTest, ANewBrokerGivesAgentsTimeToRegister) {
   world_.restart_broker();
   world_.pass(kSilenceAtStart - seconds(1), {"beta", "gamma"});
   EXPECT_EQ(place_of(kSource), "alpha in term 1");
@@ -131,7 +131,7 @@ TEST_F(LossesTest, ANewBrokerGivesAgentsTimeToRegister) {
 
 // ---- Logs of lost sources
 
-TEST_F(LossesTest, R5TheLogOfALostSourceIsDrainedWhenItsHostIsBack) {
+TEST_F(LostAgentTest, R5TheLogOfALostSourceIsDrainedWhenItsHostIsBack) {
   world_.drains_end = false;
   world_.pass(seconds(4), {"beta", "gamma"});
   EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0", "a.0@1"));
@@ -157,7 +157,7 @@ TEST_F(LossesTest, R5TheLogOfALostSourceIsDrainedWhenItsHostIsBack) {
 }
 
 // It would take the END of the successor for the end of all, and never have what is drained.
-TEST_F(LossesTest, R5TheSuccessorStartsWhenItsReadersReadWhatIsDrained) {
+TEST_F(LostAgentTest, R5TheSuccessorStartsWhenItsReadersReadWhatIsDrained) {
   world_.drains_end = false;
   world_.agents["beta"].holds_back = true;
   world_.pass(seconds(4), {"beta", "gamma"});
@@ -171,7 +171,7 @@ TEST_F(LossesTest, R5TheSuccessorStartsWhenItsReadersReadWhatIsDrained) {
 }
 
 // What was drained is settled, but not with the reader that was moved while it was.
-TEST_F(LossesTest, R5AReaderThatMovedMeanwhileDoesNotWaitForWhatIsDrained) {
+TEST_F(LostAgentTest, R5AReaderThatMovedMeanwhileDoesNotWaitForWhatIsDrained) {
   world_.drains_end = false;
   world_.pass(seconds(4), {"beta", "gamma"});
   world_.pass(seconds(1), {"alpha", "beta", "gamma"});
@@ -185,7 +185,7 @@ TEST_F(LossesTest, R5AReaderThatMovedMeanwhileDoesNotWaitForWhatIsDrained) {
 
 // What the broker had ordered after the copy of its store was made goes on, and what the source
 // left behind is not forgotten with it.
-TEST_F(LossesTest, R5AMoveThatTheBrokerForgotIsDrainedAllTheSame) {
+TEST_F(LostAgentTest, R5AMoveThatTheBrokerForgotIsDrainedAllTheSame) {
   world_.drains_end = false;
   world_.keep_copy();
   world_.pass(seconds(4), {"beta", "gamma"});
@@ -199,7 +199,7 @@ TEST_F(LossesTest, R5AMoveThatTheBrokerForgotIsDrainedAllTheSame) {
 }
 
 // The first one may still drain its log, and nothing could tell the two apart.
-TEST_F(LossesTest, ADrainedLaneOfAnAgentThatWasReplacedHasAnotherTerm) {
+TEST_F(LostAgentTest, ADrainedLaneOfAnAgentThatWasReplacedHasAnotherTerm) {
   world_.drains_end = false;
   world_.agents["alpha"].identity = "one";
   world_.forget_connection("alpha");
@@ -217,7 +217,7 @@ TEST_F(LossesTest, ADrainedLaneOfAnAgentThatWasReplacedHasAnotherTerm) {
 }
 
 // A reader that is placed when a drained lane has ended would wait for its end for ever.
-TEST_F(LossesTest, R5WhoIsPlacedLaterDoesNotReadADrainedLane) {
+TEST_F(LostAgentTest, R5WhoIsPlacedLaterDoesNotReadADrainedLane) {
   world_.pass(seconds(4), {"beta", "gamma"});
   world_.pass(seconds(1), {"alpha", "beta", "gamma"});
   world_.pass(seconds(4), {"alpha", "gamma"});
@@ -225,12 +225,12 @@ TEST_F(LossesTest, R5WhoIsPlacedLaterDoesNotReadADrainedLane) {
   EXPECT_THAT(lanes_of_b("gamma"), ElementsAre("a.0"));
 }
 
-TEST_F(LossesTest, R5AReaderThatMovesReadsWhatIsNotDrainedYet) {
+TEST_F(LostAgentTest, R5AReaderThatMovesReadsWhatIsNotDrainedYet) {
   world_.pass(seconds(4), {"gamma"});  // Both are lost.
   EXPECT_THAT(lanes_of_b("gamma"), ElementsAre("a.0", "a.0@1"));
 }
 
-TEST_F(LossesTest, R5ASecondLossIsDrainedToo) {
+TEST_F(LostAgentTest, R5ASecondLossIsDrainedToo) {
   world_.drains_end = false;
   world_.pass(seconds(4), {"beta", "gamma"});
   world_.pass(seconds(1), {"alpha", "beta", "gamma"});
@@ -241,7 +241,7 @@ TEST_F(LossesTest, R5ASecondLossIsDrainedToo) {
   EXPECT_NE(order("alpha", kDrained), nullptr);
 }
 
-TEST_F(LossesTest, R5ASourceThatHadAllSettledIsNeitherDrainedNorStartedAgain) {
+TEST_F(LostAgentTest, R5ASourceThatHadAllSettledIsNeitherDrainedNorStartedAgain) {
   world_.instance("alpha", "a").ended_and_settled = true;
   world_.hear("alpha");
   world_.pass(seconds(4), {"beta", "gamma"});
@@ -250,7 +250,7 @@ TEST_F(LossesTest, R5ASourceThatHadAllSettledIsNeitherDrainedNorStartedAgain) {
   EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0"));
 }
 
-TEST_F(LossesTest, R5WhatIsAbandonedIsWaitedForNoMore) {
+TEST_F(LostAgentTest, R5WhatIsAbandonedIsWaitedForNoMore) {
   world_.drains_end = false;
   world_.pass(seconds(4), {"beta", "gamma"});
   EXPECT_TRUE(world_.ok(wire::PipelineAbandon{"p"}));
@@ -275,7 +275,7 @@ TEST_F(LossesTest, R5WhatIsAbandonedIsWaitedForNoMore) {
   EXPECT_THAT(world_.agents["alpha"].runs, IsEmpty()) << "what comes back is stopped";
 }
 
-TEST_F(LossesTest, R5DrainsSurviveARestartOfTheBroker) {
+TEST_F(LostAgentTest, R5DrainsSurviveARestartOfTheBroker) {
   world_.drains_end = false;
   world_.pass(seconds(4), {"beta", "gamma"});
   world_.restart_broker();
@@ -287,7 +287,7 @@ TEST_F(LossesTest, R5DrainsSurviveARestartOfTheBroker) {
 
 // ---- Stopping and removing
 
-TEST_F(LossesTest, AStopDoesNotWaitForALostAgent) {
+TEST_F(LostAgentTest, AStopDoesNotWaitForALostAgent) {
   world_.pass(seconds(4), {"alpha"});
   EXPECT_TRUE(world_.ok(wire::PipelineStop{"p"}));
   world_.pass(seconds(1), {"alpha"});
@@ -298,7 +298,7 @@ TEST_F(LossesTest, AStopDoesNotWaitForALostAgent) {
 }
 
 // A removal waits for all that keep something of it, but not for those that may never come back.
-TEST_F(LossesTest, ARemovalDoesNotWaitForAnAgentThatWasLostLongAgo) {
+TEST_F(LostAgentTest, ARemovalDoesNotWaitForAnAgentThatWasLostLongAgo) {
   world_.pass(seconds(4), {"alpha", "gamma"});  // b moves to gamma.
   EXPECT_TRUE(world_.ok(wire::PipelineStop{"p"}));
   world_.pass(seconds(1), {"alpha", "gamma"});
@@ -311,7 +311,7 @@ TEST_F(LossesTest, ARemovalDoesNotWaitForAnAgentThatWasLostLongAgo) {
   EXPECT_THAT(world_.agents["beta"].runs, IsEmpty()) << "it is told when it is back";
 }
 
-TEST_F(LossesTest, WhatALostAgentKeepsIsRemovedWhenItIsBack) {
+TEST_F(LostAgentTest, WhatALostAgentKeepsIsRemovedWhenItIsBack) {
   world_.pass(seconds(4), {"beta", "gamma"});  // a moves to gamma.
   EXPECT_TRUE(world_.ok(wire::PipelineStop{"p"}));
   world_.pass(seconds(1), {"beta", "gamma"});

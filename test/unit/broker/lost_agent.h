@@ -12,9 +12,9 @@ inline const wire::InstanceKey kSource{"p", "a", 0, 0};
 inline const wire::InstanceKey kDrained{"p", "a", 0, 1};
 
 // a ; b, with a on alpha and b on beta; gamma stands by for both.
-class LossesTest : public ::testing::Test {
+class LostAgentTest : public ::testing::Test {
  protected:
-  explicit LossesTest(bool portable = false) {
+  explicit LostAgentTest(bool portable = false) {
     for (const char* name : {"alpha", "beta", "gamma"}) {
       world_.agents[name].address = std::string("host-") + name;
       world_.hear(name);

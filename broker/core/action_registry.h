@@ -16,7 +16,7 @@ namespace weir::broker {
 
 inline constexpr size_t kActionVersionsMax = 4096;  // Of all names together.
 
-class ActionBook {
+class ActionRegistry {
  public:
   void recover(uint64_t id, ActionRecord record);
 

@@ -1,4 +1,4 @@
-#include "broker/core/action_book.h"
+#include "broker/core/action_registry.h"
 
 #include <algorithm>
 #include <utility>
@@ -7,15 +7,15 @@
 
 namespace weir::broker {
 
-void ActionBook::recover(uint64_t id, ActionRecord record) {
+void ActionRegistry::recover(uint64_t id, ActionRecord record) {
   last_id_ = std::max(last_id_, id);
   const std::string name = record.action.name;
   const uint32_t version = record.action.version;
   names_[name][version] = Entry{id, std::move(record)};
 }
 
-Result<wire::ActionRef> ActionBook::put(const wire::ActionPut& put, uint64_t unix_ms,
-                                        std::vector<StoreWrite>& writes) {
+Result<wire::ActionRef> ActionRegistry::put(const wire::ActionPut& put, uint64_t unix_ms,
+                                            std::vector<StoreWrite>& writes) {
   if (const auto newest = find(put.name, 0); newest && newest->sha256 == put.sha256) {
     return *newest;
   }
@@ -40,7 +40,7 @@ Result<wire::ActionRef> ActionBook::put(const wire::ActionPut& put, uint64_t uni
   return versions.emplace(version, std::move(entry)).first->second.record.action;
 }
 
-Result<wire::ActionRef> ActionBook::find(const std::string& name, uint32_t version) const {
+Result<wire::ActionRef> ActionRegistry::find(const std::string& name, uint32_t version) const {
   if (const auto found = names_.find(name); found != names_.end()) {
     for (auto at = found->second.rbegin(); at != found->second.rend(); ++at) {
       if (at->second.record.removed) continue;
@@ -60,8 +60,8 @@ Result<wire::ActionRef> ActionBook::find(const std::string& name, uint32_t versi
                "no action is named \"" + name + "\"" + (hint.empty() ? "" : "; " + hint)};
 }
 
-Status ActionBook::remove(const std::string& name, uint32_t version,
-                          std::vector<StoreWrite>& writes) {
+Status ActionRegistry::remove(const std::string& name, uint32_t version,
+                              std::vector<StoreWrite>& writes) {
   if (const auto known = find(name, version); !known) return known.error();
   Versions& versions = names_.at(name);
   const uint32_t highest = versions.rbegin()->first;
@@ -82,7 +82,7 @@ Status ActionBook::remove(const std::string& name, uint32_t version,
   return {};
 }
 
-std::vector<ActionRecord> ActionBook::list() const {
+std::vector<ActionRecord> ActionRegistry::list() const {
   std::vector<ActionRecord> all;
   for (const auto& [name, versions] : names_) {
     for (auto at = versions.rbegin(); at != versions.rend(); ++at) {
@@ -92,7 +92,7 @@ std::vector<ActionRecord> ActionBook::list() const {
   return all;
 }
 
-size_t ActionBook::count(const std::string& name) const {
+size_t ActionRegistry::count(const std::string& name) const {
   const auto found = names_.find(name);
   if (found == names_.end()) return 0;
   return static_cast<size_t>(

@@ -1,4 +1,4 @@
-#include "broker/core/losses.h"
+#include "broker/core/failure_detector.h"
 
 #include <algorithm>
 
@@ -21,7 +21,7 @@ std::set<std::string> agents_of(const State& state, const Pipeline& pipeline) {
   std::set<std::string> names;
   const PipelineRecord& record = pipeline.record;
   for (const auto& [key, placed] : state.placements_of(pipeline.spec().name)) {
-    if (record.wish == Wish::kRemove) {
+    if (record.desired == DesiredState::kRemove) {
       for (const std::string& name : placed.kept_by()) {
         if (!placed.removed_from.contains(name)) names.insert(name);
       }
@@ -29,7 +29,7 @@ std::set<std::string> agents_of(const State& state, const Pipeline& pipeline) {
       names.insert(placed.agent);
     }
   }
-  if (record.completed && record.wish == Wish::kRun && names.size() == 1 &&
+  if (record.completed && record.desired == DesiredState::kRun && names.size() == 1 &&
       is_alone(state, pipeline.spec().name, *names.begin())) {
     names.clear();
   }
@@ -57,7 +57,7 @@ std::vector<std::string> endpoints_of(const Agent& agent) {
 
 }  // namespace
 
-std::vector<Probe> Losses::tick(State& state, SteadyTime started, SteadyTime now) {
+std::vector<Probe> FailureDetector::tick(State& state, SteadyTime started, SteadyTime now) {
   std::vector<Probe> probes;
   std::optional<SteadyTime> latest;
   for (const auto& [name, agent] : state.agents) {
@@ -65,85 +65,85 @@ std::vector<Probe> Losses::tick(State& state, SteadyTime started, SteadyTime now
   }
   if (latest) heard(state, *latest);
   const std::set<std::string> in_use = agents_in_use(state);
-  std::erase_if(suspicions_, [&](const auto& entry) { return !in_use.contains(entry.first); });
+  std::erase_if(suspects_, [&](const auto& entry) { return !in_use.contains(entry.first); });
   std::erase_if(state.lost, [&](const std::string& name) { return !in_use.contains(name); });
   std::vector<std::pair<std::string, bool>> silent;  // And whether long enough.
   for (const std::string& name : in_use) {
     const Agent* agent = state.agent(name);
     const Silence silence = silence_of(agent, started);
     if (now - silence.since < kProbeAfter) {
-      suspicions_.erase(name);
+      suspects_.erase(name);
       state.lost.erase(name);
       continue;
     }
-    Suspicion& suspicion = suspicions_[name];
+    Suspect& suspect = suspects_[name];
     std::vector<std::string> endpoints =
         agent == nullptr ? std::vector<std::string>() : endpoints_of(*agent);
     if (endpoints.empty()) {
-      suspicion.probe_due = false;
+      suspect.probe_due = false;
     } else if (!state.lost.contains(name) &&
-               (!suspicion.probe_sent || now - *suspicion.probe_sent >= kProbeInterval)) {
-      suspicion.probe_sent = now;
+               (!suspect.probe_sent || now - *suspect.probe_sent >= kProbeInterval)) {
+      suspect.probe_sent = now;
       probes.push_back({name, std::move(endpoints)});
     }
-    silent.emplace_back(name, now - silence.since - suspicion.excused >= silence.allowed);
+    silent.emplace_back(name, now - silence.since - suspect.not_counted >= silence.allowed);
   }
   if (silent.empty()) return probes;
   // With nobody heard lately it may be the broker that is cut off. When all are silent there is
   // nobody to move anything to, and it only has to be said.
   const auto quiet = now - heard_at_.value_or(started);
   if (quiet >= kProbeAfter && quiet < kAgentSilence) return probes;
-  look_for_signs(state, now);
+  collect_evidence(state, now);
   for (const auto& [name, long_enough] : silent) {
-    const Suspicion& suspicion = suspicions_.at(name);
-    const bool lives = suspicion.sign && now - *suspicion.sign < kEvidenceLasts;
-    if (long_enough && !lives && !suspicion.probe_due) state.lost.insert(name);
+    const Suspect& suspect = suspects_.at(name);
+    const bool lives = suspect.evidence && now - *suspect.evidence < kEvidenceLasts;
+    if (long_enough && !lives && !suspect.probe_due) state.lost.insert(name);
   }
   return probes;
 }
 
-void Losses::heard(State& state, SteadyTime at) {
+void FailureDetector::heard(State& state, SteadyTime at) {
   const std::optional<SteadyTime> before = heard_at_;
   heard_at_ = std::max(heard_at_.value_or(at), at);
   if (!before || *heard_at_ - *before < kProbeAfter) return;
   if (*heard_at_ - *before < kAgentSilence) {
-    for (auto& [name, suspicion] : suspicions_)
-      suspicion.excused += *heard_at_ - *before - kProbeAfter;
+    for (auto& [name, suspect] : suspects_)
+      suspect.not_counted += *heard_at_ - *before - kProbeAfter;
     return;
   }
   back_at_ = heard_at_;
   state.lost.clear();
 }
 
-Losses::Silence Losses::silence_of(const Agent* agent, SteadyTime started) const {
+FailureDetector::Silence FailureDetector::silence_of(const Agent* agent, SteadyTime started) const {
   if (agent != nullptr && (!back_at_ || agent->heard >= *back_at_)) {
     return {agent->heard, kAgentSilence};
   }
   return {std::max(started, back_at_.value_or(started)), kSilenceAtStart};
 }
 
-void Losses::probed(const std::string& agent, bool answered, SteadyTime now) {
-  const auto found = suspicions_.find(agent);
-  if (found == suspicions_.end()) return;
+void FailureDetector::probed(const std::string& agent, bool answered, SteadyTime now) {
+  const auto found = suspects_.find(agent);
+  if (found == suspects_.end()) return;
   found->second.probe_due = false;
-  if (answered) found->second.sign = now;
+  if (answered) found->second.evidence = now;
 }
 
 // What neighbours hear, as their agents reported it just now.
-void Losses::look_for_signs(const State& state, SteadyTime now) {
+void FailureDetector::collect_evidence(const State& state, SteadyTime now) {
   std::map<std::pair<std::string, std::string>, std::string> agent_of;  // By pipeline and lane.
   for (const auto& [key, placed] : state.placements) {
-    if (!suspicions_.contains(placed.agent)) continue;
+    if (!suspects_.contains(placed.agent)) continue;
     agent_of[{key.pipeline, wire::lane_name(key.node, key.instance, key.drains)}] = placed.agent;
   }
   for (const auto& [name, agent] : state.agents) {
-    if (suspicions_.contains(name) || now - agent.heard >= kProbeAfter) continue;
+    if (suspects_.contains(name) || now - agent.heard >= kProbeAfter) continue;
     for (const auto& [key, status] : agent.instances) {
       for (const std::string& lane : status.heard) {
         const auto found = agent_of.find({key.pipeline, lane});
         if (found == agent_of.end()) continue;
-        std::optional<SteadyTime>& sign = suspicions_.at(found->second).sign;
-        sign = std::max(sign.value_or(agent.heard), agent.heard);
+        std::optional<SteadyTime>& evidence = suspects_.at(found->second).evidence;
+        evidence = std::max(evidence.value_or(agent.heard), agent.heard);
       }
     }
   }

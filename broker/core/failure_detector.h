@@ -25,7 +25,7 @@ namespace weir::broker {
 // suspected.
 inline constexpr std::chrono::milliseconds kProbeAfter{1500};
 inline constexpr std::chrono::milliseconds kProbeInterval{1000};
-// How old a sign of life may be. A neighbour's report is up to a second old.
+// How old evidence that an agent lives may be. A neighbour's report is up to a second old.
 inline constexpr std::chrono::milliseconds kEvidenceLasts{2000};
 // An agent that a broker has not heard of since its own start has longer.
 inline constexpr std::chrono::milliseconds kSilenceAtStart{10'000};
@@ -37,7 +37,7 @@ struct Probe {
   std::vector<std::string> endpoints;  // Never empty.
 };
 
-class Losses {
+class FailureDetector {
  public:
   // About four times a second. Sets state.lost, and returns what is to be probed; each is answered
   // by probed(). `started`: when this broker began.
@@ -47,11 +47,11 @@ class Losses {
   void heard(State& state, SteadyTime at);
 
  private:
-  struct Suspicion {
-    std::optional<SteadyTime> sign;  // The last one.
+  struct Suspect {
+    std::optional<SteadyTime> evidence;  // That it lives: the last time.
     std::optional<SteadyTime> probe_sent;
-    bool probe_due = true;           // Not one was answered or given up yet.
-    SteadyTime::duration excused{};  // Of its silence: the broker heard nobody then.
+    bool probe_due = true;               // Not one was answered or given up yet.
+    SteadyTime::duration not_counted{};  // Of its silence: the broker heard nobody then.
   };
   // Since when an agent is not heard, and how long that may be.
   struct Silence {
@@ -61,9 +61,9 @@ class Losses {
 
   Silence silence_of(const Agent* agent, SteadyTime started) const;
 
-  void look_for_signs(const State& state, SteadyTime now);
+  void collect_evidence(const State& state, SteadyTime now);
 
-  std::map<std::string, Suspicion> suspicions_;
+  std::map<std::string, Suspect> suspects_;
   std::optional<SteadyTime> heard_at_;  // The last word of any agent.
   std::optional<SteadyTime> back_at_;   // The last time that one came after a long silence of all.
 };

@@ -10,7 +10,7 @@
 
 namespace weir::broker {
 
-class EventBook {
+class EventLog {
  public:
   // In any order; call sort() after the last one.
   void recover(wire::Event event) { events_.push_back(std::move(event)); }
