@@ -82,6 +82,7 @@ int logs_of_folder(Program& program, const Options& options) {
   config.nodes = *std::move(nodes);
   config.tail = options.tail;
   config.follow = options.follow;
+  config.is_complete = [&] { return folder->is_complete(); };
   LogFiles source(std::move(config));
   if (!options.follow) return print(program, source, format);
   const Result<int> code = follow_log(source, format);
@@ -156,8 +157,13 @@ class BrokerLogsCommand {
     Broker& broker = session_.broker();
     bool is_away = false;
     while (true) {
+      // Asked first: what comes between the two is handed out.
+      const bool is_complete = source.is_complete();
       const auto progress = source.poll(on_line);
       program_.streams().out.flush();
+      if (is_complete && progress && *progress == LogSource::Progress::kDrained) {
+        return completed(source, on_line);
+      }
       if (broker.signal() != 0) break;
       if (!program_.streams().out || program_.surroundings().is_out_closed()) return kDone;
       if (progress) {
@@ -175,6 +181,13 @@ class BrokerLogsCommand {
     source.finish(on_line);
     program_.streams().out.flush();
     return 128 + broker.signal();
+  }
+
+  int completed(BrokerLogs& source, const LogSource::OnLine& on_line) {
+    source.finish(on_line);
+    program_.streams().out.flush();
+    program_.note("pipeline '" + options_.names.front() + "' is completed");
+    return kDone;
   }
 
   // A pipeline that was removed has nothing more to say.
@@ -233,7 +246,8 @@ void add_logs(Program& program) {
        .type = "N",
        .help = "begin with the last N lines of each node, not with the first that is kept"},
       options->tail);
-  command.flag({.names = "-f,--follow", .help = "go on with what comes, until Ctrl-C"},
+  command.flag({.names = "-f,--follow",
+                .help = "go on with what comes, until the pipeline is completed, or Ctrl-C"},
                options->follow);
   command.flag({.names = "--stdout",
                 .help = "what the sinks have written to stdout, as far as their agents keep it"},

@@ -72,6 +72,12 @@ bool BrokerLogs::take_all(std::vector<Asked> asked, const OnLine& on_line) {
   return more;
 }
 
+// What an agent that is away has may still come.
+bool BrokerLogs::is_complete() {
+  return is_completed_ && std::none_of(readers_.begin(), readers_.end(),
+                                       [](const Reader& reader) { return reader.is_away; });
+}
+
 void BrokerLogs::finish(const OnLine& on_line) {
   for (Reader& reader : readers_) hand_out(reader, on_line, true);
 }
@@ -83,6 +89,7 @@ Status BrokerLogs::look_for_moves(const OnLine& on_line) {
   if (!status) return status.error();
   const bool is_first = !looked_at_;
   looked_at_ = broker_.now();
+  is_completed_ = status->state == wire::PipelineState::kCompleted;
   for (const std::string& name : config_.nodes) {
     const auto node = std::find_if(status->nodes.begin(), status->nodes.end(),
                                    [&](const auto& one) { return one.name == name; });

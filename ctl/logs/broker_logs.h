@@ -39,6 +39,7 @@ class BrokerLogs : public LogSource {
 
   // kNotFound: the pipeline is gone.
   Result<Progress> poll(const OnLine& on_line) override;
+  bool is_complete() override;
   void finish(const OnLine& on_line) override;
   // Some of what was wanted could not be had, and was told.
   bool is_incomplete() const { return is_incomplete_; }
@@ -82,6 +83,7 @@ class BrokerLogs : public LogSource {
   std::vector<Reader> readers_;  // In the order of config_.nodes.
   std::optional<Broker::Time> looked_at_;
   bool is_incomplete_ = false;
+  bool is_completed_ = false;  // The pipeline is, as the broker said last.
 };
 
 }  // namespace weir::ctl

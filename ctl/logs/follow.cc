@@ -54,7 +54,10 @@ class Follower {
   void look() {
     if (is_stdout_closed()) return end(kDone);
     if (out_.full()) return;
+    // Asked first: what comes between the two is handed out.
+    const bool is_complete = source_.is_complete();
     const Result<LogSource::Progress> progress = source_.poll(on_line_);
+    if (is_complete && progress && *progress == LogSource::Progress::kDrained) return end(kDone);
     more_ = progress && *progress == LogSource::Progress::kMore;
     if (more_) loop_.post([] {});  // A turn at once.
     if (progress) {

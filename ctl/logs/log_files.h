@@ -28,6 +28,7 @@ struct LogFilesConfig {
   // Of each file that is there at the first look only so many last lines.
   std::optional<size_t> tail{};
   bool follow = true;  // False: what is there at the first look is all that is wanted.
+  std::function<bool()> is_complete{};  // Nothing is written to them any more.
 };
 
 class LogFiles : public LogSource {
@@ -36,6 +37,7 @@ class LogFiles : public LogSource {
 
   // One file that cannot be read does not keep the others from being read.
   Result<Progress> poll(const OnLine& on_line) override;
+  bool is_complete() override { return config_.is_complete && config_.is_complete(); }
   void finish(const OnLine& on_line) override;
 
  private:

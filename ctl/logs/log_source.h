@@ -1,4 +1,5 @@
-// The seam between `weirctl logs` and where the lines come from: the files of a data folder.
+// The seam between `weirctl logs` and where the lines come from: the files of a data folder, or the
+// agents of a cluster.
 #pragma once
 
 #include <functional>
@@ -22,6 +23,8 @@ class LogSource {
 
   // Hands out what has come. kNotFound: what the lines came from is gone, for now at least.
   virtual Result<Progress> poll(const OnLine& on_line) = 0;
+  // True if nothing more comes once what is there now is handed out: what wrote it is complete.
+  virtual bool is_complete() { return false; }
   // Hands out the beginnings of lines that nothing more is expected of, each with a newline.
   virtual void finish(const OnLine& on_line) = 0;
 };

@@ -95,12 +95,10 @@ TEST(Logs, FollowsOverRotation) {
   Command logs = scene.start(scene.weirctl({"logs", "--data", "d", "until", "--follow"}));
   scene.write("go", "");
   EXPECT_EQ(up.wait().code, 0);
-  const std::string last = "\n" + std::to_string(kLines) + "\n";
-  EXPECT_TRUE(wait_until([&] { return logs.out_so_far().ends_with(last); }))
-      << excerpt(logs.out_so_far());
-  logs.signal(SIGINT);
+  // The run is complete: nothing more comes.
   const Outcome done = logs.wait();
-  EXPECT_EQ(done.code, 130);
+  EXPECT_TRUE(done.in_time);
+  EXPECT_EQ(done.code, 0) << done.err;
   std::string expected;
   for (int i = 1; i <= kLines; ++i) expected += std::to_string(i) + "\n";
   EXPECT_EQ(difference(expected, done.out), "");

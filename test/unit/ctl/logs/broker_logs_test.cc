@@ -33,6 +33,7 @@ class BrokerLogsTest : public testing::Test {
   wire::PipelineStatus status() const {
     wire::PipelineStatus status;
     status.name = "up";
+    status.state = state_;
     for (const auto& [node, agents] : placed_) {
       wire::NodeStatus one;
       one.name = node;
@@ -85,6 +86,7 @@ class BrokerLogsTest : public testing::Test {
   std::map<std::string, bool> away_;
   std::map<std::string, bool> gaps_;
   bool is_removed_ = false;
+  wire::PipelineState state_ = wire::PipelineState::kRunning;
   size_t piece_ = 4;
 };
 
@@ -173,6 +175,24 @@ TEST_F(BrokerLogsTest, ARemovedPipelineEndsIt) {
   EXPECT_EQ(run.code, kDone);
   EXPECT_EQ(run.out, "seq| a\nseq| b\n");
   EXPECT_EQ(run.err, "weirctl: note: pipeline 'up' was removed\n");
+}
+
+TEST_F(BrokerLogsTest, ACompletedPipelineEndsItWhenAllIsShown) {
+  logs_ = {{"alpha/seq", "a\n"}, {"beta/grep", "a longer line\nbegun"}};
+  away_["beta"] = true;
+  int pauses = 0;
+  world_.on_pause = [&] {
+    ++pauses;
+    if (pauses == 3) state_ = wire::PipelineState::kCompleted;
+    // What an agent has that is away is waited for.
+    if (pauses == 20) away_.clear();
+    ASSERT_LT(pauses, 100);
+  };
+  const FakeRun run = logs({"-f"});
+  EXPECT_EQ(run.code, kDone) << run.err;
+  EXPECT_EQ(run.out, "seq| a\ngrep| a longer line\ngrep| begun\n");
+  EXPECT_NE(run.err.find("note: pipeline 'up' is completed"), std::string::npos) << run.err;
+  EXPECT_GE(pauses, 20);
 }
 
 TEST_F(BrokerLogsTest, SeveralInstances) {
