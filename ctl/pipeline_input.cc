@@ -9,6 +9,7 @@
 #include "schema/base/unique_fd.h"
 #include "schema/config/toml_document.h"
 #include "schema/graph/expression.h"
+#include "schema/wire/control.h"
 
 namespace weir::ctl {
 namespace {
@@ -51,7 +52,26 @@ Result<std::string> read_file(const std::string& path) {
   return text;
 }
 
+// What is called good here must not be refused by the broker.
+graph::Checked<graph::PipelineSpec> as_the_broker_has_it(
+    const std::string& name, graph::Checked<graph::PipelineSpec> checked) {
+  if (!checked) return checked;
+  const Result<std::string> bytes = wire::encode({"check", wire::PipelinePut{*checked.value}});
+  const Result<wire::Envelope> read =
+      bytes ? wire::decode(*bytes) : Result<wire::Envelope>(bytes.error());
+  if (read) return checked;
+  checked.value.reset();
+  checked.warnings.clear();
+  checked.diagnostics.push_back(graph::diagnostic_for({name, ""}, read.error().what));
+  return checked;
+}
+
 }  // namespace
+
+graph::Checked<graph::PipelineSpec> load_expressions(const std::vector<std::string>& expressions) {
+  return as_the_broker_has_it(std::string(graph::kExpressionSourceName),
+                              graph::spec_from_expressions(expressions));
+}
 
 void add_pipeline_input(Command command, PipelineInput& input) {
   command.argument({.names = "FILE", .help = "a pipeline file; - is standard input"}, input.file);
@@ -71,14 +91,14 @@ Result<graph::Checked<graph::PipelineSpec>> load_pipeline(
   if (input.has_expression && !input.file.empty()) {
     return Error{ErrorCode::kInvalid, "two pipelines given: name a file or -e EXPR, not both"};
   }
-  if (input.has_expression) return graph::spec_from_expression(input.expression);
+  if (input.has_expression) return load_expressions({input.expression});
   if (input.file.empty()) {
     return Error{ErrorCode::kInvalid, "no pipeline given: name a file, - or -e EXPR"};
   }
   const std::string name = input_name(input);
   Result<std::string> read = input.file == "-" ? read_stream(in, name) : read_file(input.file);
   if (!read) return std::move(read).error();
-  auto checked = config::read_pipeline({name, *read}, options);
+  auto checked = as_the_broker_has_it(name, config::read_pipeline({name, *read}, options));
   if (text != nullptr) *text = *std::move(read);
   return checked;
 }

@@ -27,6 +27,9 @@ Result<graph::Checked<graph::PipelineSpec>> load_pipeline(
     const PipelineInput& input, const config::PipelineFileOptions& options, std::istream& in,
     std::string* text = nullptr);
 
+// The same for several expressions, as `up` takes them.
+graph::Checked<graph::PipelineSpec> load_expressions(const std::vector<std::string>& expressions);
+
 // What diagnostics call this input.
 std::string input_name(const PipelineInput& input);
 

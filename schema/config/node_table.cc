@@ -48,8 +48,19 @@ void read_action(ValueReader& reader, const TomlValue& value, NodeSpec& node) {
   }
 }
 
+// The kernel refuses to start a program with a longer one, whatever the whole of them is.
+void check_argument(ValueReader& reader, const TomlValue& at, size_t bytes,
+                    const std::string& what) {
+  if (bytes <= graph::kArgumentBytesMax) return;
+  reader.report(at,
+                what + " of " + std::to_string(bytes) + " bytes: a program can be given at most " +
+                    std::to_string(graph::kArgumentBytesMax) + " in one",
+                "put it into a file that the program reads");
+}
+
 void read_run(ValueReader& reader, const TomlValue& value, NodeSpec& node) {
   if (!reader.string(value, node.run)) return;
+  check_argument(reader, value, node.run.size(), "a command");
   if (node.run.find_first_not_of(" \t\r\n") == std::string::npos) {
     reader.report(value, "the command is empty", "run takes a shell command");
   }
@@ -145,6 +156,13 @@ void read_hosts(ValueReader& reader, const TomlValue& value, NodeSpec& node) {
   }
 }
 
+void read_args(ValueReader& reader, const TomlValue& value, NodeSpec& node) {
+  if (!reader.strings(value, kListMax, node.args)) return;
+  for (size_t i = 0; i < node.args.size(); ++i) {
+    check_argument(reader, value.items[i], node.args[i].size(), "an argument");
+  }
+}
+
 bool is_environment_name(std::string_view name) {
   return graph::is_node_name(name) && name.find('-') == std::string_view::npos;
 }
@@ -162,7 +180,9 @@ void read_env(ValueReader& reader, const TomlValue& value, NodeSpec& node) {
       reader.report_key(item, "names that begin with WEIR_ are set by weir");
     }
     std::string text;
-    if (reader.string(item, text)) node.env[item.key] = std::move(text);
+    if (!reader.string(item, text)) continue;
+    check_argument(reader, item, item.key.size() + 1 + text.size(), "a variable");
+    node.env[item.key] = std::move(text);
   }
 }
 
@@ -195,8 +215,7 @@ void read_allow(ValueReader& reader, const TomlValue& value, NodeSpec& node) {
 // What the defaults of other keys depend on.
 constexpr std::array kProgramKeys{
     NodeKey{"action", read_action},
-    NodeKey{"args", [](ValueReader& reader, const TomlValue& value,
-                       NodeSpec& node) { reader.strings(value, kListMax, node.args); }},
+    NodeKey{"args", read_args},
     NodeKey{"run", read_run},
     NodeKey{"protocol", read_protocol},
 };

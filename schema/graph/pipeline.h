@@ -11,6 +11,10 @@
 
 namespace weir::graph {
 
+// Of one argument, one command, or one NAME=VALUE: what the kernel hands on (MAX_ARG_STRLEN, less
+// the final zero).
+inline constexpr size_t kArgumentBytesMax = 131'071;
+
 // How the wrapper and the program speak (design 4). kPositions is for built-in sources, and cannot
 // be chosen: schema/wire/source_protocol.h.
 enum class Protocol { kPipe, kLines, kFrames, kPositions };
