@@ -18,6 +18,7 @@
 #include "schema/base/log.h"
 #include "schema/graph/builtin.h"
 #include "schema/runtime/process.h"
+#include "wrapper/shell/pipe_writers.h"
 
 namespace weir::shell {
 
@@ -229,6 +230,7 @@ void Program::read_output() {
       break;
     }
     if (run.killed) continue;
+    run.quiet_since = loop_.now();
     events_.on_output(static_cast<size_t>(got));
     // A short read emptied the pipe: look at everything else before asking again.
     if (static_cast<size_t>(got) < space.size()) {
@@ -373,6 +375,7 @@ void Program::handle(const action::GuardEvent& event) {
                     ? core::RunEnd{core::RunEnd::Kind::kSignaled, WTERMSIG(status), "", ""}
                     : core::RunEnd{core::RunEnd::Kind::kExited, WEXITSTATUS(status), "", ""};
     if (exited->out_of_memory) run_->end->reason = "probably by the kernel, for lack of memory";
+    run_->quiet_since = loop_.now();
     check_over();
   } else if (const auto* gone = std::get_if<action::RunTreeGone>(&event)) {
     if (!ours(gone->run)) return;
@@ -402,6 +405,15 @@ void Program::on_guard_lost() {
   check_over();
 }
 
+// What the program has started may go on writing for it, or has its stdout only by accident.
+void Program::look_who_holds() {
+  const bool waits = run_ && run_->end && !run_->stdout_ended && !run_->killed;
+  if (!waits || run_->held_told || loop_.now() - run_->quiet_since < kHeldOpenWait) return;
+  run_->held_told = true;
+  const std::string who = writers_of(run_->pipes.stdout_read.get());
+  events_.on_held_open(who.empty() ? "a process that cannot be seen from here" : who);
+}
+
 // A run is over when the program has exited, its stdout has ended, and nothing of its tree is left.
 void Program::check_over() {
   if (!run_ || !run_->end) {
@@ -417,6 +429,7 @@ void Program::check_over() {
   core::RunEnd end = run.end.value_or(core::RunEnd{});
   end.stderr_tail = stderr_.tail();
   const bool report = !run.killed;
+  if (run.held_told) events_.on_held_open("");
   loop_.unwatch(run.stdin_watch);
   loop_.unwatch(run.stdout_watch);
   loop_.unwatch(run.stderr_watch);

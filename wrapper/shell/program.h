@@ -28,6 +28,8 @@ struct ProgramRun {
   std::deque<SharedBytes> to_feed;
   bool close_when_fed = false;
   bool stdout_ended = false;
+  runtime::SteadyTime quiet_since{};  // The last of its output, or its exit.
+  bool held_told = false;
   bool killed = false;
   bool end_asked = false;  // What is left of its tree is being killed.
   bool tree_gone = false;
@@ -52,6 +54,8 @@ class Program {
     std::function<void(const core::RunEnd&)> on_run_end;
     // Why a run cannot even be begun, which is tried again; empty: it has.
     std::function<void(const std::string& why)> on_begun;
+    // The program has ended, and others keep its stdout open without writing: who; empty: no more.
+    std::function<void(const std::string& who)> on_held_open;
     std::function<void()>
         on_guard_gone;  // After stop(), or when the guard cannot be started again.
   };
@@ -84,6 +88,9 @@ class Program {
   // Reads its stdout again if there is room for it now.
   void resume_output();
 
+  // About once a second: tells of a run that has ended and is not over.
+  void look_who_holds();
+
   pid_t pid() const { return run_ ? run_->pid : 0; }
 
  private:
@@ -95,6 +102,7 @@ class Program {
   void read_output();
   void read_stderr();
   static constexpr std::chrono::seconds kTermWait{5};
+  static constexpr std::chrono::seconds kHeldOpenWait{10};
   void end_stdin();
   void end_stdout();
   void check_over();

@@ -80,6 +80,13 @@ Status Wrapper::open() {
     facts_.program_trouble = why;
     if (!why.empty()) note("its program cannot be started: " + why + "; tried again");
   };
+  events.on_held_open = [this](const std::string& who) {
+    facts_.program_trouble.clear();
+    if (who.empty()) return;
+    facts_.program_trouble = "its program has ended, but " + who +
+                             " still has its standard output: the run is over when that is closed";
+    note(facts_.program_trouble);
+  };
   events.on_guard_gone = [this] { stopping_ ? finish() : shut_down(kExitAgain); };
   std::vector<int> keep = options_.keep_fds;
   if (options_.lifeline_fd >= 0) keep.push_back(options_.lifeline_fd);
@@ -105,6 +112,7 @@ Status Wrapper::open() {
   look_at_room();
   loop_.every(seconds(1), [this] {
     look_at_room();
+    program_->look_who_holds();
     report(true);
     rotate_own_log(options_.log_file);
   });
