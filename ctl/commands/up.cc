@@ -28,7 +28,7 @@ Result<graph::Checked<graph::PipelineSpec>> load(const Options& options, std::is
     if (!options.file.empty()) {
       return Error{ErrorCode::kInvalid, "two pipelines given: name a file or -e EXPR, not both"};
     }
-    return graph::spec_from_expressions(options.expressions);
+    return load_expressions(options.expressions);
   }
   PipelineInput input;
   input.file = options.file;
@@ -48,6 +48,7 @@ std::vector<std::string> resume_words(const Options& options) {
   add("--agents", options.up.agents == 0 ? "" : std::to_string(options.up.agents));
   add("--log-limit", options.log_limit);
   if (options.up.quiet) words.emplace_back("-q");
+  if (options.up.strict) words.emplace_back("--strict");
   for (const std::string& expression : options.expressions) add("-e", expression);
   if (!options.file.empty()) words.push_back(options.file);
   return words;
@@ -94,6 +95,7 @@ int up(Program& program, Options& options) {
   }
   if (!wrong.empty()) return kFailed;
   options.up.words = resume_words(options);
+  options.up.stdin_is_pipeline = options.file == "-";
   options.up.spec = std::move(spec);
   streams.err.flush();
   return run_up(std::move(options.up));
@@ -142,6 +144,11 @@ void add_up(Program& program) {
                   .help = "of broker, agents and wrappers",
                   .choices = {"debug", "info", "warn", "error"}},
                  options->up.log_level);
+  command.flag(
+      {.names = "--strict",
+       .help = "end with 1 if a run ended with another status than 0 that was accepted, or "
+               "there are dead letters"},
+      options->up.strict);
   command.flag({.names = "-q,--quiet", .help = "no notes and no progress"}, options->up.quiet);
 }
 

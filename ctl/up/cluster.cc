@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <utility>
 
 #include "ctl/up/files.h"
 #include "schema/runtime/process_tree.h"
@@ -24,16 +25,22 @@ bool is_childless() {
   return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD;
 }
 
+// Of a line of a log: "2026-01-02T03:04:05.678Z error broker: TEXT". Each is at another time.
+std::string without_time(const std::string& line) {
+  const size_t level = line.find("Z ");
+  return level == std::string::npos || level > 30 ? line : line.substr(level + 2);
+}
+
 }  // namespace
 
-std::string last_lines(const std::string& path, size_t lines) {
+std::string last_lines(const std::string& path, uint64_t from, size_t lines) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return "";
   constexpr off_t kTailBytes = 4096;
   const off_t size = ::lseek(fd.get(), 0, SEEK_END);
+  const off_t begin = std::max(static_cast<off_t>(from), size - kTailBytes);
   std::string tail(static_cast<size_t>(kTailBytes), '\0');
-  const ssize_t count =
-      ::pread(fd.get(), tail.data(), tail.size(), size > kTailBytes ? size - kTailBytes : 0);
+  const ssize_t count = ::pread(fd.get(), tail.data(), tail.size(), begin);
   tail.resize(count > 0 ? static_cast<size_t>(count) : 0);
   while (!tail.empty() && tail.back() == '\n') tail.pop_back();
   size_t at = tail.size();
@@ -117,6 +124,8 @@ Status Cluster::launch(Process& process) {
   const UniqueFd log(
       ::open(process.log_file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
   if (!null.valid() || !log.valid()) return errno_error("open " + process.log_file, errno);
+  const off_t log_end = ::lseek(log.get(), 0, SEEK_END);
+  process.log_from = log_end < 0 ? 0 : static_cast<uint64_t>(log_end);
   runtime::SpawnOptions options;
   options.program = process.program;
   options.argv = {process.program};
@@ -134,7 +143,8 @@ Status Cluster::launch(Process& process) {
   Result<runtime::Child> child = runtime::spawn(options);
   if (!child) return std::move(child).error();
   process.child.emplace(*std::move(child));
-  process.pace.started(loop_.now());
+  process.started_at = loop_.now();
+  process.pace.started(process.started_at);
   process.watch = loop_.watch_fd(process.child->pidfd.get(), runtime::Interest::kRead,
                                  [this, &process](runtime::Ready) { on_end(process); });
   return {};
@@ -146,15 +156,23 @@ void Cluster::on_end(Process& process) {
   loop_.unwatch(process.watch);
   process.child.reset();
   if (stopping_) return;
-  const std::string how = status ? runtime::describe_wait_status(**status) : status.error().what;
+  std::string how = status ? runtime::describe_wait_status(**status) : status.error().what;
+  const std::string last = last_lines(process.log_file, process.log_from, 1);
   const bool was_killed = status && WIFSIGNALED(**status) && WTERMSIG(**status) == SIGKILL;
+  // Who was killed has not said why.
+  if (!was_killed && !last.empty()) how += ": " + without_time(last);
   const auto pause = process.pace.ended(was_killed, std::chrono::steady_clock::now());
   if (!pause) {
-    return events_.on_hopeless(Error{
-        ErrorCode::kUnavailable, process.name + " ends again and again (" + how + "): see " +
-                                     process.log_file + "\n" + last_lines(process.log_file, 5)});
+    return events_.on_hopeless(
+        Error{ErrorCode::kUnavailable, process.name + " ends again and again (" + how + "): see " +
+                                           process.log_file + "\n" +
+                                           last_lines(process.log_file, process.log_from, 5)});
   }
-  events_.on_note(process.name + " ended (" + how + ") and is started again");
+  // The same reason again at once is no news: if it stays so it ends with that.
+  const bool lived = loop_.now() - process.started_at >= RestartPace::kUpLongEnough;
+  if (std::exchange(process.told, how) != how || lived) {
+    events_.on_note(process.name + " ended (" + how + ") and is started again");
+  }
   timers_.push_back(loop_.after(*pause, [this, &process] {
     if (stopping_) return;
     if (Status launched = launch(process); !launched) events_.on_hopeless(launched.error());

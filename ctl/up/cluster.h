@@ -57,6 +57,9 @@ class Cluster {
     std::string program;
     std::vector<std::string> args;
     std::string log_file;
+    uint64_t log_from = 0;  // What it writes begins there.
+    std::string told;       // How it ended last.
+    runtime::SteadyTime started_at{};
     std::optional<runtime::Child> child;
     runtime::WatchId watch = runtime::WatchId::kNone;
     RestartPace pace;
@@ -85,7 +88,7 @@ class Cluster {
   runtime::SteadyTime stop_at_{};
 };
 
-// The end of a log file, for people to read: at most `lines` lines.
-std::string last_lines(const std::string& path, size_t lines);
+// The end of a log file, for people to read: at most `lines` lines of what comes after `from`.
+std::string last_lines(const std::string& path, uint64_t from, size_t lines);
 
 }  // namespace weir::ctl

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 #include "schema/base/files.h"
 #include "schema/base/unique_fd.h"
@@ -55,6 +57,13 @@ Status make_folder(const std::string& path, mode_t mode) {
   const int error = errno;
   struct stat info {};
   if (error == EEXIST && ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return {};
+  std::error_code failure;
+  const std::filesystem::path target = std::filesystem::read_symlink(path, failure);
+  if (!failure && !std::filesystem::exists(path, failure)) {
+    return Error{ErrorCode::kConflict,
+                 path + " is a link to " + target.string() +
+                     ", which is not there: make that folder, or name another"};
+  }
   return errno_error("make folder " + path, error == EEXIST ? ENOTDIR : error);
 }
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <filesystem>
 
+#include "ctl/up/completion.h"
 #include "ctl/up/files.h"
 #include "schema/graph/diagnostic.h"
 #include "schema/wire/control.h"
@@ -74,6 +75,8 @@ Result<std::vector<std::string>> RunFolder::log_folders() const {
   }
   return folders;
 }
+
+bool RunFolder::is_complete() const { return read_completion(path_).has_value(); }
 
 Result<std::vector<InstanceLog>> RunFolder::record_logs(
     const std::vector<std::string>& nodes) const {

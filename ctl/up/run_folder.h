@@ -35,6 +35,8 @@ class RunFolder {
   // Where the agents that are there keep what wrappers and programs say. kNotFound: the whole data
   // folder is gone.
   Result<std::vector<std::string>> log_folders() const;
+  // The run is over: nothing more comes.
+  bool is_complete() const;
   // The records' logs of these nodes that are there, in the order of the graph.
   Result<std::vector<InstanceLog>> record_logs(const std::vector<std::string>& nodes) const;
 

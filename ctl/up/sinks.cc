@@ -1,6 +1,7 @@
 #include "ctl/up/sinks.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -90,6 +91,7 @@ Sinks::~Sinks() { loop_.unwatch(watch_); }
 Status Sinks::open_outputs() {
   if (to_files()) {
     if (Status made = make_folder(config_.output_dir, 0777); !made) return made;
+    if (Status locked = lock_folder(); !locked) return locked;
   }
   assign_lanes();
   for (Output& output : outputs_) {
@@ -110,6 +112,16 @@ Status Sinks::open_outputs() {
     output.merge = std::make_unique<SinkMerge>(std::move(lanes), to_files(), extent);
   }
   return {};
+}
+
+// The folder itself, so that no file is left in it. Some file systems have no locks for folders:
+// then there is none.
+Status Sinks::lock_folder() {
+  locked_folder_.reset(::open(config_.output_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!locked_folder_.valid()) return errno_error("open " + config_.output_dir, errno);
+  if (::flock(locked_folder_.get(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return {};
+  return Error{ErrorCode::kConflict,
+               config_.output_dir + " is in use: another 'weirctl up' writes its results there"};
 }
 
 void Sinks::assign_lanes() {

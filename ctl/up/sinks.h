@@ -54,8 +54,8 @@ class Sinks {
   Sinks(runtime::Loop& loop, runtime::ZmqContext& context, SinksConfig config, Events events);
   ~Sinks();
 
-  // Takes up what an earlier run has left. Errors: kConflict (a file is shorter than what was
-  // written to it), kIo.
+  // Takes up what an earlier run has left. Errors: kConflict (another run writes to the folder, a
+  // file is shorter than what was written to it, or is none), kIo.
   Status open_outputs();
   // Begins to listen.
   Status listen(const std::string& endpoint);
@@ -105,6 +105,7 @@ class Sinks {
 
   bool to_files() const { return !config_.output_dir.empty(); }
   void assign_lanes();
+  Status lock_folder();
   Status load_position(Output& output) const;
   Status open_file(Output& output) const;
   void receive();
@@ -125,6 +126,7 @@ class Sinks {
   Events events_;
   std::vector<Lane> lanes_;
   std::vector<Output> outputs_;
+  UniqueFd locked_folder_;  // Under --output.
   edge::HelloParts hello_parts_;
   std::optional<runtime::ZmqSocket> router_;
   runtime::WatchId watch_ = runtime::WatchId::kNone;

@@ -1,6 +1,8 @@
 #include "ctl/up/up.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,7 +14,9 @@
 #include "ctl/exit_code.h"
 #include "ctl/output/units.h"
 #include "ctl/up/actions.h"
+#include "ctl/up/completion.h"
 #include "ctl/up/files.h"
+#include "ctl/up/preflight.h"
 #include "schema/base/files.h"
 #include "schema/graph/expression.h"
 #include "schema/graph/topology.h"
@@ -30,12 +34,10 @@ constexpr std::initializer_list<int> kSignals{SIGINT, SIGTERM, SIGHUP};
 }  // namespace
 
 int run_up(UpOptions options) {
-  if (options.output_dir.empty() && !runtime::is_writable(STDOUT_FILENO)) {
-    std::fputs(
-        "weirctl: standard output is closed, or not open for writing: use --output DIR, or "
-        ">/dev/null if the results are not wanted\n",
-        stderr);
-    return kFailed;
+  const size_t agents = agent_names(options.spec, options.agents).size();
+  if (Status good = preflight(options.spec, agents, options.output_dir.empty()); !good) {
+    std::fprintf(stderr, "weirctl: %s\n", good.error().what.c_str());
+    return exit_code_for(good.error().code);
   }
   runtime::ignore_sigpipe();
   // From here on there is a folder to be removed.
@@ -146,14 +148,16 @@ Status Up::open_sinks() {
     console_.finish(milliseconds(100));
   };
   events.on_note = [this](const auto& node, const auto& text) { note(node, text); };
-  events.on_ended = [this] { end_soon(kLastWordsWait); };
+  events.on_ended = [this] {
+    complete_ = true;
+    end_soon(options_.strict ? kClosedWait : kLastWordsWait);
+  };
   events.on_closed = [this] { end_soon(kClosedWait); };
   events.on_error = [this](const Error& error) { fail(error); };
   sinks_ = std::make_unique<Sinks>(loop_, context_, std::move(config), std::move(events));
   if (Status opened = sinks_->open_outputs(); !opened) return opened;
   if (sinks_->all_ended()) {
-    note("", "this run is complete: nothing is left to do");
-    finish(kDone);
+    end_complete();
     return {};
   }
   return sinks_->listen("ipc://" + folder_.sockets() + "/weirctl");
@@ -174,6 +178,9 @@ Status Up::open_stdin() {
     stdin_ = std::make_unique<StdinFeed>(loop_, context_, std::move(config), std::move(events));
     return stdin_->open();
   }
+  struct stat info {};
+  looks_at_stdin_ = !options_.stdin_is_pipeline && ::fstat(STDIN_FILENO, &info) == 0 &&
+                    (S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode));
   return {};
 }
 
@@ -201,9 +208,9 @@ void Up::run_pipeline() {
   run.options.trim_at_taken = folder_.is_temporary();
   run.options.stay_placed = true;
   run.options.log_limit_bytes = room_.log_limit_bytes;
-  std::error_code failure;
-  run.options.working_dir = std::filesystem::current_path(failure);
-  if (failure) return fail(Error{ErrorCode::kIo, "current folder: " + failure.message()});
+  Result<std::string> folder = current_folder();
+  if (!folder) return fail(folder.error());
+  run.options.working_dir = *std::move(folder);
   control_->ask(run, kRequestWait, [this](const auto& answer) {
     if (phase_ == Phase::kStopping) return;
     if (!answer) return fail(Error(answer.error()).in("the broker does not run the pipeline"));
@@ -243,6 +250,7 @@ void Up::poll() {
 
 void Up::on_status(const wire::PipelineStatus& status) {
   const StatusWatch::News news = watch_.on_status(status, loop_.now());
+  all_told_ = all_told_ || news.all_ended || news.completed;
   for (const auto& [node, text] : news.notes) note(node, text);
   // Nobody would know why nothing moves: said whatever else is not.
   for (const auto& [node, text] : news.troubles) console_.say(node + ": " + text);
@@ -261,9 +269,9 @@ void Up::on_status(const wire::PipelineStatus& status) {
   if (phase_ == Phase::kStarting && news.was_up) phase_ = Phase::kRunning;
   if (news.completed && phase_ != Phase::kEnding && sinks_->idle()) {
     // Completed although not all has come here: an earlier run has had it.
-    note("", "this run is complete: nothing is left to do");
-    return finish(kDone);
+    return end_complete();
   }
+  complete_ = complete_ || news.completed;
   if (news.completed && phase_ == Phase::kEnding) return finish(kDone);
   if (phase_ == Phase::kEnding && news.all_ended) finish(kDone);
 }
@@ -274,9 +282,18 @@ void Up::on_turn_end() {
   if (stdin_) stdin_->turn();
 }
 
+// Data that is piped into a run without `-` would vanish without a word.
+void Up::look_at_stdin() {
+  int bytes = 0;
+  if (!looks_at_stdin_ || ::ioctl(STDIN_FILENO, FIONREAD, &bytes) != 0 || bytes == 0) return;
+  looks_at_stdin_ = false;
+  note("", "what is piped in is not read: - as an entry of the graph reads it (\"- ; 'sort'\")");
+}
+
 void Up::look_at_time() {
   const runtime::SteadyTime now = loop_.now();
   if (phase_ == Phase::kStopping) return;
+  look_at_stdin();
   if (phase_ == Phase::kEnding && now >= ending_until_) return finish(kDone);
   if (now - heard_at_ >= kBrokerSilenceMax) {
     return fail(Error{ErrorCode::kUnavailable, "the broker has not answered for a minute: see " +
@@ -346,6 +363,36 @@ void Up::end_soon(milliseconds limit) {
   ending_until_ = loop_.now() + limit;
 }
 
+void Up::end_complete() {
+  note("", "this run is complete: nothing is left to do");
+  complete_ = true;
+  finish(kDone);
+}
+
+// What `--strict` makes of a run that has ended well: how its programs ended is asked too.
+int Up::strict_code() {
+  Completion completion{watch_.nonzero_exits(), 0};
+  for (const auto& [node, count] : watch_.dead_letters()) completion.dead_letters += count;
+  if (const auto before = read_completion(folder_.path()); before && complete_) {
+    completion.nonzero_exits = std::max(completion.nonzero_exits, before->nonzero_exits);
+    completion.dead_letters = std::max(completion.dead_letters, before->dead_letters);
+    all_told_ = true;
+  }
+  if (complete_ && all_told_ && !folder_.is_temporary()) {
+    if (Status kept = write_completion(folder_.path(), completion); !kept) {
+      note("", "that the run is complete cannot be kept: " + kept.error().what);
+    }
+  }
+  if (!options_.strict || (all_told_ && completion.is_clean())) return kDone;
+  std::string why = "not all nodes have said how they ended";
+  if (!completion.is_clean()) {
+    why = counted(completion.nonzero_exits, "run") + " ended with another status than 0, " +
+          counted(completion.dead_letters, "dead letter");
+  }
+  console_.say("--strict: " + why);
+  return kFailed;
+}
+
 void Up::finish(int code) {
   if (phase_ == Phase::kStopping) return;
   phase_ = Phase::kStopping;
@@ -370,7 +417,9 @@ int Up::close() {
   const bool failed = has_begun_ && !interrupted && exit_code_ != kDone;
   const bool keep = !folder_.is_temporary() || failed || (dead_letters && !interrupted);
   if (sinks_) sinks_->keep_positions();
+  look_at_stdin();
   last_words(keep);
+  if (exit_code_ == kDone) exit_code_ = strict_code();
   console_.finish(kConsoleWait);
   if (!keep && sinks_) sinks_->forget_positions();
   stdin_.reset();

@@ -36,6 +36,8 @@ struct UpOptions {
   uint64_t log_limit_bytes = 0;  // 0: by the room on the disk.
   std::string log_level = "info";
   bool quiet = false;
+  bool strict = false;             // What was accepted, and dead letters, make exit code 1.
+  bool stdin_is_pipeline = false;  // The pipeline file came from there.
   // The words of the command that would go on with this run, after "weirctl up --data DIR".
   std::vector<std::string> words;
 };
@@ -83,6 +85,9 @@ class Up {
   void note(const std::string& node, const std::string& text);
   void fail(const Error& error);
   void end_soon(std::chrono::milliseconds limit);
+  void end_complete();
+  int strict_code();
+  void look_at_stdin();
   void finish(int code);
   int close();
   void last_words(bool keep);
@@ -110,6 +115,9 @@ class Up {
   runtime::SteadyTime ending_until_{};
   runtime::SteadyTime wrote_at_{};
   int exit_code_ = 0;
+  bool complete_ = false;        // All that there is to do is done.
+  bool all_told_ = false;        // How each node has ended is known.
+  bool looks_at_stdin_ = false;  // Nothing reads it: somebody may not know that.
   bool stdout_is_terminal_ = false;
   bool all_gone_ = true;    // No process is left of what was started.
   bool has_begun_ = false;  // Something was started: there may be something to go on with.

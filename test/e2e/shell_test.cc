@@ -163,7 +163,221 @@ TEST(ClosedStdout, AndStderrDoNotBecomeFilesOfTheRun) {
   EXPECT_TRUE(contains(again.err, "this run is complete")) << again.err;
 }
 
+TEST(Strict, WhatIsAcceptedMakesExitCode1) {
+  const struct {
+    const char* expression;
+    int code;
+    int strict;
+  } kCases[] = {
+      {"'seq 3' ; 'cat'", 0, 0},
+      {"'seq 3; exit 3' ; 'cat'", 0, 1},  // A source that failed.
+      {"'seq 3' ; 'cat; exit 7'", 0, 1},
+      {"'seq 3' ; 'grep 9'", 0, 1},
+      {"'seq 3' ; 'cat; exit 126'", 1, 1},
+  };
+  for (const auto& c : kCases) {
+    Scene scene;
+    const Outcome plain = scene.run(scene.up({"-e", c.expression}));
+    EXPECT_EQ(plain.code, c.code) << c.expression << plain.err;
+    const Outcome strict = scene.run(scene.up({"--strict", "-q", "-e", c.expression}));
+    EXPECT_EQ(strict.code, c.strict) << c.expression << strict.err;
+    EXPECT_EQ(contains(strict.err, "--strict: 1 run ended with another status than 0"),
+              c.code == 0 && c.strict == 1)
+        << strict.err;
+    EXPECT_EQ(strict.out, plain.out);
+    if (c.code == 0) {
+      EXPECT_EQ(scene.leftovers(), "");
+    }
+  }
+}
+
+TEST(Strict, DeadLettersMakeExitCode1AlsoOfARunThatIsComplete) {
+  Scene scene;
+  scene.write("p.toml",
+              "name = \"p\"\ndataflow = \"a ; b\"\nnode.a = { run = \"seq 3\" }\n"
+              "node.b = { run = \"grep -v 2\", unit = \"record\", accept = [0], retries = 0 }\n");
+  EXPECT_EQ(scene.run(scene.up({"--data", "d", "p.toml"})).code, 0);
+  const Outcome strict = scene.run(scene.up({"--data", "d", "--strict", "p.toml"}));
+  EXPECT_EQ(strict.code, 1) << strict.err;
+  EXPECT_TRUE(contains(strict.err, "this run is complete")) << strict.err;
+  EXPECT_TRUE(
+      contains(strict.err, "--strict: 0 runs ended with another status than 0, 1 dead letter"))
+      << strict.err;
+  EXPECT_EQ(scene.run(scene.up({"--data", "d", "p.toml"})).code, 0);
+}
+
+TEST(PipedIn, WithoutADashItIsSaidThatNobodyReadsIt) {
+  Scene scene;
+  const std::string note = "what is piped in is not read: - as an entry of the graph reads it";
+  // At any time, and not only at the start.
+  const Outcome piped = scene.run(
+      script("(until [ -e begun ]; do sleep 0.02; done; seq 3) | $1 up -e \"'touch begun; "
+             "seq 3; sleep 0.5'\""));
+  EXPECT_EQ(piped.code, 0);
+  EXPECT_EQ(piped.out, numbers(1, 3));
+  EXPECT_TRUE(contains(piped.err, note)) << piped.err;
+  for (const char* silent : {"seq 3 | $1 up -q -e \"'seq 3'\"", "seq 3 | $1 up -e \"- ; 'cat'\"",
+                             "$1 up -e \"'seq 3'\" </dev/null", ": | $1 up -e \"'seq 3'\"",
+                             "$1 up --print -e \"'seq 3'\" | $1 up -"}) {
+    const Outcome outcome = scene.run(script(silent));
+    EXPECT_EQ(outcome.out, numbers(1, 3)) << silent;
+    EXPECT_EQ(outcome.err, "") << silent;
+  }
+}
+
+// ---- processes
+
+TEST(Limits, OfProcessesAreSaidBeforeAnythingIsMade) {
+  Scene scene;
+  fs::permissions(scene.folder(), fs::perms::all);
+  fs::permissions(scene.path("tmp"), fs::perms::all);
+  // As nobody, because root has no such limit.
+  CommandOptions command;
+  command.argv = {"setpriv",
+                  "--reuid=65534",
+                  "--regid=65534",
+                  "--clear-groups",
+                  "bash",
+                  "-c",
+                  "ulimit -u 12; exec $1 up -e \"'seq 3' ; 'wc -l'\"",
+                  "bash",
+                  WEIRCTL};
+  const Outcome outcome = scene.run(command);
+  if (contains(outcome.err, "setpriv")) GTEST_SKIP() << outcome.err;
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_TRUE(contains(outcome.err, "(ulimit -u is 12): a run of 2 nodes needs about "))
+      << outcome.err;
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  EXPECT_EQ(scene.leftovers(), "");
+}
+
+// A broker that cannot begin: what it says is told once, and what follows is no news.
+TEST(Daemons, WhyOneEndsIsToldOnce) {
+  Scene scene;
+  // The first run leaves a store that nobody can open.
+  ASSERT_EQ(scene.run(scene.up({"--data", "d", "-e", "'seq 3; sleep 1; exit 126'"})).code, 1);
+  for (const auto& file : fs::directory_iterator(scene.path("d/broker/store"))) {
+    const std::string name = file.path().filename();
+    if (name.starts_with("MANIFEST")) scene.write("d/broker/store/" + name, "nonsense");
+  }
+  Command up = scene.start(scene.up({"--data", "d", "-e", "'seq 3; sleep 1; exit 126'"}));
+  const auto ended = [&] {
+    size_t lines = 0;
+    const std::string err = up.err_so_far();
+    for (size_t at = 0; (at = err.find("weir-broker ended (", at)) != std::string::npos; ++at)
+      ++lines;
+    return lines;
+  };
+  ASSERT_TRUE(wait_until([&] { return ended() > 0; })) << up.err_so_far();
+  EXPECT_TRUE(contains(up.err_so_far(), "weir-broker ended (exit status 1: error broker"))
+      << up.err_so_far();
+  // It is tried four more times in a second.
+  const auto log_lines = [&] {
+    const std::string log = scene.read("d/logs/broker.log");
+    return std::count(log.begin(), log.end(), '\n');
+  };
+  ASSERT_TRUE(wait_until([&] { return log_lines() >= 4; })) << scene.read("d/logs/broker.log");
+  EXPECT_EQ(ended(), 1u) << up.err_so_far();
+  up.signal(SIGINT);
+  EXPECT_EQ(up.wait().code, 130);
+}
+
+TEST(Grandchild, ThatKeepsStdoutIsNamedAfterTenSeconds) {
+  Scene scene;
+  Command up = scene.start(
+      scene.up({"-q", "-e", "'seq 3; (until [ -e go ]; do sleep 0.1; done) & exit 0' ; 'cat'"}));
+  ASSERT_TRUE(wait_until([&] { return up.out_so_far() == numbers(1, 3); })) << up.err_so_far();
+  ASSERT_TRUE(wait_until([&] {
+    return contains(up.err_so_far(), "weir: seq: its program has ended, but process");
+  })) << up.err_so_far();
+  EXPECT_TRUE(contains(up.err_so_far(), " (sh)")) << up.err_so_far();
+  EXPECT_TRUE(up.running());
+  scene.write("go", "");
+  const Outcome done = up.wait();
+  EXPECT_EQ(done.code, 0) << done.err;
+}
+
 // ---- files
+
+TEST(Output, OfTwoRunsAtOnceIsRefused) {
+  Scene scene;
+  Command first = scene.start(
+      scene.up({"--output", "o", "-e", "'seq 3; until [ -e go ]; do sleep 0.02; done' ; 'cat'"}));
+  ASSERT_TRUE(wait_until([&] { return scene.read("o/cat") == numbers(1, 3); }));
+  const Outcome second = scene.run(scene.up({"--output", "o", "-e", "'seq 9' ; 'cat'"}));
+  EXPECT_EQ(second.code, 6);
+  EXPECT_TRUE(contains(second.err, "o is in use: another 'weirctl up' writes its results there"))
+      << second.err;
+  scene.write("go", "");
+  EXPECT_EQ(first.wait().code, 0);
+  EXPECT_EQ(scene.read("o/cat"), numbers(1, 3));
+  EXPECT_EQ(scene.run(scene.up({"--output", "o", "-e", "'seq 9' ; 'cat'"})).code, 0);
+  EXPECT_EQ(std::distance(fs::directory_iterator(scene.path("o")), fs::directory_iterator()), 1);
+}
+
+// Opened for writing it would wait for a reader, whatever signal comes.
+TEST(Output, AFifoIsRefused) {
+  for (const char* name : {"cat", ".cat.weir"}) {
+    Scene scene;
+    scene.make_folder("o");
+    ASSERT_EQ(::mkfifo(scene.path("o/" + std::string(name)).c_str(), 0600), 0);
+    const Outcome outcome = scene.run(scene.up({"--output", "o", "-e", "'seq 3' ; 'cat'"}));
+    EXPECT_TRUE(outcome.in_time);
+    EXPECT_EQ(outcome.code, 6) << outcome.err;
+    EXPECT_TRUE(contains(outcome.err, "is not a regular file")) << outcome.err;
+    EXPECT_EQ(scene.leftovers(), "");
+  }
+}
+
+TEST(CurrentFolder, ThatIsGoneIsSaidAndNothingIsLeft) {
+  Scene scene;
+  const Outcome gone = scene.run(script("mkdir x; cd x; rmdir ../x; $1 up -e \"'seq 3'\""));
+  EXPECT_EQ(gone.code, 1);
+  EXPECT_TRUE(contains(gone.err, "the current folder is gone")) << gone.err;
+  EXPECT_EQ(scene.leftovers(), "");
+}
+
+TEST(DataFolder, ADanglingLinkIsCalledThat) {
+  Scene scene;
+  fs::create_symlink("nowhere", scene.path("link"));
+  for (const char* option : {"--data", "--output"}) {
+    const Outcome outcome = scene.run(scene.up({option, "link", "-e", "'seq 3'"}));
+    EXPECT_EQ(outcome.code, 6) << outcome.err;
+    EXPECT_TRUE(contains(outcome.err, "link is a link to nowhere, which is not there"))
+        << outcome.err;
+    EXPECT_EQ(scene.leftovers(), "");
+  }
+}
+
+TEST(Arguments, ThatAreTooLongAreNotCalledGood) {
+  Scene scene;
+  const auto file = [](const std::string& args, const std::string& env) {
+    return "name = \"p\"\ndataflow = \"a\"\naction.tool = { file = \"/bin/echo\" }\n"
+           "node.a = { action = \"tool\", args = [" +
+           args + "], env = { X = \"" + env + "\" } }\n";
+  };
+  const std::string longest(131'071, 'x');
+  scene.write("p.toml", file("\"" + longest + "\"", ""));
+  EXPECT_EQ(scene.run(scene.weirctl({"pipeline", "check", "p.toml"})).code, 0);
+  EXPECT_EQ(scene.run(scene.up({"p.toml"})).out, longest + "\n");
+  for (const std::string& text : {file("\"" + longest + "x\"", ""), file("", longest.substr(1))}) {
+    scene.write("p.toml", text);
+    for (const char* command : {"pipeline check p.toml", "up p.toml"}) {
+      const Outcome outcome = scene.run(script("$1 " + std::string(command)));
+      EXPECT_EQ(outcome.code, 1);
+      EXPECT_TRUE(contains(outcome.err, "a program can be given at most 131071 in one"))
+          << excerpt(outcome.err);
+    }
+  }
+  // Each is short enough, and all together are too long.
+  const std::string some = "\"" + longest.substr(0, 50'000) + "\"";
+  scene.write("p.toml", file(some + ", " + some + ", " + some, ""));
+  EXPECT_EQ(scene.run(script("$1 up p.toml")).code, 0);
+  const Outcome whole = scene.run(script("ulimit -s 256; $1 up p.toml"));
+  EXPECT_EQ(whole.code, 1);
+  EXPECT_TRUE(contains(whole.err, "a: its arguments and environment are ")) << whole.err;
+  EXPECT_EQ(scene.leftovers(), "");
+}
 
 TEST(NoexecMount, IsNamedAndNotTheFilesMode) {
   Scene scene;
