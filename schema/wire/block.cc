@@ -1,8 +1,8 @@
 #include "schema/wire/block.h"
 
-#include <emmintrin.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "schema/base/codec.h"
@@ -51,6 +51,20 @@ Status check_shape(const BlockHeader& header, size_t size) {
   if (mark != (header.payload_bytes == 0)) return corrupt("flags do not fit the payload");
   if ((mark || header.continued()) && header.pieces != 1) return corrupt("a mark is one piece");
   return {};
+}
+
+// Vectors as GCC and clang have them: instructions of whatever processor it is compiled for. A
+// plain loop is at -O2 up to ten times slower.
+using Lanes = uint8_t __attribute__((vector_size(16)));
+using WideLanes = uint64_t __attribute__((vector_size(16)));
+
+// At most 16 * 255.
+size_t sum_of(Lanes lanes) {
+  constexpr uint64_t kEvenBytes = 0x00ff00ff00ff00ff;
+  const auto wide = reinterpret_cast<WideLanes>(lanes);
+  const WideLanes pairs = (wide & kEvenBytes) + ((wide >> 8) & kEvenBytes);
+  // Four sums of 16 bits; the product has the sum of all four in its highest.
+  return (pairs[0] + pairs[1]) * 0x0001000100010001 >> 48;
 }
 
 }  // namespace
@@ -108,19 +122,18 @@ size_t count_delimiters(std::span<const uint8_t> bytes, uint8_t delimiter) {
   const uint8_t* at = bytes.data();
   size_t rest = bytes.size();
   size_t count = 0;
-  const __m128i wanted = _mm_set1_epi8(static_cast<char>(delimiter));
-  while (rest >= 16) {
-    // A lane of the byte-wide counter overflows after 255 rounds: add it up before that.
-    const size_t rounds = std::min<size_t>(rest / 16, 255);
-    __m128i counter = _mm_setzero_si128();
-    for (size_t i = 0; i < rounds; ++i, at += 16) {
-      const __m128i chunk = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-      counter = _mm_sub_epi8(counter, _mm_cmpeq_epi8(chunk, wanted));
+  const Lanes wanted = Lanes{} + delimiter;
+  while (rest >= sizeof(Lanes)) {
+    // A lane overflows after 255 rounds: they are added up before that.
+    const size_t rounds = std::min<size_t>(rest / sizeof(Lanes), 255);
+    Lanes counts{};
+    for (size_t i = 0; i < rounds; ++i, at += sizeof(Lanes)) {
+      Lanes chunk;
+      std::memcpy(&chunk, at, sizeof chunk);
+      counts -= reinterpret_cast<Lanes>(chunk == wanted);  // True is -1.
     }
-    const __m128i sums = _mm_sad_epu8(counter, _mm_setzero_si128());
-    count += static_cast<size_t>(_mm_cvtsi128_si64(sums)) +
-             static_cast<size_t>(_mm_cvtsi128_si64(_mm_srli_si128(sums, 8)));
-    rest -= rounds * 16;
+    count += sum_of(counts);
+    rest -= rounds * sizeof(Lanes);
   }
   for (; rest > 0; --rest, ++at) count += *at == delimiter ? 1 : 0;
   return count;
