@@ -1,7 +1,9 @@
 // The one file that sees msgpack.
 #include "schema/wire/control.h"
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <msgpack.hpp>
@@ -322,12 +324,39 @@ InstanceStatus bounded(InstanceStatus status) {
   return status;
 }
 
+constexpr size_t kStatusNotesBytesMax = 4u << 20;  // Of all instances of a pipeline.
+
+// The newest that fit: who asks again gets the others from the events.
+void keep_newest(std::vector<Note>& notes, size_t bytes_max) {
+  size_t bytes = 0;
+  auto first = notes.end();
+  while (first != notes.begin()) {
+    bytes += std::prev(first)->text.size();
+    if (bytes > bytes_max) break;
+    --first;
+  }
+  notes.erase(notes.begin(), first);
+}
+
+// All instances of a pipeline are one message.
+void bound_notes(PipelineStatus& status) {
+  size_t instances = 1;
+  for (const NodeStatus& node : status.nodes) instances += node.instances.size();
+  for (NodeStatus& node : status.nodes) {
+    for (InstanceReport& report : node.instances) {
+      report.status = bounded(std::move(report.status));
+      keep_newest(report.status.notes, kStatusNotesBytesMax / instances);
+    }
+  }
+}
+
 // Texts for people have no limit of their own where they are made; a long one must not cost the
 // message that carries it.
 Message bounded(Message message) {
   const auto bound_all = [](std::vector<InstanceStatus>& all) {
     for (InstanceStatus& one : all) one = bounded(std::move(one));
   };
+  if (auto* status = std::get_if<PipelineStatus>(&message)) bound_notes(*status);
   if (auto* refusal = std::get_if<Refusal>(&message)) refusal->what = cut(refusal->what);
   if (auto* report = std::get_if<WrapperReport>(&message)) {
     report->status = bounded(std::move(report->status));

@@ -299,6 +299,16 @@ struct MessageCheck {
   Status operator()(const WrapperNeighbours& m) const { return check_readers(m.readers); }
 };
 
+// All that a node says travels in one order.
+Status check_bytes(const graph::NodeSpec& node) {
+  size_t bytes = node.run.size() + node.action.size();
+  for (const auto* const texts : {&node.args, &node.hosts, &node.allow}) {
+    for (const std::string& text : *texts) bytes += text.size();
+  }
+  for (const auto& [name, value] : node.env) bytes += name.size() + value.size();
+  return check_size("bytes of args, env and run", bytes, kNodeBytesMax);
+}
+
 }  // namespace
 
 Status check(const graph::NodeSpec& node) {
@@ -307,6 +317,7 @@ Status check(const graph::NodeSpec& node) {
   }
   if (auto good = check_program(node); !good) return Error(good.error()).in(node.name);
   if (auto good = check_settings(node); !good) return Error(good.error()).in(node.name);
+  if (auto fits = check_bytes(node); !fits) return Error(fits.error()).in(node.name);
   return {};
 }
 

@@ -9,6 +9,7 @@
 #include <random>
 #include <set>
 
+#include "schema/graph/resolver.h"
 #include "schema/wire/control_check.h"
 #include "schema/wire/unknown.h"
 #include "test/unit/schema/wire/control_samples.h"
@@ -218,6 +219,41 @@ TEST(Control, LongErrorsAndManyNotesAreCutNotRefused) {
     EXPECT_TRUE(decode(encoded({"r", message}))) << type_name(message);
   }
   EXPECT_TRUE(decode_status(encode_status(status)));
+}
+
+// The largest pipeline, where every instance has as much to say as it can.
+TEST(Control, AStatusKeepsTheNewestNotesThatFit) {
+  PipelineStatus status;
+  status.name = "large";
+  for (size_t i = 0; i < graph::kNodesMax; ++i) {
+    InstanceStatus instance = sample_status();
+    instance.last_error = std::string(kErrorTextBytesMax, 'e');
+    instance.notes.clear();
+    for (size_t note = 1; note <= kNotesMax; ++note) {
+      instance.notes.push_back({note, 1, std::string(kErrorTextBytesMax, 'n')});
+    }
+    status.nodes.push_back({"n" + std::to_string(i), false, false, {{"agent", instance}}});
+  }
+  const Result<std::string> bytes = encode({"a", status});
+  ASSERT_TRUE(bytes) << bytes.error().what;
+  const Result<Envelope> back = decode(*bytes);
+  ASSERT_TRUE(back) << back.error().what;
+  for (const NodeStatus& node : std::get<PipelineStatus>(back->message).nodes) {
+    ASSERT_EQ(node.instances.at(0).status.notes.size(), 1u);
+    EXPECT_EQ(node.instances.at(0).status.notes.at(0).number, kNotesMax);
+  }
+}
+
+TEST(Control, ANodeThatFitsInNoOrderIsRefused) {
+  graph::NodeSpec node = sample_node("n");
+  node.args.assign(40, std::string(100'000, 'x'));
+  EXPECT_TRUE(check(node)) << check(node).error().what;
+  node.env = {{"E", std::string(120'000, 'x')}, {"F", std::string(120'000, 'x')}};
+  const Status refused = check(node);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kLimit);
+  EXPECT_NE(refused.error().what.find("n: bytes of args, env and run: 42400"), std::string::npos)
+      << refused.error().what;
 }
 
 TEST(Control, ALargeMessageIsALimit) {
