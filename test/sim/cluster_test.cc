@@ -95,17 +95,17 @@ ClusterPlan draw_plan(uint64_t seed, Graphs graphs = Graphs::kAny) {
   return plan;
 }
 
-uint64_t run_plan(uint64_t seed, ClusterPlan plan) {
+SeedOutcome run_plan(uint64_t seed, ClusterPlan plan) {
   log::init("sim", log::Level::kError);
   Cluster cluster(seed, std::move(plan));
   const bool ended = cluster.run();
   if (std::getenv("WEIR_SIM_TRACE") != nullptr) std::puts(cluster.told().c_str());
   EXPECT_TRUE(ended) << cluster.why();
-  return cluster.faults_done();
+  return {cluster.faults_done(), !cluster.logs_were_lost()};
 }
 
 // Each seed has some of these kinds, or all, often or seldom.
-uint64_t run_faults(uint64_t seed, const std::vector<Fault>& kinds, ClusterPlan plan) {
+SeedOutcome run_faults(uint64_t seed, const std::vector<Fault>& kinds, ClusterPlan plan) {
   std::mt19937_64 random(seed);
   for (const Fault kind : kinds) {
     if (random() % 2 == 0) plan.faults.kinds.push_back(kind);
@@ -131,8 +131,8 @@ std::vector<Fault> operator+(std::vector<Fault> kinds, const std::vector<Fault>&
   return kinds;
 }
 
-void run_kinds(uint64_t usual, const std::vector<Fault>& kinds) {
-  run_seeds(usual, [&](uint64_t seed) { return run_faults(seed, kinds, draw_plan(seed)); });
+void run_kinds(const SeedRun& run, const std::vector<Fault>& kinds) {
+  run_seeds(run, [&](uint64_t seed) { return run_faults(seed, kinds, draw_plan(seed)); });
 }
 
 // But a forgetful broker, and somebody who wants something of that.
@@ -145,43 +145,44 @@ std::vector<Fault> all_kinds() {
 }
 
 TEST(Cluster, WithoutFaults) {
-  run_seeds(100, [](uint64_t seed) { return run_plan(seed, draw_plan(seed)); });
+  run_seeds({100, 1}, [](uint64_t seed) { return run_plan(seed, draw_plan(seed)); });
 }
-TEST(Cluster, R10ProcessesDie) { run_kinds(500, kProcesses); }
-TEST(Cluster, R10HostsAreCutOff) { run_kinds(500, kWays); }
-TEST(Cluster, R6DisksForget) { run_kinds(500, kDisks); }
-TEST(Cluster, R5AHostIsLostForEver) { run_kinds(300, {Fault::kLoseHost}); }
+TEST(Cluster, R10ProcessesDie) { run_kinds({500, 1}, kProcesses); }
+TEST(Cluster, R10HostsAreCutOff) { run_kinds({500, 1}, kWays); }
+TEST(Cluster, R6DisksForget) { run_kinds({500, 1}, kDisks); }
+TEST(Cluster, R5AHostIsLostForEver) { run_kinds({300, 1}, {Fault::kLoseHost}); }
 TEST(Cluster, R10TheBrokersStoreIsAnOlderOne) {
-  run_kinds(500, kWays + std::vector{Fault::kOldStore, Fault::kKillWrapper, Fault::kKillAgent});
+  run_kinds({500, 1},
+            kWays + std::vector{Fault::kOldStore, Fault::kKillWrapper, Fault::kKillAgent});
 }
 TEST(Cluster, R10AndAHostThatKnewMoreIsLostForEver) {
-  run_kinds(500, {Fault::kOldStore, Fault::kLoseHost, Fault::kCutHost, Fault::kKillWrapper});
+  run_kinds({500, 1}, {Fault::kOldStore, Fault::kLoseHost, Fault::kCutHost, Fault::kKillWrapper});
 }
 TEST(Cluster, R5TheBrokersStoreIsFromBeforeTheRun) {
   const std::vector<Fault> kinds = {Fault::kOldStore, Fault::kKillBroker, Fault::kKillWrapper,
                                     Fault::kKillProgram, Fault::kBreakEdge};
-  run_seeds(300, [&](uint64_t seed) {
+  run_seeds({300, 1}, [&](uint64_t seed) {
     ClusterPlan plan = draw_plan(seed);
     plan.early_copies = true;
     return run_faults(seed, kinds, std::move(plan));
   });
 }
 TEST(Cluster, R8StopAndRunLoseAndRepeatNothing) {
-  run_kinds(300, kProcesses + std::vector{Fault::kStopAndRun});
+  run_kinds({300, 1}, kProcesses + std::vector{Fault::kStopAndRun});
 }
-TEST(Cluster, R8SomebodyChangesHisMind) { run_kinds(500, kProcesses + kWays + kWishes); }
+TEST(Cluster, R8SomebodyChangesHisMind) { run_kinds({500, 1}, kProcesses + kWays + kWishes); }
 TEST(Cluster, R8EnoughWhateverBreaks) {
-  run_seeds(500, [&](uint64_t seed) {
+  run_seeds({500, 1}, [&](uint64_t seed) {
     return run_faults(seed, all_kinds(), draw_plan(seed, Graphs::kWithHead));
   });
 }
 // An inner node that reads another one may need what that one had sent already.
 TEST(Cluster, R3TwoInnerNodesInARow) {
-  run_seeds(500, [&](uint64_t seed) {
+  run_seeds({500, 1}, [&](uint64_t seed) {
     return run_faults(seed, all_kinds(), draw_plan(seed, Graphs::kLongChain));
   });
 }
-TEST(Cluster, Everything) { run_kinds(1000, all_kinds()); }
+TEST(Cluster, Everything) { run_kinds({1000, 1}, all_kinds()); }
 TEST(Cluster, SeedsThatFoundABug) {
   for (const uint64_t seed : kClusterSeeds) run_faults(seed, all_kinds(), draw_plan(seed));
 }

@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "test/sim/seed_runner.h"
-#include "test/sim/seeds.h"
 #include "test/sim/world_runner.h"
 
 namespace weir::sim {
@@ -296,23 +295,23 @@ class Checker {
   const Case& test_;
 };
 
-uint64_t run_seed(uint64_t seed, const Faults& faults) {
+SeedOutcome run_seed(uint64_t seed, const Faults& faults) {
   const Case test = Maker(seed, faults.power_cut > 0).make();
   World world(seed, test.plan, faults);
   if (run_world(world)) Checker(world, test).check();
-  return world.faults_done();
+  return outcome_of(world);
 }
 
-void run_kind(const Faults& faults, uint64_t usual) {
-  run_seeds(usual, [&](uint64_t seed) { return run_seed(seed, faults); });
+void run_kind(const Faults& faults, const SeedRun& run) {
+  run_seeds(run, [&](uint64_t seed) { return run_seed(seed, faults); });
 }
 
 // Dead letters are tried again and dropped at random, and after a while their programs accept them:
 // each record is a dead letter, or published, or dropped, and only one of these.
-uint64_t run_retries(uint64_t seed, const Faults& faults) {
+SeedOutcome run_retries(uint64_t seed, const Faults& faults) {
   Case test = Maker(seed, false).make_retries();
   World world(seed, test.plan, faults);
-  if (!run_world(world)) return world.faults_done();
+  if (!run_world(world)) return outcome_of(world);
   Numbers out;
   for (const std::string& line : world.lines(test.plan.nodes.size() - 1)) {
     out.insert(std::stoull(line));
@@ -324,14 +323,14 @@ uint64_t run_retries(uint64_t seed, const Faults& faults) {
     EXPECT_LE(there + world.drops_done(1, number), 1u) << number;
     EXPECT_GE(there + world.drops_asked(1, number), 1u) << "lost: " << number;
   }
-  return world.faults_done();
+  return outcome_of(world);
 }
 
 TEST(Failing, R9DeadLettersAreTriedAgainWithoutFaults) {
-  run_seeds(300, [](uint64_t seed) { return run_retries(seed, {}); });
+  run_seeds({300, 100}, [](uint64_t seed) { return run_retries(seed, {}); });
 }
 TEST(Failing, R9DeadLettersAreTriedAgainWhileLogsSurvive) {
-  run_seeds(1500, [](uint64_t seed) { return run_retries(seed, gentle()); });
+  run_seeds({1500, 100}, [](uint64_t seed) { return run_retries(seed, gentle()); });
 }
 
 // See Delivery.R11ALostRunCostsNoConnection; here with `lines` and `frames`, and programs that
@@ -341,18 +340,18 @@ TEST(Failing, R11ALostRunCostsNoConnection) {
   faults.program_kill = 2;
   faults.guard_loss = 20;
   faults.message_loss = 20;
-  run_seeds(300, [&](uint64_t seed) {
+  run_seeds({300, 100}, [&](uint64_t seed) {
     const Case test = Maker(seed, false).make();
     World world(seed, test.plan, faults);
     run_world(world);
     EXPECT_EQ(world.given_up(), 0u);
-    return world.faults_done();
+    return outcome_of(world);
   });
 }
 
-TEST(Failing, R9R11R12WithoutFaults) { run_kind({}, 200); }
-TEST(Failing, R9R11R12WhileLogsSurvive) { run_kind(gentle(), 1000); }
-TEST(Failing, R9R11R12WhenLogsAreLost) { run_kind(harsh(), 400); }
+TEST(Failing, R9R11R12WithoutFaults) { run_kind({}, {200, 100}); }
+TEST(Failing, R9R11R12WhileLogsSurvive) { run_kind(gentle(), {1000, 100}); }
+TEST(Failing, R9R11R12WhenLogsAreLost) { run_kind(harsh(), {400, 1}); }
 
 }  // namespace
 }  // namespace weir::sim

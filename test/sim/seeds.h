@@ -6,8 +6,6 @@
 
 namespace weir::sim {
 
-inline constexpr std::initializer_list<uint64_t> kGentleSeeds = {};
-inline constexpr std::initializer_list<uint64_t> kHarshSeeds = {};
 // Of clusters, with all kinds of faults.
 inline constexpr std::initializer_list<uint64_t> kClusterSeeds = {
     2123,  // A portable source was moved when its reader had ended, which lost its log afterwards.

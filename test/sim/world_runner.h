@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "test/sim/seed_runner.h"
 #include "test/sim/world.h"
 
 namespace weir::sim {
@@ -30,6 +31,10 @@ inline Faults harsh() {
   faults.old_copy = 1;
   faults.replace = 1;
   return faults;
+}
+
+inline SeedOutcome outcome_of(const World& world) {
+  return {world.faults_done(), !world.logs_lost()};
 }
 
 // Runs the world with faults for a while, then without until it has ended; false, as a failed
