@@ -58,6 +58,8 @@ class StreamRunner : public Runner {
   }
 
   void turn(SteadyTime now) override {
+    // While this process stood still (a stopped machine) nobody listened to the program.
+    silent_for_ += std::min<SteadyTime::duration>(now - now_, 2 * Node::kTickInterval);
     now_ = now;
     switch (phase_) {
       case Phase::kWaiting:
@@ -85,7 +87,7 @@ class StreamRunner : public Runner {
   }
 
   void on_output(size_t bytes) override {
-    output_at_ = now_;
+    silent_for_ = {};
     stall_.progress(now_);
     if (!looks_at_output()) {
       builder_.added(bytes);
@@ -213,7 +215,7 @@ class StreamRunner : public Runner {
     mid_record_input_.reset();
     delimiter_due_.reset();
     for (const Input& input : inputs_) lanes_ended_ += input.end_taken ? 1 : 0;
-    output_at_ = now;
+    silent_for_ = {};
     records_at_start_ = node_.commit_state().position.records;
     phase_ = Phase::kRunning;
     stall_.started(now);
@@ -483,7 +485,7 @@ class StreamRunner : public Runner {
   }
 
   void give_up_if_silent() {
-    if (!recognizer_ || !source_ || settled_left_ > 0 || now_ - output_at_ < kSilence) return;
+    if (!recognizer_ || !source_ || settled_left_ > 0 || silent_for_ < kSilence) return;
     std::string fresh;
     recognizer_->give_up(fresh);
     finish_recognizing(fresh);
@@ -604,7 +606,7 @@ class StreamRunner : public Runner {
   std::vector<HashPoint> points_;
   uint64_t published_bytes_ = 0;
   uint64_t published_hash_ = 0;
-  SteadyTime output_at_{};
+  SteadyTime::duration silent_for_{};  // Of the program, since its last output.
   StallWatch stall_;
 };
 

@@ -61,6 +61,15 @@ class Life : public Effects {
     }
     turns();
   }
+  // The program says nothing, and the loop turns as it does then.
+  void idle(std::chrono::milliseconds time) {
+    for (const SteadyTime until = now_ + time; now_ < until; turns()) now_ += Node::kTickInterval;
+  }
+  // Neither the program nor this process does anything: the machine was stopped.
+  void stand_still(std::chrono::milliseconds time) {
+    now_ += time;
+    turns();
+  }
   // A crash: what is not in the log is gone.
   void turns_that_lose_writes() {
     now_ += std::chrono::milliseconds(10);

@@ -114,7 +114,7 @@ TEST(Portable, R5WhatIsDrainedSaysNothing) {
   wal::MemoryLog log;
   { Life(log, source()).say("1\n"); }
   wire::StartOrder order = source(5);
-  order.drains = 2;
+  order.drained_term = 2;
   order.end = true;
   Life life(log, order);
   life.settle();
@@ -187,6 +187,35 @@ TEST(Portable, R5WhatIsWrittenAgainAsNewHasThePositionThatItHadBefore) {
   EXPECT_EQ(life.sent, "2\n3\n2\nthree\n4\n");
   life.settle();
   EXPECT_EQ(life.settled(), 4u);
+}
+
+// While it repeats itself, what it writes is held back up to a point that is known; not for ever.
+TEST(Rerun, AProgramThatFallsSilentWhileItRepeatsItselfIsHeldBackForTenSeconds) {
+  for (const bool silent : {true, false}) {
+    wal::MemoryLog log;
+    {
+      Life life(log, rerun(0));
+      life.say("1\n2\n3\n");
+    }
+    Life life(log, rerun(0));
+    life.say("1\n");
+    silent ? life.idle(std::chrono::seconds(11)) : life.idle(std::chrono::seconds(9));
+    life.say("2\n3\n4\n");
+    EXPECT_EQ(life.sent, silent ? "1\n2\n3\n1\n2\n3\n4\n" : "1\n2\n3\n4\n");
+  }
+}
+
+TEST(Rerun, WhileTheMachineStoodStillTheProgramWasNotSilent) {
+  wal::MemoryLog log;
+  {
+    Life life(log, rerun(0));
+    life.say("1\n2\n3\n");
+  }
+  Life life(log, rerun(0));
+  life.say("1\n");
+  life.stand_still(std::chrono::hours(1));
+  life.say("2\n3\n4\n");
+  EXPECT_EQ(life.sent, "1\n2\n3\n4\n");
 }
 
 // ---- bounds
