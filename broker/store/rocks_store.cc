@@ -1,58 +1,26 @@
 // The one file of the broker that sees RocksDB.
 #include <rocksdb/db.h>
-#include <rocksdb/env.h>
 #include <rocksdb/options.h>
 #include <rocksdb/write_batch.h>
 
-#include <cstdarg>
-#include <cstdio>
 #include <filesystem>
 
 #include "broker/store/store.h"
-#include "schema/base/log.h"
+#include "schema/rocks/rocks.h"
 
 namespace weir::broker {
 namespace {
 
-// RocksDB's own log writer aborts the process when the disk is full; ours goes to stderr.
-class LogBridge : public rocksdb::Logger {
- public:
-  LogBridge() : rocksdb::Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
-  using rocksdb::Logger::Logv;
-  void Logv(const char* format, va_list arguments) override {
-    char text[1024];
-    std::vsnprintf(text, sizeof text, format, arguments);
-    std::string line = std::string("store: ") + text;
-    while (line.ends_with('\n')) line.pop_back();
-    log::warn(line);
-  }
-};
-
 Error to_error(const rocksdb::Status& status, std::string_view where) {
-  ErrorCode code = ErrorCode::kIo;
-  if (status.IsCorruption()) code = ErrorCode::kCorrupt;
-  if (status.IsNoSpace()) code = ErrorCode::kLimit;
-  return Error{code, "store: " + std::string(where) + ": " + status.ToString()};
-}
-
-// By another process, or by this one.
-bool is_locked(const rocksdb::Status& status) {
-  const std::string text = status.ToString();
-  return text.find("While lock file: ") != std::string::npos ||
-         text.find("lock hold by current process") != std::string::npos;
+  return rocks::to_error("store: " + std::string(where), status);
 }
 
 rocksdb::Options store_options() {
-  rocksdb::Options options;
-  options.create_if_missing = true;
-  options.info_log = std::make_shared<LogBridge>();
+  rocksdb::Options options = rocks::base_options(std::make_shared<rocks::Logger>());
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  options.paranoid_checks = true;
-  // A few thousand small records: room for more than they have is not taken beforehand.
-  options.allow_fallocate = false;
+  // A few thousand small records.
   options.write_buffer_size = 1u << 20;
   options.max_background_jobs = 1;
-  options.keep_log_file_num = 1;
   return options;
 }
 
@@ -98,13 +66,16 @@ Result<std::unique_ptr<Store>> open_rocks_store(const std::string& folder) {
   std::filesystem::create_directory(folder, ignored);
   rocksdb::DB* db = nullptr;
   const rocksdb::Status opened = rocksdb::DB::Open(store_options(), folder, &db);
-  if (is_locked(opened)) {
+  if (opened.ok()) {
+    return std::unique_ptr<Store>(std::make_unique<RocksStore>(std::unique_ptr<rocksdb::DB>(db)));
+  }
+  Error error = to_error(opened, "open " + folder);
+  if (error.code == ErrorCode::kConflict) {
     return Error{ErrorCode::kConflict, "store: " + folder +
                                            " is in use: another broker runs on this data folder; "
                                            "stop that one, or give this one another --data"};
   }
-  if (!opened.ok()) return to_error(opened, "open " + folder);
-  return std::unique_ptr<Store>(std::make_unique<RocksStore>(std::unique_ptr<rocksdb::DB>(db)));
+  return error;
 }
 
 }  // namespace weir::broker

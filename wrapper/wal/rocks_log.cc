@@ -1,17 +1,19 @@
 #include "wrapper/wal/rocks_log.h"
 
+#include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/options.h>
 #include <rocksdb/sst_file_reader.h>
+#include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
 #include <filesystem>
 #include <map>
 
 #include "schema/base/codec.h"
+#include "schema/rocks/rocks.h"
 #include "schema/wire/block.h"
 #include "wrapper/wal/keys.h"
-#include "wrapper/wal/rocks_support.h"
 #include "wrapper/wal/segments.h"
 #include "wrapper/wal/synced_mark.h"
 
@@ -60,13 +62,13 @@ class RocksLog : public StoredLog {
           trims = trims || discard || may_unname_a_file(op.end);
         }
         const rocksdb::Status added = add(op, large ? std::string_view(place) : op.value(), out);
-        if (!added.ok()) return to_error("log: write", added);
+        if (!added.ok()) return rocks::to_error("log: write", added);
       }
     }
     rocksdb::WriteOptions options;
     options.sync = sync;
     const rocksdb::Status status = db_->Write(options, &out);
-    if (!status.ok()) return to_error("log: write", status);
+    if (!status.ok()) return rocks::to_error("log: write", status);
     if (sync) {
       if (Status marked = mark_->reached(db_->GetLatestSequenceNumber()); !marked) return marked;
     }
@@ -86,7 +88,7 @@ class RocksLog : public StoredLog {
       if (!value) return value.error();
       if (!each(view(it->key()), *value)) break;
     }
-    if (!it->status().ok()) return to_error("log: read", it->status());
+    if (!it->status().ok()) return rocks::to_error("log: read", it->status());
     return {};
   }
 
@@ -95,7 +97,7 @@ class RocksLog : public StoredLog {
     const Slice bound = slice(end);
     std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(read_options(&bound)));
     it->SeekForPrev(slice(end));
-    if (!it->status().ok()) return to_error("log: read", it->status());
+    if (!it->status().ok()) return rocks::to_error("log: read", it->status());
     std::optional<std::pair<std::string, std::string>> found;
     if (!it->Valid() || view(it->key()) < from) return found;
     Place place;
@@ -147,7 +149,7 @@ class RocksLog : public StoredLog {
       }
       if (!each(entry)) break;
     }
-    if (!it->status().ok()) return to_error("log: read", it->status());
+    if (!it->status().ok()) return rocks::to_error("log: read", it->status());
     return {};
   }
 
@@ -213,7 +215,7 @@ class RocksLog : public StoredLog {
     rocksdb::WriteBatch marker;
     (void)marker.Put(kSyncedKey, slice(Encoder().u64(segments_->current_file() - 1).bytes()));
     const rocksdb::Status status = db_->Write(rocksdb::WriteOptions(), &marker);
-    return status.ok() ? Status() : Status(to_error("log: write", status));
+    return status.ok() ? Status() : Status(rocks::to_error("log: write", status));
   }
 
   static rocksdb::Status add(const LogBatch::Op& op, std::string_view value,
@@ -245,7 +247,7 @@ class RocksLog : public StoredLog {
     if (!last) return last.error();
     if (first <= segments_->first_file() && *last + 1 >= current) return {};
     const rocksdb::Status status = synced ? rocksdb::Status() : db_->SyncWAL();
-    if (!status.ok()) return to_error("log: sync", status);
+    if (!status.ok()) return rocks::to_error("log: sync", status);
     segments_->drop_before(first);
     last_in_file_.erase(last_in_file_.begin(), last_in_file_.lower_bound(first));
     segments_->drop_after(*last);
@@ -259,7 +261,7 @@ class RocksLog : public StoredLog {
     for (it->SeekForPrev(bound); it->Valid() && view(it->key()) >= block_begin_; it->Prev()) {
       if (decode_place(view(it->value()), place)) return place.file;
     }
-    if (!it->status().ok()) return to_error("log: read", it->status());
+    if (!it->status().ok()) return rocks::to_error("log: read", it->status());
     return otherwise;
   }
 
@@ -297,12 +299,30 @@ bool is_there(const std::string& db) {
   return failure && failure != std::errc::no_such_file_or_directory;
 }
 
+rocksdb::Options make_options(const RocksOptions& ours, std::shared_ptr<rocks::Logger> logger) {
+  rocksdb::Options options = rocks::base_options(std::move(logger));
+  options.recycle_log_file_num = 0;  // Others can lose data at recovery in this version.
+  options.manual_wal_flush = false;
+  options.compression =
+      rocksdb::kNoCompression;  // The bytes pass once; the processor is the bottleneck.
+  options.write_buffer_size = ours.write_buffer_bytes;
+  options.max_write_buffer_number = 3;
+  options.max_open_files = -1;  // DeleteRange needs its tables open.
+  options.max_background_jobs = 2;
+  options.avoid_unnecessary_blocking_io = true;
+  options.level0_file_num_compaction_trigger = 4;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = rocksdb::NewLRUCache(1 << 20);
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
 using Opened = Result<std::unique_ptr<rocksdb::DB>>;
 
 Opened opened(const std::string& dir, const rocksdb::Status& status, rocksdb::DB* db,
-              const QuietLogger& logger) {
+              const rocks::Logger& logger) {
   if (status.ok()) return std::unique_ptr<rocksdb::DB>(db);
-  Error error = to_error("log " + dir, status);
+  Error error = rocks::to_error("log " + dir, status);
   // The older name of its tables, which it tries last.
   const size_t table = error.what.find(".ldb");
   if (table != std::string::npos) error.what.replace(table, 4, ".sst");
@@ -318,7 +338,7 @@ constexpr auto kWholeButTheEnd = rocksdb::WALRecoveryMode::kTolerateCorruptedTai
 constexpr auto kUpToThePointThatIsWhole = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
 
 Opened open_db_to_read(const std::string& dir, rocksdb::WALRecoveryMode mode) {
-  const auto logger = std::make_shared<QuietLogger>();
+  const auto logger = std::make_shared<rocks::Logger>();
   rocksdb::Options options = make_options({}, logger);
   options.create_if_missing = false;
   options.wal_recovery_mode = mode;
@@ -328,7 +348,7 @@ Opened open_db_to_read(const std::string& dir, rocksdb::WALRecoveryMode mode) {
 }
 
 Opened open_db(const std::string& dir, const RocksOptions& ours, rocksdb::WALRecoveryMode mode) {
-  const auto logger = std::make_shared<QuietLogger>();
+  const auto logger = std::make_shared<rocks::Logger>();
   rocksdb::Options options = make_options(ours, logger);
   options.create_if_missing = !is_there(dir + "/db");
   options.wal_recovery_mode = mode;
