@@ -1,5 +1,6 @@
 // weir-wrapper: runs one node instance. Started by the agent with a start order in a file.
 #include <malloc.h>
+#include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -13,6 +14,7 @@
 #include "schema/runtime/signals.h"
 #include "schema/runtime/standard_fds.h"
 #include "schema/wire/control.h"
+#include "schema/wire/wrapper_process.h"
 #include "wrapper/inspect/inspect.h"
 #include "wrapper/shell/wrapper.h"
 
@@ -44,18 +46,21 @@ int main(int argc, char** argv) {
   std::string log_level = "info";
   weir::shell::WrapperOptions options;
   auto* const what = app.add_option_group("what to do")->require_option(1);
-  what->add_option("--order", order_path, "run a node: file with the start order");
-  app.add_option("--log-level", log_level, "debug, info, warn or error");
-  app.add_option("--log-file", options.log_file, "where stdout and stderr go: rotated");
-  app.add_option("--lifeline-fd", options.lifeline_fd,
+  what->add_option(weir::wire::kOrderOption, order_path, "run a node: file with the start order");
+  app.add_option(weir::wire::kLogLevelOption, log_level, "debug, info, warn or error");
+  app.add_option(weir::wire::kLogFileOption, options.log_file,
+                 "where stdout and stderr go: rotated");
+  app.add_option(weir::wire::kLifelineOption, options.lifeline_fd,
                  "ends when the other end of this pipe closes");
-  app.add_option("--lock-fd", options.lock_fd, "inherited descriptor that holds the log's lock");
-  app.add_option("--disk-reserve", options.reserves.disk_bytes,
+  app.add_option(weir::wire::kLockOption, options.lock_fd,
+                 "inherited descriptor that holds the log's lock");
+  app.add_option(weir::wire::kDiskReserveOption, options.reserves.disk_bytes,
                  "bytes of the log's disk that stay free");
-  app.add_option("--memory-reserve", options.reserves.memory_bytes,
+  app.add_option(weir::wire::kMemoryReserveOption, options.reserves.memory_bytes,
                  "takes no input while less memory is available");
-  app.add_option("--memory-file", options.memory_file, "where that is read");
-  app.add_option("--keep-fd", options.keep_fds, "inherited descriptor to hold while this runs");
+  app.add_option(weir::wire::kMemoryFileOption, options.memory_file, "where that is read");
+  app.add_option(weir::wire::kKeepOption, options.keep_fds,
+                 "inherited descriptor to hold while this runs");
   std::pair<std::string, std::string> inspected;
   weir::inspect::DeadLetterQuery query;
   auto* const inspect_option =
@@ -86,14 +91,16 @@ int main(int argc, char** argv) {
     auto order = read_order(order_path);
     if (!order) {
       weir::log::error(order.error().what);
-      return weir::shell::kExitBadOrder;
+      return weir::wire::kExitBadOrder;
     }
     weir::log::init("weir-wrapper[" + order->pipeline + "/" + order->name() + "]",
                     weir::log::level_from(log_level));
+    // RocksDB's files too: nothing of ours is for others.
+    options.programs_umask = ::umask(077);
     weir::shell::Wrapper wrapper(*std::move(order), std::move(options));
     return wrapper.run();
   } catch (const std::exception& error) {
     weir::log::error(std::string("unexpected: ") + error.what());
-    return weir::shell::kExitAgain;
+    return weir::wire::kExitAgain;
   }
 }

@@ -39,11 +39,6 @@ inline constexpr std::chrono::milliseconds kUpLongEnough{10'000};
 inline constexpr std::chrono::milliseconds kRetryDelay{1000};   // Lock, stop order, order file.
 inline constexpr std::chrono::milliseconds kStopGrace{10'000};  // From the stop order to KILL.
 
-inline constexpr int kExitTryAgain = 75;
-inline constexpr int kExitFenced = 70;
-inline constexpr int kExitBadOrder = 64;
-inline constexpr int kExitDamaged = 65;
-
 enum class LifeState { kDown, kLaunching, kFollowing, kUnknownRuns, kGivenUp, kGone };
 std::string_view to_string(LifeState state);
 

@@ -55,23 +55,6 @@ Result<wire::StartOrder> read_order(const std::string& path) {
   return order;
 }
 
-// Whole, the old or the new, at any moment; that it is the new one shows once the folder is synced.
-Status replace_file_unsynced(const std::string& path, std::string_view bytes) {
-  const std::string temporary = path + ".tmp";
-  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!fd.valid()) return errno_error("open " + temporary, errno);
-  if (auto written = write_all(fd.get(), bytes, temporary); !written) return written;
-  if (::fsync(fd.get()) != 0) return errno_error("sync " + temporary, errno);
-  fd.reset();
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return errno_error("rename " + path, errno);
-  return {};
-}
-
-Status replace_file(const std::string& path, std::string_view bytes) {
-  if (Status replaced = replace_file_unsynced(path, bytes); !replaced) return replaced;
-  return sync_folder(folder_of(path));
-}
-
 // Empty if there is none.
 std::string read_identity(const std::string& path) {
   auto bytes = read_part(path, 0, kIdentityBytes);
@@ -89,7 +72,7 @@ std::string_view without_prefix(std::string_view line) {
 }  // namespace
 
 Status write_order(const std::string& path, const wire::StartOrder& order) {
-  return replace_file_unsynced(path, wire::encode_order(order));
+  return replace_file(path, wire::encode_order(order), Sync::kContent);
 }
 
 Status remove_order(const std::string& path) {
@@ -132,7 +115,8 @@ Result<std::string> identity_of(const Layout& layout, bool has_orders) {
   std::snprintf(text, sizeof text, "%016" PRIx64 "%016" PRIx64, *high, *low);
   if (auto made = make_folders(layout.wal_dir(), 0700); !made) return Error(made.error());
   for (const std::string& path : {layout.identity_of_logs_file(), layout.identity_file()}) {
-    if (auto written = replace_file(path, text); !written) return Error(written.error());
+    if (auto written = replace_file(path, text, Sync::kYes); !written)
+      return Error(written.error());
   }
   return std::string(text);
 }
@@ -154,11 +138,10 @@ Starts read_starts(const std::string& path) {
 }
 
 void write_starts(const std::string& path, const Starts& starts) {
-  std::ofstream file(path + ".tmp", std::ios::trunc);
-  file << starts.count << (starts.as_told ? ' ' + std::string(kStoppedWord) : "") << '\n';
-  file.close();
-  if (!file || std::rename((path + ".tmp").c_str(), path.c_str()) != 0) {
-    log::warn("write " + path + ": " + std::generic_category().message(errno));
+  const std::string text =
+      std::to_string(starts.count) + (starts.as_told ? ' ' + std::string(kStoppedWord) : "") + '\n';
+  if (Status written = replace_file(path, text, Sync::kNo); !written) {
+    log::warn(written.error().what);
   }
 }
 

@@ -1,7 +1,8 @@
 #include "agent/shell/host_boot.h"
 
-#include <cstdio>
 #include <fstream>
+
+#include "schema/base/files.h"
 
 namespace weir::agent {
 namespace {
@@ -26,15 +27,7 @@ bool is_noted_boot(const std::string& data_dir) {
 // Not synced: what a power cut takes of it makes the agent wait, and after that it would wait
 // anyway.
 Status note_this_boot(const std::string& data_dir) {
-  const std::string path = note_of(data_dir);
-  const std::string temporary = path + ".tmp";
-  std::ofstream file(temporary, std::ios::trunc);
-  file << this_boot() << '\n';
-  file.close();
-  if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    return errno_error("write " + path, errno);
-  }
-  return {};
+  return replace_file(note_of(data_dir), this_boot() + '\n', Sync::kNo);
 }
 
 }  // namespace weir::agent

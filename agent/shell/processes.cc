@@ -9,6 +9,7 @@
 #include "agent/shell/files.h"
 #include "schema/base/log.h"
 #include "schema/base/own_folder.h"
+#include "schema/wire/wrapper_process.h"
 
 namespace weir::agent {
 namespace {
@@ -85,22 +86,28 @@ Result<runtime::Child> Processes::spawn(const wire::InstanceKey& key,
   if (!output.valid()) return errno_error("open " + log_path, errno);
   runtime::SpawnOptions spawn;
   spawn.program = program;
-  spawn.argv = {program,      "--order", layout_.order_file(key), "--log-level", options_.log_level,
-                "--log-file", log_path};
+  spawn.argv = {program,
+                wire::kOrderOption,
+                layout_.order_file(key),
+                wire::kLogLevelOption,
+                options_.log_level,
+                wire::kLogFileOption,
+                log_path};
   // From its first moment on: an agent that took our place before the wrapper had come so far
   // would start another one.
-  spawn.argv.insert(spawn.argv.end(), {"--lock-fd", std::to_string(lock.fd())});
+  spawn.argv.insert(spawn.argv.end(), {wire::kLockOption, std::to_string(lock.fd())});
   spawn.fds = {{nothing.get(), 0}, {output.get(), 1}, {output.get(), 2}, {lock.fd(), lock.fd()}};
-  spawn.argv.insert(
-      spawn.argv.end(),
-      {"--disk-reserve", std::to_string(options_.disk_reserve_bytes), "--memory-reserve",
-       std::to_string(options_.memory_reserve_bytes), "--memory-file", options_.memory_file});
+  spawn.argv.insert(spawn.argv.end(),
+                    {wire::kDiskReserveOption, std::to_string(options_.disk_reserve_bytes),
+                     wire::kMemoryReserveOption, std::to_string(options_.memory_reserve_bytes),
+                     wire::kMemoryFileOption, options_.memory_file});
   if (options_.lifeline_fd >= 0) {
-    spawn.argv.insert(spawn.argv.end(), {"--lifeline-fd", std::to_string(options_.lifeline_fd)});
+    spawn.argv.insert(spawn.argv.end(),
+                      {wire::kLifelineOption, std::to_string(options_.lifeline_fd)});
     spawn.fds.push_back({options_.lifeline_fd, options_.lifeline_fd});
   }
   for (const int fd : options_.keep_fds) {
-    spawn.argv.insert(spawn.argv.end(), {"--keep-fd", std::to_string(fd)});
+    spawn.argv.insert(spawn.argv.end(), {wire::kKeepOption, std::to_string(fd)});
     spawn.fds.push_back({fd, fd});
   }
   return runtime::spawn(spawn);

@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "ctl/up/files.h"
+#include "schema/base/files.h"
 
 namespace weir::ctl {
 namespace {

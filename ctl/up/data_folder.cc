@@ -11,6 +11,7 @@
 
 #include "ctl/up/files.h"
 #include "schema/base/files.h"
+#include "schema/base/own_folder.h"
 #include "schema/config/pipeline_file.h"
 #include "schema/wire/control.h"
 
@@ -46,6 +47,14 @@ Status refuse_foreign(const std::string& path) {
   }
   if (failure) return Error{ErrorCode::kIo, path + ": " + failure.message()};
   return {};
+}
+
+// An empty folder that the caller has made for this, with whatever umask, is closed to others; one
+// with something in it that others may have read or changed is refused.
+Status take_for_oneself(const std::string& path) {
+  std::error_code failure;
+  if (fs::is_empty(path, failure) && !failure) (void)::chmod(path.c_str(), 0700);
+  return check_own_folder(path);
 }
 
 std::optional<uint64_t> free_bytes(const std::string& path) {
@@ -169,6 +178,7 @@ Result<DataFolder> DataFolder::open(const std::string& dir, const std::string& t
 
 Status DataFolder::prepare(const graph::PipelineSpec& spec) {
   if (Status foreign = refuse_foreign(path_); !foreign) return foreign;
+  if (Status ours = take_for_oneself(path_); !ours) return ours;
   Result<runtime::FileLock> lock =
       runtime::FileLock::acquire_within(path_ + "/lock", kGoingAwayLimit);
   if (!lock) {

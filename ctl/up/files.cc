@@ -10,23 +10,9 @@
 #include <filesystem>
 #include <system_error>
 
-#include "schema/base/files.h"
 #include "schema/base/unique_fd.h"
 
 namespace weir::ctl {
-Status replace_file(const std::string& path, std::string_view bytes, Sync sync) {
-  const std::string fresh = path + ".new";
-  {
-    const UniqueFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (!fd.valid()) return errno_error("write " + fresh, errno);
-    if (Status written = write_all(fd.get(), bytes, fresh); !written) return written;
-    if (sync == Sync::kYes && ::fsync(fd.get()) != 0) return errno_error("sync " + fresh, errno);
-  }
-  if (::rename(fresh.c_str(), path.c_str()) != 0) return errno_error("rename " + fresh, errno);
-  if (sync == Sync::kYes) return sync_folder(folder_of(path));
-  return {};
-}
-
 Result<std::optional<std::string>> read_small_file(const std::string& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) {

@@ -14,12 +14,6 @@ namespace weir::ctl {
 
 inline constexpr size_t kSmallFileBytesMax = 16u << 20;
 
-enum class Sync { kNo, kYes };
-
-// Replaces `path` by a file with these bytes (mode 0600), through PATH.new. With Sync::kYes file
-// and folder are synced, so the new content is there after a loss of power too.
-Status replace_file(const std::string& path, std::string_view bytes, Sync sync);
-
 // The whole file; nothing if there is none. kLimit over kSmallFileBytesMax.
 Result<std::optional<std::string>> read_small_file(const std::string& path);
 

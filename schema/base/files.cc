@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 
 #include "schema/base/unique_fd.h"
 
@@ -35,6 +36,19 @@ Status write_all(int fd, std::string_view bytes, const std::string& what) {
     if (count < 0) return errno_error("write " + what, errno);
     bytes.remove_prefix(static_cast<size_t>(count));
   }
+  return {};
+}
+
+Status replace_file(const std::string& path, std::string_view bytes, Sync sync) {
+  const std::string fresh = path + ".new";
+  {
+    const UniqueFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!fd.valid()) return errno_error("write " + fresh, errno);
+    if (Status written = write_all(fd.get(), bytes, fresh); !written) return written;
+    if (sync != Sync::kNo && ::fsync(fd.get()) != 0) return errno_error("sync " + fresh, errno);
+  }
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return errno_error("rename " + fresh, errno);
+  if (sync == Sync::kYes) return sync_folder(folder_of(path));
   return {};
 }
 

@@ -17,6 +17,17 @@ void wait_readable(int fd);
 // All of it, however often the system takes only a part. `what` is named in errors.
 Status write_all(int fd, std::string_view bytes, const std::string& what);
 
+// How much of a change is on the disk when a call returns.
+enum class Sync {
+  kNo,       // Nothing, perhaps.
+  kContent,  // What the file holds; under which name shows once its folder is synced.
+  kYes,      // All of it.
+};
+
+// Replaces `path` by a file with these bytes (mode 0600), through PATH.new: at any moment the old
+// or the new one is there, whole.
+Status replace_file(const std::string& path, std::string_view bytes, Sync sync);
+
 // What was made, renamed or removed in it is on the disk afterwards.
 Status sync_folder(const std::string& folder);
 

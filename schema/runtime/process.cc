@@ -143,7 +143,7 @@ std::string own_folder() {
 }
 
 Result<UniqueFd> open_lock_file(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd.valid()) return errno_error("open lock file " + path, errno);
   return fd;
 }

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "schema/wire/wrapper_process.h"
 #include "test/e2e/one_wrapper.h"
 #include "test/e2e/small_disk.h"
 
@@ -14,7 +15,6 @@ namespace weir::e2e {
 namespace {
 
 constexpr uint64_t kRecords = 3000;
-constexpr int kExitAgain = 75;
 
 // A source that goes on where it was: what its log has is what it has written, once.
 wire::StartOrder counting_source(const OneWrapper& wrapper) {
@@ -81,7 +81,7 @@ TEST_P(FailingDisk, R6R7NothingIsLostOrRepeated) {
     if (const int status = wrapper.wait_for_exit_or(
             [](const auto& s) { return s.state == wire::InstanceState::kEnded; });
         status >= 0) {
-      EXPECT_EQ(status, kExitAgain) << wrapper.content("log");
+      EXPECT_EQ(status, wire::kExitAgain) << wrapper.content("log");
       ++failures;
       continue;
     }
@@ -114,7 +114,7 @@ TEST(ReadOnlyDisk, R6R7TheLogIsNotOpenedAndNothingIsLost) {
   wrapper.kill();
   disk.set_read_only(true);
   wrapper.start(order);
-  EXPECT_EQ(wrapper.wait_for_exit(), kExitAgain);
+  EXPECT_EQ(wrapper.wait_for_exit(), wire::kExitAgain);
   EXPECT_NE(wrapper.content("log").find("Read-only file system"), std::string::npos)
       << wrapper.content("log");
   disk.set_read_only(false);

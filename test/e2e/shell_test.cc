@@ -337,6 +337,41 @@ TEST(CurrentFolder, ThatIsGoneIsSaidAndNothingIsLeft) {
   EXPECT_EQ(scene.leftovers(), "");
 }
 
+std::string open_to_others(const std::string& folder) {
+  std::string text;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    const fs::perms others = fs::perms::group_all | fs::perms::others_all;
+    // Who may use a socket is said by its folder.
+    if (entry.is_symlink() || entry.is_socket()) continue;
+    if ((entry.status().permissions() & others) == fs::perms::none) continue;
+    text += entry.path().string() + "\n";
+  }
+  return text;
+}
+
+// The mask of new files is ours for what weir writes, and the caller's for programs.
+TEST(DataFolder, IsOnesOwnAndProgramsKeepTheirUmask) {
+  Scene scene;
+  scene.make_folder("d");
+  fs::permissions(scene.path("d"), fs::perms(0755));
+  Command up = scene.start(script(
+      "umask 022; exec $1 up --data d -e \"'umask; seq 3; until [ -e go ]; do sleep 0.02; done' ; "
+      "'cat'\""));
+  ASSERT_TRUE(wait_until([&] { return up.out_so_far().ends_with("3\n"); })) << up.err_so_far();
+  EXPECT_EQ(fs::status(scene.path("d")).permissions(), fs::perms(0700));
+  EXPECT_EQ(open_to_others(scene.path("d")), "");
+  scene.write("go", "");
+  const Outcome done = up.wait();
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_EQ(done.out, "0022\n" + numbers(1, 3));
+  EXPECT_EQ(open_to_others(scene.path("d")), "");
+
+  fs::permissions(scene.path("d"), fs::perms(0750));
+  const Outcome open = scene.run(scene.up({"--data", "d", "-e", "'seq 3'"}));
+  EXPECT_EQ(open.code, 1);
+  EXPECT_TRUE(contains(open.err, "d is open to other users (mode 0750): 'chmod go= ")) << open.err;
+}
+
 TEST(DataFolder, ADanglingLinkIsCalledThat) {
   Scene scene;
   fs::create_symlink("nowhere", scene.path("link"));

@@ -111,7 +111,7 @@ Result<GuardClient> GuardClient::start(GuardConfig config) {
   // Should the guard be killed, then its programs must come to us and not to our parent.
   if (!runtime::become_subreaper()) return errno_error("become a subreaper", errno);
   GuardClient client;
-  client.lock_.reset(::open(config.lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  client.lock_.reset(::open(config.lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!client.lock_.valid()) return errno_error("open lock file " + config.lock_path, errno);
   if (Status started = client.start_guard(config); !started) return std::move(started).error();
   if (Status opened = client.open_descriptors(); !opened) return std::move(opened).error();
@@ -134,6 +134,9 @@ Status GuardClient::start_guard(const GuardConfig& config) {
   if (!config.use_cgroup) options.argv.emplace_back("--no-cgroup");
   if (!config.oom_file.empty()) {
     options.argv.insert(options.argv.end(), {"--oom-file", config.oom_file});
+  }
+  if (config.umask) {
+    options.argv.insert(options.argv.end(), {"--umask", std::to_string(*config.umask)});
   }
   options.new_session = true;
   options.fds = {{null.get(), 0},

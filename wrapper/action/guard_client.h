@@ -75,7 +75,8 @@ struct GuardConfig {
   // Use a cgroup of version 2 where this process may make one; else (and without one) process
   // groups and the descent of processes.
   bool use_cgroup = true;
-  std::string oom_file{};  // Where the kernel counts what it kills; empty: see OomKills.
+  std::optional<mode_t> umask{};  // Of the programs; nothing: this process's.
+  std::string oom_file{};         // Where the kernel counts what it kills; empty: see OomKills.
 };
 
 struct RunRequest {

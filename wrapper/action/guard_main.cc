@@ -1,10 +1,12 @@
 // weir-guard: see guard.h and docs/guard.md. Not for people: weir-wrapper starts it.
 #include <fcntl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 
@@ -54,6 +56,9 @@ int main(int argc, char** argv) {
   std::string oom_file;
   for (int i = 1; i < argc; ++i) {
     if (std::string_view(argv[i]) == "--no-cgroup") use_cgroup = false;
+    if (std::string_view(argv[i]) == "--umask" && i + 1 < argc) {
+      ::umask(static_cast<mode_t>(std::strtoul(argv[++i], nullptr, 10)));
+    }
     if (std::string_view(argv[i]) == "--oom-file" && i + 1 < argc) oom_file = argv[++i];
   }
   std::string why_not;

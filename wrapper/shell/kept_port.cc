@@ -1,10 +1,10 @@
 #include "wrapper/shell/kept_port.h"
 
 #include <cstdint>
-#include <cstdio>
 #include <fstream>
 #include <optional>
 
+#include "schema/base/files.h"
 #include "schema/base/log.h"
 
 namespace weir::shell {
@@ -19,12 +19,8 @@ std::optional<uint16_t> read_port(const std::string& path) {
 
 // Not synced: without it writers wait for the broker to tell them the new one.
 void write_port(const std::string& path, const std::string& port) {
-  const std::string temporary = path + ".tmp";
-  std::ofstream file(temporary, std::ios::trunc);
-  file << port << '\n';
-  file.close();
-  if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    log::warn("the port of the lanes cannot be kept in " + path);
+  if (Status written = replace_file(path, port + '\n', Sync::kNo); !written) {
+    log::warn("the port of the lanes cannot be kept: " + written.error().what);
   }
 }
 

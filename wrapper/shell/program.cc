@@ -59,10 +59,11 @@ void drop_fed(std::deque<SharedBytes>& to_feed, size_t bytes) {
 }  // namespace
 
 Program::Program(runtime::Loop& loop, const wire::StartOrder& order, std::vector<int> keep_fds,
-                 Events events)
+                 std::optional<mode_t> umask, Events events)
     : loop_(loop),
       order_(order),
       keep_fds_(std::move(keep_fds)),
+      umask_(umask),
       events_(std::move(events)),
       stderr_(order.stderr_file, order.log_limit_bytes) {}
 
@@ -76,8 +77,11 @@ Program::~Program() {
 }
 
 Status Program::start_guard() {
-  Result<action::GuardClient> guard =
-      action::GuardClient::start({"", order_.log_dir + "/guard.lock", keep_fds_});
+  action::GuardConfig config;
+  config.lock_path = order_.log_dir + "/guard.lock";
+  config.keep_fds = keep_fds_;
+  config.umask = umask_;
+  Result<action::GuardClient> guard = action::GuardClient::start(std::move(config));
   if (!guard) return std::move(guard).error();
   guard_.emplace(*std::move(guard));
   guard_watch_ = loop_.watch_fd(guard_->fd(), Interest::kRead, [this](Ready) { on_guard_event(); });

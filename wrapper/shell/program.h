@@ -59,8 +59,9 @@ class Program {
     std::function<void()>
         on_guard_gone;  // After stop(), or when the guard cannot be started again.
   };
+  // `umask`: of the program; nothing: as ours.
   Program(runtime::Loop& loop, const wire::StartOrder& order, std::vector<int> keep_fds,
-          Events events);
+          std::optional<mode_t> umask, Events events);
   ~Program();
 
   // Starts the guard. Errors: kNotFound (no weir-guard), kIo.
@@ -111,6 +112,7 @@ class Program {
   runtime::Loop& loop_;
   const wire::StartOrder& order_;
   std::vector<int> keep_fds_;
+  std::optional<mode_t> umask_;
   Events events_;
   std::optional<action::GuardClient> guard_;
   runtime::WatchId guard_watch_ = runtime::WatchId::kNone;

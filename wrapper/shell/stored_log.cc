@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "schema/base/files.h"
 #include "schema/base/log.h"
 #include "wrapper/core/node.h"
 #include "wrapper/core/sole_copy.h"
@@ -83,13 +84,9 @@ uint64_t kept_boot(const wire::StartOrder& order) {
 }
 
 void keep_boot(const wire::StartOrder& order, uint64_t boot) {
-  const std::string path = order.log_dir + "/boot";
-  std::ofstream file(path + ".tmp", std::ios::trunc);
-  file << boot << '\n';
-  file.close();
-  if (!file || std::rename((path + ".tmp").c_str(), path.c_str()) != 0) {
-    log::warn("the boot of the log cannot be kept in " + path);
-  }
+  const Status written =
+      replace_file(order.log_dir + "/boot", std::to_string(boot) + '\n', Sync::kNo);
+  if (!written) log::warn("the boot of the log cannot be kept: " + written.error().what);
 }
 
 Status condemn_log(const wire::StartOrder& order, const std::string& why) {

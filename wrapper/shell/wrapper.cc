@@ -34,11 +34,11 @@ int exit_status_of(ErrorCode code) {
     case ErrorCode::kTimeout:
     case ErrorCode::kLimit:
     case ErrorCode::kIo:
-      return kExitAgain;
+      return wire::kExitAgain;
     case ErrorCode::kCorrupt:
-      return kExitDamaged;
+      return wire::kExitDamaged;
     default:
-      return kExitBadOrder;
+      return wire::kExitBadOrder;
   }
 }
 
@@ -87,10 +87,11 @@ Status Wrapper::open() {
                              " still has its standard output: the run is over when that is closed";
     note(facts_.program_trouble);
   };
-  events.on_guard_gone = [this] { stopping_ ? finish() : shut_down(kExitAgain); };
+  events.on_guard_gone = [this] { stopping_ ? finish() : shut_down(wire::kExitAgain); };
   std::vector<int> keep = options_.keep_fds;
   if (options_.lifeline_fd >= 0) keep.push_back(options_.lifeline_fd);
-  program_ = std::make_unique<Program>(loop_, order_, keep, std::move(events));
+  program_ =
+      std::make_unique<Program>(loop_, order_, keep, options_.programs_umask, std::move(events));
   if (!order_.node.caller_stdin) {
     if (Status started = program_->start_guard(); !started) return started;
   }
@@ -102,10 +103,10 @@ Status Wrapper::open() {
   if (Status connected = connect_agent(); !connected) return connected;
   if (options_.lifeline_fd >= 0) {
     loop_.watch_fd(options_.lifeline_fd, runtime::Interest::kRead,
-                   [this](runtime::Ready) { shut_down(kExitStopped); });
+                   [this](runtime::Ready) { shut_down(wire::kExitStopped); });
   }
-  auto signals =
-      runtime::SignalWatch::create(loop_, {SIGTERM}, [this](int) { shut_down(kExitStopped); });
+  auto signals = runtime::SignalWatch::create(loop_, {SIGTERM},
+                                              [this](int) { shut_down(wire::kExitStopped); });
   if (!signals) return std::move(signals).error();
   signals_.emplace(*std::move(signals));
   loop_.every(core::Node::kTickInterval, [] {});  // A turn, for what the node does by the clock.
@@ -166,7 +167,7 @@ Status Wrapper::connect_agent() {
   if (Status connected = agent_->connect(order_.agent_endpoint); !connected) return connected;
   agent_watch_ = loop_.watch_socket(*agent_, [this] { on_agent_message(); });
   const wire::WrapperHello hello{order_.pipeline, order_.node.name, order_.instance,
-                                 order_.term,     getpid(),         order_.drains};
+                                 order_.term,     getpid(),         order_.drained_term};
   const Result<std::string> bytes = wire::encode({"", hello});
   if (!bytes) return bytes.error();
   (void)agent_->send({std::string_view(*bytes)});
@@ -186,7 +187,7 @@ void Wrapper::on_agent_message() {
     if (const auto* neighbours = std::get_if<wire::WrapperNeighbours>(&envelope->message)) {
       edges_->set_readers(neighbours->readers);
     } else if (const auto* stop = std::get_if<wire::WrapperStop>(&envelope->message)) {
-      if (!stop->end) return shut_down(kExitStopped);
+      if (!stop->end) return shut_down(wire::kExitStopped);
       node_->end_source();
     } else if (const auto* notes = std::get_if<wire::NotesTaken>(&envelope->message)) {
       for (const wire::InstanceNotes& taken : notes->instances) {
@@ -347,7 +348,7 @@ void Wrapper::log_failed(const Error& error) {
     log::error(facts_.trouble);
   }
   report(true);
-  exit_status_ = final ? kExitDamaged : kExitAgain;
+  exit_status_ = final ? wire::kExitDamaged : wire::kExitAgain;
   loop_.stop();
 }
 
@@ -358,14 +359,14 @@ void Wrapper::superseded(const Incarnation& by) {
     facts_.fenced_by = by.term;
     return loop_.post([this] {
       report(true);
-      shut_down(kExitFenced);
+      shut_down(wire::kExitFenced);
     });
   }
   if (std::exchange(superseded_, true)) return;
   log::warn("a later boot of this log is known (" + std::to_string(by.boot) + ", this one is " +
             std::to_string(of_.boot) + "): an old copy was restored; begins again above it");
   writer_->submit(core::boot_floor_batch(by.boot), true);
-  loop_.post([this] { shut_down(kExitAgain); });
+  loop_.post([this] { shut_down(wire::kExitAgain); });
 }
 
 }  // namespace weir::shell

@@ -15,6 +15,7 @@
 #include "schema/runtime/zmq_socket.h"
 #include "schema/wire/control.h"
 #include "schema/wire/order.h"
+#include "schema/wire/wrapper_process.h"
 #include "wrapper/core/node.h"
 #include "wrapper/core/report.h"
 #include "wrapper/shell/edges.h"
@@ -24,18 +25,12 @@
 
 namespace weir::shell {
 
-// What the agent reads from the exit status.
-inline constexpr int kExitStopped = 0;    // As it was told to.
-inline constexpr int kExitBadOrder = 64;  // The order cannot be used; starting again does not help.
-inline constexpr int kExitDamaged = 65;   // The log is damaged and a sole copy; likewise.
-inline constexpr int kExitFenced = 70;    // A higher term exists: somebody else is this node now.
-inline constexpr int kExitAgain = 75;     // Start it again.
-
 struct WrapperOptions {
-  int lifeline_fd = -1;       // Everything ends when its other end closes; -1: none.
-  std::vector<int> keep_fds;  // Inherited, kept open, and handed to the guard.
-  int lock_fd = -1;           // The lock of the log, which the agent took for us; -1: we take it.
-  std::string log_file;       // Where our stdout and stderr go; empty: not to a file.
+  int lifeline_fd = -1;                  // Everything ends when its other end closes; -1: none.
+  std::vector<int> keep_fds;             // Inherited, kept open, and handed to the guard.
+  std::optional<mode_t> programs_umask;  // Nothing: as ours.
+  int lock_fd = -1;      // The lock of the log, which the agent took for us; -1: we take it.
+  std::string log_file;  // Where our stdout and stderr go; empty: not to a file.
   core::Reserves reserves;
   std::string memory_file = "/proc/meminfo";
 };
@@ -107,7 +102,7 @@ class Wrapper : private core::Effects {
   runtime::SteadyTime reported_at_{};
   bool stopping_ = false;
   bool superseded_ = false;  // By a later boot: it goes, and begins again above that.
-  int exit_status_ = kExitAgain;
+  int exit_status_ = wire::kExitAgain;
 };
 
 }  // namespace weir::shell

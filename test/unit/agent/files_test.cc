@@ -36,7 +36,7 @@ TEST_F(Files, AnOrderIsWrittenReplacedReadAndRemoved) {
 
 TEST_F(Files, HalfWrittenAndSpoiltOrdersAreNotRead) {
   const std::string bytes = wire::encode_order(wire::sample_order());
-  std::ofstream(path("a.order.tmp")) << bytes.substr(0, 10);
+  std::ofstream(path("a.order.new")) << bytes.substr(0, 10);
   std::ofstream(path("b.order")) << bytes.substr(0, 10);
   auto orders = read_orders(folder_);
   ASSERT_TRUE(orders);

@@ -8,6 +8,7 @@
 #include "ctl/up/actions.h"
 #include "ctl/up/data_folder.h"
 #include "ctl/up/files.h"
+#include "schema/base/files.h"
 #include "schema/graph/expression.h"
 
 namespace weir::ctl {

@@ -42,7 +42,8 @@ class ProgramTest : public ::testing::Test {
     };
     events.on_begun = [](const std::string&) {};
     events.on_guard_gone = [] {};
-    program_ = std::make_unique<Program>(loop_, order_, std::vector<int>{}, std::move(events));
+    program_ = std::make_unique<Program>(loop_, order_, std::vector<int>{}, std::nullopt,
+                                         std::move(events));
     const Status started = program_->start_guard();
     ASSERT_TRUE(started) << started.error().what;
     loop_.on_turn_end([this] {
