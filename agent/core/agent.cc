@@ -93,7 +93,7 @@ void AgentCore::take_refusal(const std::string& request, const wire::Refusal& re
 std::vector<AgentEffect> AgentCore::from_wrapper(const std::string& peer, wire::Envelope envelope,
                                                  SteadyTime now) {
   if (const auto* hello = std::get_if<wire::WrapperHello>(&envelope.message)) {
-    take_hello(peer, {hello->pipeline, hello->node, hello->instance, hello->drains},
+    take_hello(peer, {hello->pipeline, hello->node, hello->instance, hello->drained_term},
                {hello->pid, hello->term}, now);
   } else if (const auto* report = std::get_if<wire::WrapperReport>(&envelope.message)) {
     take_report(peer, report->status, now);

@@ -9,7 +9,7 @@ namespace weir::agent {
 namespace {
 
 std::string instance_name(const wire::InstanceKey& key) {
-  return wire::lane_name(key.node, key.instance, key.drains);
+  return wire::lane_name(key.node, key.instance, key.drained_term);
 }
 
 std::string work_dir_in_data(const wire::InstanceKey& key) {

@@ -40,7 +40,7 @@ struct Layout {
   std::string identity_of_logs_file() const { return wal_dir() + "/identity"; }
   std::string order_file(const wire::InstanceKey& key) const;
   std::string starts_file(const wire::InstanceKey& key) const;
-  // A log that is drained is where it was (R5): the same folder, whatever key.drains says.
+  // A log that is drained is where it was (R5): the same folder, whatever key.drained_term says.
   std::string log_dir(const wire::InstanceKey& key, uint64_t log_term) const;
   // All logs of an instance that there may be: this, and this with "-TERM" behind.
   std::string first_log_dir(const wire::InstanceKey& key) const { return log_dir(key, 1); }

@@ -4,6 +4,8 @@
 #include <csignal>
 #include <utility>
 
+#include "schema/wire/wrapper_process.h"
+
 namespace weir::agent {
 namespace {
 
@@ -201,9 +203,9 @@ void WrapperLife::on(const ReportCame& event, SteadyTime now) {
 void WrapperLife::on(const Ended& event, SteadyTime now) {
   if (state_ != LifeState::kFollowing || event.pid != pid_) return;
   const bool as_told = stopping_since_.has_value();
-  const bool fenced = event.exit_code == kExitFenced && running_term_ == order_.term;
-  const bool bad_order = event.exit_code == kExitBadOrder && running_term_ == order_.term;
-  const bool damaged = event.exit_code == kExitDamaged && running_term_ == order_.term;
+  const bool fenced = event.exit_code == wire::kExitFenced && running_term_ == order_.term;
+  const bool bad_order = event.exit_code == wire::kExitBadOrder && running_term_ == order_.term;
+  const bool damaged = event.exit_code == wire::kExitDamaged && running_term_ == order_.term;
   last_ended_pid_ = std::exchange(pid_, 0);
   connected_ = false;
   stopping_since_.reset();
@@ -365,7 +367,7 @@ wire::InstanceStatus WrapperLife::status() const {
   status.pipeline = order_.pipeline;
   status.node = order_.node.name;
   status.instance = order_.instance;
-  status.drains = order_.drains;
+  status.drained_term = order_.drained_term;
   status.log_term = order_.log_term;
   status.restarts = starts_.count > 0 ? starts_.count - 1 : 0;
   rates_.put(status);

@@ -67,7 +67,7 @@ Status set_log_aside(const std::string& log, const std::string& aside) {
 std::vector<std::string> logs_of(const Layout& layout, const wire::InstanceKey& key) {
   std::vector<std::string> logs;
   // A drained log is that of the node, and goes with it.
-  if (key.drains != 0) return logs;
+  if (key.drained_term != 0) return logs;
   const fs::path first = layout.first_log_dir(key);
   const std::string name = first.filename();
   std::error_code ignored;

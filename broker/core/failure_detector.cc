@@ -25,7 +25,8 @@ std::set<std::string> agents_of(const State& state, const Pipeline& pipeline) {
       for (const std::string& name : placed.kept_by()) {
         if (!placed.removed_from.contains(name)) names.insert(name);
       }
-    } else if (!placed.agent.empty() && !placed.gone && !(key.drains != 0 && placed.finished)) {
+    } else if (!placed.agent.empty() && !placed.gone &&
+               !(key.drained_term != 0 && placed.finished)) {
       names.insert(placed.agent);
     }
   }
@@ -134,7 +135,8 @@ void FailureDetector::collect_evidence(const State& state, SteadyTime now) {
   std::map<std::pair<std::string, std::string>, std::string> agent_of;  // By pipeline and lane.
   for (const auto& [key, placed] : state.placements) {
     if (!suspects_.contains(placed.agent)) continue;
-    agent_of[{key.pipeline, wire::lane_name(key.node, key.instance, key.drains)}] = placed.agent;
+    agent_of[{key.pipeline, wire::lane_name(key.node, key.instance, key.drained_term)}] =
+        placed.agent;
   }
   for (const auto& [name, agent] : state.agents) {
     if (suspects_.contains(name) || now - agent.heard >= kProbeAfter) continue;

@@ -89,7 +89,7 @@ void BrokerCore::go_above_fence(const Agent& agent, Placement& placed,
       "node.fenced", key.pipeline, key.node, agent.name,
       "term " + std::to_string(status.fenced_by) + " is known to its neighbours, and not to us");
   const auto pipeline = state_.pipelines.find(key.pipeline);
-  if (pipeline != state_.pipelines.end() && key.drains == 0 && !placed.finished) {
+  if (pipeline != state_.pipelines.end() && key.drained_term == 0 && !placed.finished) {
     const auto instance = pipeline->second.find(key);
     // R5: there is one more log of it, somewhere.
     if (instance && is_source(pipeline->second, *instance)) {
@@ -103,22 +103,22 @@ void BrokerCore::go_above_fence(const Agent& agent, Placement& placed,
 // the source itself begins a new one.
 void BrokerCore::adopt_drain(const Agent& agent, const wire::InstanceStatus& status) {
   wire::InstanceKey key = wire::key_of(status);
-  const uint64_t drains = std::exchange(key.drains, 0);
+  const uint64_t drained_term = std::exchange(key.drained_term, 0);
   const auto pipeline = state_.pipelines.find(key.pipeline);
   const auto regular = state_.placements.find(key);
-  if (drains == 0 || drains > kTermMax) return;
+  if (drained_term == 0 || drained_term > kTermMax) return;
   if (pipeline == state_.pipelines.end() || regular == state_.placements.end()) return;
   const auto instance = pipeline->second.find(key);
   const bool wanted = is_wanted_up(pipeline->second) && !regular->second.agent.empty();
   if (!wanted || !instance || !is_source(pipeline->second, *instance)) return;
-  drain_log(pipeline->second, *instance, {agent.name, drains, status.log_term});
+  drain_log(pipeline->second, *instance, {agent.name, drained_term, status.log_term});
   Placement& placed = regular->second;
   if (placed.agent == agent.name && placed.log_term == status.log_term && !placed.finished) {
-    raise_term(placed, std::max(drains, status.term));
+    raise_term(placed, std::max(drained_term, status.term));
     placed.log_term = placed.term;
     store(placed);
   }
-  key.drains = drains;
+  key.drained_term = drained_term;
   adopt_term(agent, state_.placements.at(key), status);
 }
 
@@ -126,7 +126,7 @@ void BrokerCore::adopt_drain(const Agent& agent, const wire::InstanceStatus& sta
 // holds is drained.
 void BrokerCore::drain_what_was_forgotten(const Agent& agent, const Placement& placed,
                                           const wire::InstanceStatus& status) {
-  if (placed.key.drains != 0 || placed.finished) return;
+  if (placed.key.drained_term != 0 || placed.finished) return;
   if (placed.agent.empty() || placed.agent == agent.name) return;
   const auto& former = placed.former;
   if (std::find(former.begin(), former.end(), agent.name) != former.end()) return;
@@ -142,7 +142,7 @@ void BrokerCore::drain_what_was_forgotten(const Agent& agent, const Placement& p
 // A source that was moved, and we have forgotten it: what it left behind was to be drained.
 void BrokerCore::drain_what_was_left(const wire::InstanceKey& key) {
   const auto pipeline = state_.pipelines.find(key.pipeline);
-  if (key.drains != 0 || pipeline == state_.pipelines.end()) return;
+  if (key.drained_term != 0 || pipeline == state_.pipelines.end()) return;
   const auto instance = pipeline->second.find(key);
   if (!instance || !is_source(pipeline->second, *instance)) return;
   if (!state_.placements.at(key).finished) leave_own_log(pipeline->second, *instance);
@@ -241,7 +241,7 @@ void BrokerCore::give_place(Placement& placed, const std::string& agent, uint64_
 // Where it is, with an empty log: the one that was there is gone, or has another agent.
 void BrokerCore::begin_anew(Placement& placed) {
   wire::InstanceKey key = placed.key;
-  key.drains = 0;
+  key.drained_term = 0;
   Placement& regular = state_.placements.at(key);
   regular.last_term = std::max(regular.last_term, regular.term) + 1;
   if (&placed == &regular) placed.position = placed.settled_position;
@@ -256,10 +256,10 @@ void BrokerCore::begin_anew_on(const std::string& agent) {
     if (std::erase_if(placed.left, [&](const SourceLog& log) { return log.agent == agent; }) > 0) {
       store(placed);
     }
-    if (placed.agent != agent || (key.drains != 0 && placed.finished)) continue;
+    if (placed.agent != agent || (key.drained_term != 0 && placed.finished)) continue;
     Pipeline* const pipeline = find(key.pipeline);
     const auto instance = pipeline == nullptr ? std::nullopt : pipeline->find(key);
-    if (instance && key.drains == 0 && retire(*pipeline, *instance)) continue;
+    if (instance && key.drained_term == 0 && retire(*pipeline, *instance)) continue;
     begin_anew(placed);
   }
 }
@@ -344,7 +344,7 @@ void BrokerCore::drain_what_it_left(Pipeline& pipeline) {
 // Its readers learn of the lane at once: until it has ended they do not end.
 void BrokerCore::drain_log(Pipeline& pipeline, uint32_t instance, const SourceLog& log) {
   wire::InstanceKey key = pipeline.key(instance);
-  key.drains = log.term;
+  key.drained_term = log.term;
   Placement& drain = state_.placements[key];
   // One that nobody knew where it is may be found.
   if (drain.id != 0 && (drain.finished || !drain.agent.empty() || log.agent.empty())) return;
@@ -354,7 +354,7 @@ void BrokerCore::drain_log(Pipeline& pipeline, uint32_t instance, const SourceLo
   drain.term = drain.last_term = log.term;
   drain.log_term = log.log_term;
   store(drain);
-  const std::string lane = wire::lane_name(key.node, key.instance, key.drains);
+  const std::string lane = wire::lane_name(key.node, key.instance, key.drained_term);
   for (const uint32_t output : pipeline.outputs_of(instance)) {
     const auto reader = state_.placements.find(pipeline.key(output));
     if (reader == state_.placements.end()) continue;  // It is told when it is placed.
@@ -371,7 +371,8 @@ std::vector<std::string> BrokerCore::open_drains(const Pipeline& pipeline,
   for (const uint32_t input : pipeline.inputs_of(instance)) {
     for (const Placement* drain : state_.drains_of(pipeline.key(input))) {
       const wire::InstanceKey& key = drain->key;
-      if (!drain->finished) lanes.push_back(wire::lane_name(key.node, key.instance, key.drains));
+      if (!drain->finished)
+        lanes.push_back(wire::lane_name(key.node, key.instance, key.drained_term));
     }
   }
   return lanes;
@@ -379,7 +380,7 @@ std::vector<std::string> BrokerCore::open_drains(const Pipeline& pipeline,
 
 void BrokerCore::note_drained(const Pipeline& pipeline) {
   for (auto& [key, placed] : state_.placements_of(pipeline.spec().name)) {
-    if (key.drains == 0 || placed.finished) continue;
+    if (key.drained_term == 0 || placed.finished) continue;
     const wire::InstanceStatus* report = state_.report(key);
     if (report == nullptr || !report->ended_and_settled) continue;
     placed.finished = true;
@@ -393,7 +394,7 @@ void BrokerCore::note_drained(const Pipeline& pipeline) {
 // All of it is settled, so a reader that was moved meanwhile needs nothing of it, and nobody would
 // tell it that the lane has ended.
 void BrokerCore::forget_lane(const wire::InstanceKey& drained) {
-  const std::string lane = wire::lane_name(drained.node, drained.instance, drained.drains);
+  const std::string lane = wire::lane_name(drained.node, drained.instance, drained.drained_term);
   for (auto& [key, placed] : state_.placements_of(drained.pipeline)) {
     if (std::erase(placed.drained_lanes, lane) > 0) store(placed);
   }
@@ -453,7 +454,7 @@ void BrokerCore::note_stopped(const std::string& agent, const wire::InstanceKey&
   Placement& placed = found->second;
   const auto pipeline = state_.pipelines.find(key.pipeline);
   if (pipeline == state_.pipelines.end()) return;
-  const bool done = key.drains != 0 && placed.finished;
+  const bool done = key.drained_term != 0 && placed.finished;
   // What was stopped is not removed yet.
   if (pipeline->second.record.desired == DesiredState::kRemove) return;
   if (!done && is_wanted_up(pipeline->second)) return;
@@ -530,7 +531,7 @@ void BrokerCore::forget(const Pipeline& pipeline) {
     placed.settled_record = {};
     placed.left.clear();
     // A pipeline of this name that is put later waits for none of them.
-    placed.finished = key.drains != 0;
+    placed.finished = key.drained_term != 0;
     placed.gone = false;
     placed.removed_from.clear();
     store(placed);

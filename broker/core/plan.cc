@@ -74,7 +74,7 @@ void add_kept(const State& state, const Agent& agent, const Placement& placed,
   const auto instance = pipeline.find(key);
   if (!instance || placed.agent != agent.name || pipeline.record.desired == DesiredState::kStored)
     return;
-  if (key.drains != 0) {
+  if (key.drained_term != 0) {
     add_drain(state, pipeline, *instance, placed, orders);
   } else {
     add_instance(state, pipeline, *instance, placed, orders);
@@ -91,7 +91,7 @@ void add_strays(const State& state, const Agent& agent, const Pipeline& pipeline
   for (const auto& [key, status] : entries_of(agent.instances, pipeline.spec().name)) {
     const Placement* placed = state.placement(key);
     // No placement yet: it is about to be placed, most likely here.
-    const bool about_to_be = pipeline.find(key) && key.drains == 0;
+    const bool about_to_be = pipeline.find(key) && key.drained_term == 0;
     const bool stray = placed == nullptr ? !about_to_be : placed->agent != agent.name;
     if (stray) orders.stop.push_back(key);
   }
@@ -476,7 +476,7 @@ std::optional<wire::StartOrder> make_order(const State& state, const Pipeline& p
     const InstanceStatus* report = state.report(reader);
     if (report == nullptr || from == nullptr) return std::nullopt;
     const Placement& reads = *placed_reader;
-    if (key.drains == 0 && !reads_what_is_drained(reads, *report, key)) return std::nullopt;
+    if (key.drained_term == 0 && !reads_what_is_drained(reads, *report, key)) return std::nullopt;
     const Agent* to = state.agent(reads.agent);
     std::string endpoint = endpoint_for(*from, *to, *report);
     if (endpoint.empty()) return std::nullopt;
@@ -496,13 +496,13 @@ std::optional<wire::StartOrder> make_order(const State& state, const Pipeline& p
   order.instance = key.instance;
   order.term = placed.term;
   order.log_term = placed.log_term;
-  order.drains = key.drains;
+  order.drained_term = key.drained_term;
   order.position = placed.position;
   order.working_dir = run.options.working_dir;
   order.log_limit_bytes = run.options.log_limit_bytes;
   order.trim_at_taken = run.options.trim_at_taken;
   // A source that is drained, or had nothing left to write, starts no program.
-  const bool nothing_to_write = key.drains != 0 || placed.finished;
+  const bool nothing_to_write = key.drained_term != 0 || placed.finished;
   order.end = order.writers.empty() && (pipeline.record.ending || nothing_to_write);
   for (const wire::ActionRef& action : pipeline.record.actions) {
     if (action.name == order.node.action) order.uploaded = action;

@@ -135,7 +135,7 @@ std::string encode_record(const PlacementRecord& record) {
       .u32(record.key.instance)
       .text(record.agent)
       .u64(record.term)
-      .u64(record.key.drains)
+      .u64(record.key.drained_term)
       .u64(record.log_term)
       .u64(record.last_term)
       .u8(record.finished ? 1 : 0);
@@ -162,7 +162,7 @@ Result<PlacementRecord> decode_placement(std::string_view bytes) {
   record.key.instance = decoder.u32();
   record.agent = decoder.text(kTextLimit);
   record.term = decoder.u64();
-  record.key.drains = decoder.u64();
+  record.key.drained_term = decoder.u64();
   record.log_term = decoder.u64();
   record.last_term = decoder.u64();
   record.finished = decoder.u8() != 0;

@@ -99,7 +99,8 @@ struct SourceLog {
   bool operator==(const SourceLog&) const = default;
 };
 
-// Where an instance is, or, with `key.drains`, where the log of a lost source is drained (R5).
+// Where an instance is, or, with `key.drained_term`, where the log of a lost source is drained
+// (R5).
 struct PlacementRecord {
   wire::InstanceKey key;
   // Empty: none, its pipeline was removed; or, of what is to be drained, not known.

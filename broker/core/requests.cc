@@ -278,9 +278,9 @@ std::string BrokerCore::needs_agent(const std::string& name) const {
     if (placed.agent != name || pipeline == state_.pipelines.end()) continue;
     const PipelineRecord& record = pipeline->second.record;
     if (record.desired == DesiredState::kRemove || record.completed) continue;
-    if (key.drains != 0 && placed.finished) continue;
+    if (key.drained_term != 0 && placed.finished) continue;
     const std::string which = "node \"" + key.node + "\" of pipeline \"" + key.pipeline + "\"";
-    if (key.drains == 0) {
+    if (key.drained_term == 0) {
       return which + " is there; remove the pipeline first ('weirctl pipeline rm " + key.pipeline +
              "'), or let another agent run it";
     }

@@ -56,20 +56,20 @@ struct InstanceKey {
   std::string pipeline;
   std::string node;
   uint32_t instance = 0;
-  uint64_t drains = 0;  // StartOrder::drains: such a one lives beside the node's own.
+  uint64_t drained_term = 0;  // StartOrder::drained_term: such a one lives beside the node's own.
 
   auto operator<=>(const InstanceKey&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 inline InstanceKey key_of(const StartOrder& order) {
-  return {order.pipeline, order.node.name, order.instance, order.drains};
+  return {order.pipeline, order.node.name, order.instance, order.drained_term};
 }
 inline InstanceKey key_of(const InstanceStatus& status) {
-  return {status.pipeline, status.node, status.instance, status.drains};
+  return {status.pipeline, status.node, status.instance, status.drained_term};
 }
 // "pipeline/node.instance", with "@term" of a lane that is drained.
 inline std::string to_string(const InstanceKey& key) {
-  return key.pipeline + "/" + lane_name(key.node, key.instance, key.drains);
+  return key.pipeline + "/" + lane_name(key.node, key.instance, key.drained_term);
 }
 
 // ---- Answers -------------------------------------------------------------------------------
@@ -519,7 +519,7 @@ struct WrapperHello {
   uint32_t instance = 0;
   uint64_t term = 0;
   int64_t pid = 0;
-  uint64_t drains = 0;
+  uint64_t drained_term = 0;
 
   bool operator==(const WrapperHello&) const = default;
 };

@@ -164,7 +164,7 @@ void describe(A& archive, T& v) {
   archive("listen_remote", v.listen_remote);
   archive("stdout_file", v.stdout_file);
   archive("log_term", v.log_term);
-  archive("drains", v.drains);
+  archive("drains", v.drained_term);
   archive("position", v.position.records);
   binary(archive, "position_token", v.position.token);
 }
@@ -215,7 +215,7 @@ void describe(A& archive, T& v) {
   archive("nonzero_exits", v.nonzero_exits);
   archive("last_nonzero_exit", v.last_nonzero_exit);
   archive("log_term", v.log_term);
-  archive("drains", v.drains);
+  archive("drains", v.drained_term);
   archive("writers", v.writers);
   archive("heard", v.heard);
   archive("fenced_by", v.fenced_by);
@@ -228,7 +228,7 @@ void describe(A& archive, T& v) {
   archive("pipeline", v.pipeline);
   archive("node", v.node);
   archive("instance", v.instance);
-  archive("drains", v.drains);
+  archive("drains", v.drained_term);
 }
 
 template <typename A, Is<DeadLetter> T>
@@ -556,7 +556,7 @@ void describe(A& archive, T& v) {
   archive("instance", v.instance);
   archive("term", v.term);
   archive("pid", v.pid);
-  archive("drains", v.drains);
+  archive("drains", v.drained_term);
 }
 
 template <typename A, Is<WrapperReport> T>

@@ -33,9 +33,10 @@ struct ActionRef {
 };
 
 // What writers and readers call a lane.
-inline std::string lane_name(const std::string& node, uint32_t instance, uint64_t drains = 0) {
+inline std::string lane_name(const std::string& node, uint32_t instance,
+                             uint64_t drained_term = 0) {
   std::string name = node + "." + std::to_string(instance);
-  if (drains != 0) name += "@" + std::to_string(drains);
+  if (drained_term != 0) name += "@" + std::to_string(drained_term);
   return name;
 }
 
@@ -67,13 +68,13 @@ struct StartOrder {
   uint64_t log_term = 0;
   // 0, or the term of a source that was given up with its host and is back: what its log still
   // holds is sent as a lane of its own, outside fencing, and no program is started (R5).
-  uint64_t drains = 0;
+  uint64_t drained_term = 0;
   // Source: where a log begins that is begun with this order: what lies before it is settled
   // already, and is not written again (R5, `portable`). A log that is there knows its own.
   SourcePosition position;
 
   // Of the lane: "node.instance", or "node.instance@term" of one that is drained.
-  std::string name() const { return lane_name(node.name, instance, drains); }
+  std::string name() const { return lane_name(node.name, instance, drained_term); }
   bool operator==(const StartOrder&) const = default;
 };
 
@@ -129,7 +130,7 @@ struct InstanceStatus {
   uint64_t nonzero_exits = 0;
   uint32_t last_nonzero_exit = 0;
   uint64_t log_term = 0;             // StartOrder::log_term
-  uint64_t drains = 0;               // StartOrder::drains
+  uint64_t drained_term = 0;         // StartOrder::drained_term
   std::vector<std::string> writers;  // StartOrder::writers of the running process.
   // The neighbours, by the names of their lanes, that were heard within the last seconds: that
   // is how a broker knows that a wrapper lives whose agent is silent (R10).

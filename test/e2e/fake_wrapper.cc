@@ -91,7 +91,7 @@ class FakeWrapper {
     status.term = order_.term;
     status.boot = 1;
     status.log_term = order_.log_term;
-    status.drains = order_.drains;
+    status.drained_term = order_.drained_term;
     status.writers = order_.writers;
     status.state = wire::InstanceState::kRunning;
     status.endpoint = order_.listen;

@@ -89,7 +89,7 @@ void Node::open(const LogState& state) {
 // R5: a source that took over begins where what was settled of the one before ends.
 void Node::begin_at_position(const LogState& state) {
   const wire::StartOrder& order = config_.order;
-  const bool source = order.writers.empty() && order.drains == 0;
+  const bool source = order.writers.empty() && order.drained_term == 0;
   tells_position_ = source && order.node.portable;
   base_position_ = state.base_position;
   if (!tells_position_ || !state.identity.empty() || order.position.none()) return;

@@ -14,7 +14,7 @@ wire::InstanceStatus make_report(const Node& node, const ProcessFacts& facts, St
   status.instance = order.instance;
   status.term = node.lane().incarnation().term;
   status.log_term = order.log_term;
-  status.drains = order.drains;
+  status.drained_term = order.drained_term;
   status.writers = order.writers;
   status.heard = node.heard(now);
   status.fenced_by = facts.fenced_by;

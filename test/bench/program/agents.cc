@@ -82,7 +82,7 @@ class PlayedAgent {
     status.pipeline = order.pipeline;
     status.node = order.node.name;
     status.instance = order.instance;
-    status.drains = order.drains;
+    status.drained_term = order.drained_term;
     status.term = order.term;
     status.log_term = order.log_term;
     status.boot = 1;

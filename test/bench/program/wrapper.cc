@@ -25,7 +25,7 @@ class StandIn {
     status_.pipeline = order.pipeline;
     status_.node = order.node.name;
     status_.instance = order.instance;
-    status_.drains = order.drains;
+    status_.drained_term = order.drained_term;
     status_.term = order.term;
     status_.log_term = order.log_term;
     status_.boot = 1;
@@ -42,7 +42,7 @@ class StandIn {
     const auto watch = loop_.watch_socket(*socket_, [this] { receive(); });
     loop_.every(kReport, [this] { report(); });
     send(wire::WrapperHello{status_.pipeline, status_.node, status_.instance, status_.term,
-                            status_.pid, status_.drains});
+                            status_.pid, status_.drained_term});
     report();
     loop_.run();
     loop_.unwatch(watch);

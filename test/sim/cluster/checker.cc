@@ -66,7 +66,7 @@ void Checker::ordered(const broker::BrokerCore& core, const std::string& peer,
   for (const wire::StartOrder& order : orders.start) {
     const std::string lane = lane_of(order);
     // R8: one that is to end starts no program elsewhere, and is drained like any other.
-    if (order.drains != 0 && order.node.portable && !cluster_.ended_early()) {
+    if (order.drained_term != 0 && order.node.portable && !cluster_.ended_early()) {
       cluster_.fail(lane + " of " + agent + " is drained although it is portable");
     }
     const auto [known, is_new] = terms_.emplace(std::pair{lane, order.term}, agent);

@@ -82,7 +82,7 @@ NodePast& Cluster::node_past(const std::string& pipeline, const std::string& nod
 
 void Cluster::log_opened(const WrapperProcess& process) {
   const wire::StartOrder& order = process.order();
-  if (order.drains != 0) return;
+  if (order.drained_term != 0) return;
   std::string& last = last_log_[order.pipeline + "/" + order.name()];
   if (!last.empty() && last != order.log_dir) logs_lost(process.name() + " begins a new log");
   last = order.log_dir;

@@ -42,7 +42,7 @@ void WrapperProcess::begin() {
   facts_.pid = pid_;
   if (host_.disk == DiskState::kFull) {
     cluster_.trace(name() + " cannot open its log: the disk is full");
-    return end(kExitAgain);
+    return end(wire::kExitAgain);
   }
   const Result<core::LogState> state = core::load(stored_.disk.log());
   if (!state) return cluster_.fail("a log does not load: " + state.error().what);
@@ -71,7 +71,7 @@ void WrapperProcess::begin() {
     cluster_.listen(facts_.remote_endpoint, pid_);
   }
   tell_agent(wire::WrapperHello{order_.pipeline, order_.node.name, order_.instance, order_.term,
-                                pid_, order_.drains});
+                                pid_, order_.drained_term});
   look_at_room();
   set_readers(order_.readers);
   node_->start(clock());
@@ -154,7 +154,7 @@ void WrapperProcess::write_some() {
     if (host_.disk == DiskState::kFull) {
       facts_.trouble = "the disk of its log is full";
       report(true);
-      return end(kExitAgain);
+      return end(wire::kExitAgain);
     }
     disk.write_next();
     node_->on_persisted();
@@ -264,7 +264,7 @@ void WrapperProcess::from_agent(const wire::Envelope& envelope) {
     }
   } else if (const auto* stop = std::get_if<wire::WrapperStop>(&envelope.message)) {
     cluster_.trace(name() + (stop->end ? " is to end its lane" : " is to stop"));
-    if (!stop->end) return end(kExitStopped);
+    if (!stop->end) return end(wire::kExitStopped);
     order_.end = true;
     node_->end_source();
   }
@@ -389,10 +389,10 @@ void WrapperProcess::superseded(const Incarnation& by) {
     cluster_.checker().fenced(order_, by.term);
     facts_.fenced_by = by.term;
     report(true);
-    return end(kExitFenced);
+    return end(wire::kExitFenced);
   }
   stored_.disk.submit(core::boot_floor_batch(by.boot), true);
-  end(kExitAgain);
+  end(wire::kExitAgain);
 }
 
 }  // namespace weir::sim

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "schema/wire/control.h"
+#include "schema/wire/wrapper_process.h"
 #include "test/sim/cluster/edge_link.h"
 #include "test/sim/cluster/host.h"
 #include "test/sim/cluster/scheduler.h"
@@ -22,11 +23,6 @@
 namespace weir::sim {
 
 class Cluster;
-
-// What the agent reads from the exit status; see wrapper/shell/wrapper.h.
-inline constexpr int kExitStopped = 0;
-inline constexpr int kExitFenced = 70;
-inline constexpr int kExitAgain = 75;
 
 class WrapperProcess : public Process, private core::Effects {
  public:

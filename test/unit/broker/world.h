@@ -272,9 +272,9 @@ class World {
       status.node = order.node.name;
       status.term = order.term;
       status.log_term = order.log_term;
-      status.drains = order.drains;
+      status.drained_term = order.drained_term;
       status.writers = order.writers;
-      status.ended_and_settled = order.drains != 0 && drains_end;
+      status.ended_and_settled = order.drained_term != 0 && drains_end;
       status.state = wire::InstanceState::kRunning;
       status.pid = 100;
       if (order.writers.empty()) continue;

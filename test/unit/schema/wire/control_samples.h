@@ -84,7 +84,7 @@ inline InstanceStatus sample_status() {
   status.restarts = 11;
   status.dead_letters = 12;
   status.log_term = 2;
-  status.drains = 1;
+  status.drained_term = 1;
   status.writers = {"numgen.0", "numgen.0@1"};
   status.heard = {"act.0"};
   status.fenced_by = 5;
@@ -115,7 +115,7 @@ inline StartOrder sample_order() {
   order.end = true;
   order.listen_remote = "tcp://10.1.2.3:*";
   order.log_term = 2;
-  order.drains = 1;
+  order.drained_term = 1;
   order.position = {18, std::string("to\0ken", 6)};
   order.stdout_file = "/var/lib/weir/logs/even.2.stdout";
   return order;
