@@ -145,44 +145,44 @@ std::vector<Fault> all_kinds() {
 }
 
 TEST(Cluster, WithoutFaults) {
-  run_seeds({100, 1}, [](uint64_t seed) { return run_plan(seed, draw_plan(seed)); });
+  run_seeds({100, 100}, [](uint64_t seed) { return run_plan(seed, draw_plan(seed)); });
 }
-TEST(Cluster, R10ProcessesDie) { run_kinds({500, 1}, kProcesses); }
-TEST(Cluster, R10HostsAreCutOff) { run_kinds({500, 1}, kWays); }
-TEST(Cluster, R6DisksForget) { run_kinds({500, 1}, kDisks); }
-TEST(Cluster, R5AHostIsLostForEver) { run_kinds({300, 1}, {Fault::kLoseHost}); }
+TEST(Cluster, R10ProcessesDie) { run_kinds({500, 90}, kProcesses); }
+TEST(Cluster, R10HostsAreCutOff) { run_kinds({500, 60}, kWays); }
+TEST(Cluster, R6DisksForget) { run_kinds({500, 40}, kDisks); }
+TEST(Cluster, R5AHostIsLostForEver) { run_kinds({300, 15}, {Fault::kLoseHost}); }
 TEST(Cluster, R10TheBrokersStoreIsAnOlderOne) {
-  run_kinds({500, 1},
+  run_kinds({500, 70},
             kWays + std::vector{Fault::kOldStore, Fault::kKillWrapper, Fault::kKillAgent});
 }
 TEST(Cluster, R10AndAHostThatKnewMoreIsLostForEver) {
-  run_kinds({500, 1}, {Fault::kOldStore, Fault::kLoseHost, Fault::kCutHost, Fault::kKillWrapper});
+  run_kinds({500, 40}, {Fault::kOldStore, Fault::kLoseHost, Fault::kCutHost, Fault::kKillWrapper});
 }
 TEST(Cluster, R5TheBrokersStoreIsFromBeforeTheRun) {
   const std::vector<Fault> kinds = {Fault::kOldStore, Fault::kKillBroker, Fault::kKillWrapper,
                                     Fault::kKillProgram, Fault::kBreakEdge};
-  run_seeds({300, 1}, [&](uint64_t seed) {
+  run_seeds({300, 95}, [&](uint64_t seed) {
     ClusterPlan plan = draw_plan(seed);
     plan.early_copies = true;
     return run_faults(seed, kinds, std::move(plan));
   });
 }
 TEST(Cluster, R8StopAndRunLoseAndRepeatNothing) {
-  run_kinds({300, 1}, kProcesses + std::vector{Fault::kStopAndRun});
+  run_kinds({300, 90}, kProcesses + std::vector{Fault::kStopAndRun});
 }
-TEST(Cluster, R8SomebodyChangesHisMind) { run_kinds({500, 1}, kProcesses + kWays + kWishes); }
+TEST(Cluster, R8SomebodyChangesHisMind) { run_kinds({500, 50}, kProcesses + kWays + kWishes); }
 TEST(Cluster, R8EnoughWhateverBreaks) {
-  run_seeds({500, 1}, [&](uint64_t seed) {
+  run_seeds({500, 35}, [&](uint64_t seed) {
     return run_faults(seed, all_kinds(), draw_plan(seed, Graphs::kWithHead));
   });
 }
 // An inner node that reads another one may need what that one had sent already.
 TEST(Cluster, R3TwoInnerNodesInARow) {
-  run_seeds({500, 1}, [&](uint64_t seed) {
+  run_seeds({500, 30}, [&](uint64_t seed) {
     return run_faults(seed, all_kinds(), draw_plan(seed, Graphs::kLongChain));
   });
 }
-TEST(Cluster, Everything) { run_kinds({1000, 1}, all_kinds()); }
+TEST(Cluster, Everything) { run_kinds({1000, 35}, all_kinds()); }
 TEST(Cluster, SeedsThatFoundABug) {
   for (const uint64_t seed : kClusterSeeds) run_faults(seed, all_kinds(), draw_plan(seed));
 }

@@ -351,7 +351,7 @@ TEST(Failing, R11ALostRunCostsNoConnection) {
 
 TEST(Failing, R9R11R12WithoutFaults) { run_kind({}, {200, 100}); }
 TEST(Failing, R9R11R12WhileLogsSurvive) { run_kind(gentle(), {1000, 100}); }
-TEST(Failing, R9R11R12WhenLogsAreLost) { run_kind(harsh(), {400, 1}); }
+TEST(Failing, R9R11R12WhenLogsAreLost) { run_kind(harsh(), {400, 15}); }
 
 }  // namespace
 }  // namespace weir::sim
