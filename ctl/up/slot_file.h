@@ -13,7 +13,7 @@
 #include <string>
 #include <string_view>
 
-#include "ctl/up/files.h"
+#include "ctl/base/files.h"
 #include "schema/base/result.h"
 #include "schema/base/unique_fd.h"
 
