@@ -8,10 +8,10 @@
 #include <system_error>
 #include <vector>
 
+#include "ctl/base/exit_code.h"
+#include "ctl/cli/program.h"
 #include "ctl/commands/registry.h"
-#include "ctl/exit_code.h"
 #include "ctl/output/fd_stream.h"
-#include "ctl/program.h"
 #include "schema/runtime/standard_fds.h"
 
 int main(int argc, char** argv) {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "ctl/actions/upload.h"
-#include "ctl/session.h"
+#include "ctl/cli/session.h"
 
 namespace weir::ctl {
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "ctl/up/files.h"
+#include "ctl/base/files.h"
 #include "schema/config/exposure.h"
 #include "schema/config/reporter.h"
 #include "schema/config/toml_document.h"

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "ctl/session.h"
+#include "ctl/cli/session.h"
 #include "schema/wire/control.h"
 
 namespace weir::ctl {

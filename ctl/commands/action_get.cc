@@ -6,11 +6,11 @@
 
 #include "ctl/actions/program_file.h"
 #include "ctl/actions/upload.h"
+#include "ctl/base/exit_code.h"
+#include "ctl/cli/session.h"
 #include "ctl/client/signals_held.h"
-#include "ctl/exit_code.h"
 #include "ctl/output/progress.h"
 #include "ctl/output/units.h"
-#include "ctl/session.h"
 
 namespace weir::ctl {
 namespace {

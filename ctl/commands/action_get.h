@@ -1,7 +1,7 @@
 // weirctl action get: a program from the broker.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

@@ -1,7 +1,7 @@
 // weirctl action list: what was uploaded.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

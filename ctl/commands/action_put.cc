@@ -4,7 +4,7 @@
 #include <ostream>
 
 #include "ctl/actions/shown_upload.h"
-#include "ctl/exit_code.h"
+#include "ctl/base/exit_code.h"
 #include "ctl/output/format.h"
 #include "ctl/output/status_json.h"
 #include "schema/graph/names.h"

@@ -1,7 +1,7 @@
 // weirctl action put: a program to the broker.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

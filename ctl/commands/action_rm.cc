@@ -3,8 +3,8 @@
 #include <memory>
 #include <ostream>
 
-#include "ctl/exit_code.h"
-#include "ctl/session.h"
+#include "ctl/base/exit_code.h"
+#include "ctl/cli/session.h"
 
 namespace weir::ctl {
 namespace {

@@ -1,7 +1,7 @@
 // weirctl action rm: versions that are not needed any more.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

@@ -1,7 +1,7 @@
 // weirctl agent list: the servers.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

@@ -1,7 +1,7 @@
 // weirctl agent rm: forgets a server that is gone for good.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

@@ -3,9 +3,9 @@
 #include <memory>
 #include <ostream>
 
+#include "ctl/base/exit_code.h"
+#include "ctl/cli/session.h"
 #include "ctl/dead/change.h"
-#include "ctl/exit_code.h"
-#include "ctl/session.h"
 
 namespace weir::ctl {
 namespace {

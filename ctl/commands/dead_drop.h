@@ -1,7 +1,7 @@
 // weirctl dead drop: dead letters that nobody wants are deleted.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

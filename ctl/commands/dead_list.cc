@@ -5,13 +5,12 @@
 #include <optional>
 #include <ostream>
 
-#include "ctl/dead/broker_letters.h"
-#include "ctl/dead/inspection.h"
+#include "ctl/base/exit_code.h"
+#include "ctl/cli/session.h"
 #include "ctl/dead/letter_text.h"
-#include "ctl/exit_code.h"
+#include "ctl/dead/letters.h"
 #include "ctl/output/format.h"
 #include "ctl/output/text.h"
-#include "ctl/session.h"
 #include "ctl/up/run_folder.h"
 
 namespace weir::ctl {
@@ -31,9 +30,7 @@ class Listing {
   }
 
   void add(const InstanceLog& log) {
-    const DeadLetterQuery query{log.dir, "", record_bytes_max()};
-    Status read = read_dead_letters(
-        query, [this](const auto& letter, auto record) { return put(letter, record); });
+    Status read = read_dead_letters(log.dir, filter(), on_letter_);
     if (!read && read.error().code == ErrorCode::kConflict) {
       running_ += (running_.empty() ? "" : ", ") + log.node;
       return;
@@ -42,10 +39,7 @@ class Listing {
   }
 
   void add(Broker& broker, const wire::InstanceKey& instance) {
-    const BrokerLettersQuery query{instance, "", record_bytes_max()};
-    note(read_dead_letters(broker, query,
-                           [this](const auto& letter, auto record) { return put(letter, record); }),
-         instance.node);
+    note(read_dead_letters(broker, instance, filter(), on_letter_), instance.node);
   }
 
   int end() {
@@ -69,8 +63,8 @@ class Listing {
   }
 
  private:
-  std::optional<uint64_t> record_bytes_max() const {
-    return rows_.empty() ? std::nullopt : std::optional(kRecordBytesInLine);
+  LetterFilter filter() const {
+    return {.record_bytes_max = rows_.empty() ? std::nullopt : std::optional(kRecordBytesInLine)};
   }
 
   bool put(const wire::DeadLetter& letter, std::string_view record) {
@@ -87,6 +81,7 @@ class Listing {
   }
 
   Program& program_;
+  OnDeadLetter on_letter_ = [this](const auto& letter, auto record) { return put(letter, record); };
   JsonList json_;
   std::vector<std::vector<std::string>> rows_;  // Empty: as JSON.
   std::string running_;

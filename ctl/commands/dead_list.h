@@ -1,7 +1,7 @@
 // weirctl dead list: the dead letters of a run, one line each.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

@@ -6,11 +6,11 @@
 #include <ostream>
 #include <set>
 
+#include "ctl/base/exit_code.h"
+#include "ctl/cli/session.h"
 #include "ctl/cluster/wait.h"
-#include "ctl/dead/broker_letters.h"
 #include "ctl/dead/change.h"
-#include "ctl/exit_code.h"
-#include "ctl/session.h"
+#include "ctl/dead/letters.h"
 
 namespace weir::ctl {
 namespace {
@@ -63,12 +63,13 @@ class Retry {
  private:
   Result<Seen> look(const wire::InstanceKey& instance) {
     Seen seen;
-    const BrokerLettersQuery query{.instance = instance, .record_bytes_max = 0};
-    Status read = read_dead_letters(session_.broker(), query, [&](const auto& letter, auto) {
-      seen.ids.insert(letter.id);
-      if (letter.retrying) seen.retrying.insert(letter.id);
-      return true;
-    });
+    const LetterFilter ids_only{.record_bytes_max = 0};
+    Status read =
+        read_dead_letters(session_.broker(), instance, ids_only, [&](const auto& letter, auto) {
+          seen.ids.insert(letter.id);
+          if (letter.retrying) seen.retrying.insert(letter.id);
+          return true;
+        });
     if (!read) return std::move(read).error();
     return seen;
   }

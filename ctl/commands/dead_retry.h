@@ -1,7 +1,7 @@
 // weirctl dead retry: dead letters are given to their program again.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

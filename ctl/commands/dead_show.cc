@@ -5,13 +5,12 @@
 #include <optional>
 #include <ostream>
 
-#include "ctl/dead/broker_letters.h"
-#include "ctl/dead/inspection.h"
+#include "ctl/base/exit_code.h"
+#include "ctl/base/shell_word.h"
+#include "ctl/cli/session.h"
 #include "ctl/dead/letter_text.h"
-#include "ctl/exit_code.h"
+#include "ctl/dead/letters.h"
 #include "ctl/output/format.h"
-#include "ctl/session.h"
-#include "ctl/up/actions.h"
 #include "ctl/up/run_folder.h"
 #include "schema/graph/diagnostic.h"
 
@@ -47,9 +46,9 @@ Error no_such_letter(const Options& options) {
                    "'\nhint: to see which it has: weirctl dead list " + where + " " + options.node};
 }
 
-std::optional<uint64_t> record_bytes_max(const Options& options) {
+LetterFilter filter_of(const Options& options) {
   const bool whole = options.raw || is_json(options.format);
-  return whole ? std::nullopt : std::optional(kRecordBytesOnPage);
+  return {options.id, whole ? std::nullopt : std::optional(kRecordBytesOnPage)};
 }
 
 int show_of_folder(Program& program, const Options& options) {
@@ -61,13 +60,13 @@ int show_of_folder(Program& program, const Options& options) {
   if (!logs) return program.fail(logs.error());
   std::optional<Error> failure;
   for (const InstanceLog& log : *logs) {
-    const DeadLetterQuery query{log.dir, options.id, record_bytes_max(options)};
     bool found = false;
-    const Status read = read_dead_letters(query, [&](const auto& letter, auto record) {
-      print(program.streams().out, options, letter, record);
-      found = true;
-      return false;
-    });
+    const Status read =
+        read_dead_letters(log.dir, filter_of(options), [&](const auto& letter, auto record) {
+          print(program.streams().out, options, letter, record);
+          found = true;
+          return false;
+        });
     if (found) return kDone;
     if (!read) failure = read.error();
   }
@@ -80,13 +79,12 @@ int show_of_cluster(Program& program, Session& session, const Options& options) 
   std::optional<Error> failure;
   for (const wire::InstanceKey& instance : *instances) {
     bool found = false;
-    const Status read =
-        read_dead_letters(session.broker(), {instance, options.id, record_bytes_max(options)},
-                          [&](const auto& letter, auto record) {
-                            print(program.streams().out, options, letter, record);
-                            found = true;
-                            return false;
-                          });
+    const Status read = read_dead_letters(session.broker(), instance, filter_of(options),
+                                          [&](const auto& letter, auto record) {
+                                            print(program.streams().out, options, letter, record);
+                                            found = true;
+                                            return false;
+                                          });
     if (found) return kDone;
     if (!read) failure = read.error();
   }

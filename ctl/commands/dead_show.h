@@ -1,7 +1,7 @@
 // weirctl dead show: one dead letter, with all that is known of it.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

@@ -4,11 +4,11 @@
 #include <optional>
 #include <ostream>
 
-#include "ctl/exit_code.h"
+#include "ctl/base/exit_code.h"
+#include "ctl/cli/session.h"
 #include "ctl/output/event_text.h"
 #include "ctl/output/format.h"
 #include "ctl/output/status_json.h"
-#include "ctl/session.h"
 
 namespace weir::ctl {
 namespace {

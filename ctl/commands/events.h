@@ -1,7 +1,7 @@
 // weirctl events: what has happened.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

@@ -5,11 +5,11 @@
 #include <optional>
 #include <ostream>
 
-#include "ctl/exit_code.h"
+#include "ctl/base/exit_code.h"
+#include "ctl/cli/session.h"
 #include "ctl/logs/broker_logs.h"
 #include "ctl/logs/follow.h"
 #include "ctl/logs/log_files.h"
-#include "ctl/session.h"
 #include "ctl/up/run_folder.h"
 #include "schema/graph/topology.h"
 

@@ -1,7 +1,7 @@
 // weirctl logs: what programs, or their wrappers, have written to stderr.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

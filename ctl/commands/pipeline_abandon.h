@@ -1,7 +1,7 @@
 // weirctl pipeline abandon: what only lost servers hold is given up.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

@@ -4,12 +4,12 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "ctl/base/exit_code.h"
+#include "ctl/cli/pipeline_input.h"
+#include "ctl/cli/session.h"
 #include "ctl/cluster/needs.h"
-#include "ctl/exit_code.h"
 #include "ctl/output/format.h"
 #include "ctl/output/units.h"
-#include "ctl/pipeline_input.h"
-#include "ctl/session.h"
 
 namespace weir::ctl {
 namespace {

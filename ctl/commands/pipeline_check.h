@@ -1,7 +1,7 @@
 // weirctl pipeline check: all that is wrong with a pipeline, without a broker.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

@@ -3,10 +3,10 @@
 #include <memory>
 #include <ostream>
 
-#include "ctl/exit_code.h"
+#include "ctl/base/exit_code.h"
+#include "ctl/cli/session.h"
 #include "ctl/output/format.h"
 #include "ctl/output/graph_json.h"
-#include "ctl/session.h"
 #include "schema/config/pipeline_file.h"
 
 namespace weir::ctl {

@@ -1,7 +1,7 @@
 // weirctl pipeline get: a pipeline as a file.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

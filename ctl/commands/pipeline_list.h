@@ -1,7 +1,7 @@
 // weirctl pipeline list: all pipelines, a line each.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

@@ -6,10 +6,10 @@
 #include <ostream>
 
 #include "ctl/actions/shown_upload.h"
+#include "ctl/base/exit_code.h"
+#include "ctl/cli/pipeline_input.h"
 #include "ctl/cluster/needs.h"
-#include "ctl/exit_code.h"
 #include "ctl/output/units.h"
-#include "ctl/pipeline_input.h"
 #include "schema/graph/diagnostic.h"
 
 namespace weir::ctl {

@@ -1,7 +1,7 @@
 // weirctl pipeline put: a pipeline, and the programs that it brings, to the broker.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

@@ -1,7 +1,7 @@
 // weirctl pipeline rm: a pipeline with all its logs.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

@@ -3,9 +3,9 @@
 #include <memory>
 #include <ostream>
 
+#include "ctl/base/exit_code.h"
 #include "ctl/cluster/needs.h"
 #include "ctl/cluster/wait.h"
-#include "ctl/exit_code.h"
 
 namespace weir::ctl {
 namespace {

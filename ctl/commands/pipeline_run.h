@@ -1,7 +1,7 @@
 // weirctl pipeline run: a stored pipeline is to run.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

@@ -1,7 +1,7 @@
 // weirctl pipeline status: one pipeline, node by node.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

@@ -1,7 +1,7 @@
 // weirctl pipeline stop: a pipeline is to stop, or to end.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

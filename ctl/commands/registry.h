@@ -1,7 +1,7 @@
 // All commands of weirctl.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

@@ -3,11 +3,11 @@
 #include <memory>
 #include <ostream>
 
-#include "ctl/exit_code.h"
+#include "ctl/base/exit_code.h"
+#include "ctl/cli/session.h"
 #include "ctl/output/format.h"
 #include "ctl/output/status_json.h"
 #include "ctl/output/status_text.h"
-#include "ctl/session.h"
 
 namespace weir::ctl {
 namespace {

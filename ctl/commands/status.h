@@ -1,7 +1,7 @@
 // weirctl status: the whole cluster on one screen.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

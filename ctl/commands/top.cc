@@ -4,11 +4,11 @@
 #include <optional>
 #include <ostream>
 
+#include "ctl/base/exit_code.h"
+#include "ctl/cli/session.h"
 #include "ctl/client/signals_held.h"
-#include "ctl/exit_code.h"
 #include "ctl/output/format.h"
 #include "ctl/output/status_json.h"
-#include "ctl/session.h"
 #include "ctl/top/rows.h"
 #include "ctl/top/screen.h"
 

@@ -1,7 +1,7 @@
 // weirctl top: what each node does, as it does it.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

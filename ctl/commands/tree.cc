@@ -3,12 +3,12 @@
 #include <memory>
 #include <ostream>
 
-#include "ctl/exit_code.h"
+#include "ctl/base/exit_code.h"
+#include "ctl/cli/pipeline_input.h"
+#include "ctl/cli/session.h"
 #include "ctl/output/format.h"
 #include "ctl/output/graph_json.h"
 #include "ctl/output/live_tree.h"
-#include "ctl/pipeline_input.h"
-#include "ctl/session.h"
 #include "schema/graph/names.h"
 #include "schema/graph/tree.h"
 

@@ -1,7 +1,7 @@
 // weirctl tree: the graph of a pipeline as a tree.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

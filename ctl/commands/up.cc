@@ -4,8 +4,8 @@
 #include <memory>
 #include <ostream>
 
-#include "ctl/exit_code.h"
-#include "ctl/pipeline_input.h"
+#include "ctl/base/exit_code.h"
+#include "ctl/cli/pipeline_input.h"
 #include "ctl/up/actions.h"
 #include "ctl/up/up.h"
 #include "schema/base/log_share.h"

@@ -1,7 +1,7 @@
 // weirctl up: a whole cluster in the foreground.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
-#include "ctl/exit_code.h"
-#include "ctl/inspection.h"
+#include "ctl/base/exit_code.h"
+#include "ctl/client/inspection.h"
 #include "ctl/output/format.h"
 #include "ctl/wal/log_text.h"
 

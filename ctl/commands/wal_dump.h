@@ -1,7 +1,7 @@
 // weirctl wal dump: show what a log holds.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

@@ -1,7 +1,7 @@
 // weirctl wal verify: check a log.
 #pragma once
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

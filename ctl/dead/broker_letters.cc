@@ -1,8 +1,7 @@
-#include "ctl/dead/broker_letters.h"
-
 #include <algorithm>
 
-#include "ctl/node_names.h"
+#include "ctl/base/node_names.h"
+#include "ctl/dead/letters.h"
 
 namespace weir::ctl {
 namespace {
@@ -45,10 +44,10 @@ Result<std::vector<wire::InstanceKey>> placed_instances(Broker& broker, const st
   return instances;
 }
 
-Status read_dead_letters(Broker& broker, const BrokerLettersQuery& query,
-                         const OnDeadLetter& on_letter) {
-  const uint64_t wanted_max = query.record_bytes_max.value_or(UINT64_MAX);
-  wire::DeadRead question{query.instance, query.id, 0, 0, wanted_max};
+Status read_dead_letters(Broker& broker, const wire::InstanceKey& instance,
+                         const LetterFilter& filter, const OnDeadLetter& on_letter) {
+  const uint64_t wanted_max = filter.record_bytes_max.value_or(UINT64_MAX);
+  wire::DeadRead question{instance, filter.id, 0, 0, wanted_max};
   while (true) {
     const auto data = broker.ask<wire::DeadData>(question);
     if (!data && data.error().code == ErrorCode::kNotFound) return {};
@@ -56,12 +55,12 @@ Status read_dead_letters(Broker& broker, const BrokerLettersQuery& query,
     for (size_t i = 0; i < data->letters.size(); ++i) {
       wire::DeadLetter letter = data->letters[i];
       const uint64_t wanted = std::min(wanted_max, letter.record_bytes);
-      const auto record = rest_of(broker, query.instance, letter, data->records[i].value, wanted);
+      const auto record = rest_of(broker, instance, letter, data->records[i].value, wanted);
       if (!record) return record.error();
       letter.sent_bytes = record->size();
       if (!on_letter(letter, *record)) return {};
     }
-    if (data->next == 0 || !query.id.empty()) return {};
+    if (data->next == 0 || !filter.id.empty()) return {};
     question.from = data->next;
   }
 }

@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include "ctl/dead/broker_letters.h"
+#include "ctl/dead/letters.h"
 #include "schema/graph/diagnostic.h"
 
 namespace weir::ctl {

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "ctl/base/command.h"
+#include "ctl/cli/program.h"
 #include "ctl/client/broker.h"
-#include "ctl/command.h"
-#include "ctl/program.h"
 
 namespace weir::ctl {
 

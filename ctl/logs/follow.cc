@@ -8,8 +8,8 @@
 #include <cstdio>
 #include <optional>
 
-#include "ctl/exit_code.h"
-#include "ctl/up/console.h"
+#include "ctl/base/exit_code.h"
+#include "ctl/output/console.h"
 #include "schema/runtime/loop.h"
 #include "schema/runtime/signals.h"
 

@@ -5,7 +5,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "ctl/command.h"
+#include "ctl/base/command.h"
 #include "schema/graph/diagnostic.h"
 
 namespace weir::ctl {

@@ -65,15 +65,4 @@ std::vector<std::string> agent_names(const graph::PipelineSpec& spec, uint32_t c
   return names;
 }
 
-std::string shell_quoted(const std::string& word) {
-  const bool plain = !word.empty() && word.find_first_not_of(
-                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                          "0123456789_-./:=,+@%") == std::string::npos;
-  if (plain) return word;
-  if (word.find_first_of("\"$`\\!\n") == std::string::npos) return "\"" + word + "\"";
-  std::string out = "'";
-  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
-
 }  // namespace weir::ctl

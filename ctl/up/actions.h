@@ -17,7 +17,4 @@ std::vector<std::string> resolve_actions(graph::PipelineSpec& spec, const std::s
 // until there are `count`; at least one.
 std::vector<std::string> agent_names(const graph::PipelineSpec& spec, uint32_t count);
 
-// `word` so that a shell reads it back.
-std::string shell_quoted(const std::string& word);
-
 }  // namespace weir::ctl

@@ -9,7 +9,7 @@
 #include <csignal>
 #include <utility>
 
-#include "ctl/up/files.h"
+#include "ctl/base/files.h"
 #include "schema/runtime/process_tree.h"
 
 namespace weir::ctl {

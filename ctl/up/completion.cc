@@ -2,7 +2,7 @@
 
 #include <sstream>
 
-#include "ctl/up/files.h"
+#include "ctl/base/files.h"
 #include "schema/base/files.h"
 
 namespace weir::ctl {

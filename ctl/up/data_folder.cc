@@ -9,7 +9,7 @@
 #include <optional>
 #include <vector>
 
-#include "ctl/up/files.h"
+#include "ctl/base/files.h"
 #include "schema/base/files.h"
 #include "schema/base/own_folder.h"
 #include "schema/config/pipeline_file.h"

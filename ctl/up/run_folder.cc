@@ -4,8 +4,8 @@
 #include <charconv>
 #include <filesystem>
 
+#include "ctl/base/files.h"
 #include "ctl/up/completion.h"
-#include "ctl/up/files.h"
 #include "schema/graph/diagnostic.h"
 #include "schema/wire/control.h"
 

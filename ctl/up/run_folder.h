@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "ctl/node_names.h"
+#include "ctl/base/node_names.h"
 #include "schema/base/result.h"
 #include "schema/graph/pipeline.h"
 
@@ -27,7 +27,7 @@ class RunFolder {
   const std::string& path() const { return path_; }
   const graph::PipelineSpec& spec() const { return spec_; }
 
-  // See ctl/node_names.h.
+  // See ctl/base/node_names.h.
   Result<std::vector<std::string>> nodes_named(const std::vector<std::string>& names) const {
     return ctl::nodes_named(spec_, names);
   }

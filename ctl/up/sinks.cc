@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "ctl/up/files.h"
+#include "ctl/base/files.h"
 #include "schema/base/files.h"
 #include "schema/wire/control.h"
 

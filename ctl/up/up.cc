@@ -11,11 +11,12 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "ctl/exit_code.h"
+#include "ctl/base/exit_code.h"
+#include "ctl/base/files.h"
+#include "ctl/base/shell_word.h"
 #include "ctl/output/units.h"
 #include "ctl/up/actions.h"
 #include "ctl/up/completion.h"
-#include "ctl/up/files.h"
 #include "ctl/up/preflight.h"
 #include "schema/base/files.h"
 #include "schema/graph/expression.h"

@@ -15,8 +15,8 @@
 
 #include "ctl/client/control_client.h"
 #include "ctl/logs/log_files.h"
+#include "ctl/output/console.h"
 #include "ctl/up/cluster.h"
-#include "ctl/up/console.h"
 #include "ctl/up/data_folder.h"
 #include "ctl/up/sinks.h"
 #include "ctl/up/status_watch.h"

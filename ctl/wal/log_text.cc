@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "ctl/inspection.h"
+#include "ctl/client/inspection.h"
 #include "ctl/output/text.h"
 #include "schema/graph/diagnostic.h"
 

@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "ctl/cli/program.h"
 #include "ctl/client/broker.h"
 #include "ctl/commands/registry.h"
-#include "ctl/program.h"
 
 namespace weir::ctl {
 

@@ -4,7 +4,7 @@
 
 #include <csignal>
 
-#include "ctl/exit_code.h"
+#include "ctl/base/exit_code.h"
 #include "test/unit/ctl/fake_broker.h"
 
 namespace weir::ctl {

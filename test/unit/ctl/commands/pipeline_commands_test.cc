@@ -5,7 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "ctl/exit_code.h"
+#include "ctl/base/exit_code.h"
 #include "schema/config/pipeline_file.h"
 #include "schema/content/sha256.h"
 #include "test/unit/ctl/fake_broker.h"

@@ -4,7 +4,7 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
-#include "ctl/exit_code.h"
+#include "ctl/base/exit_code.h"
 #include "schema/config/pipeline_file.h"
 #include "test/unit/ctl/fake_broker.h"
 

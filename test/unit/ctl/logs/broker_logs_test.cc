@@ -5,7 +5,7 @@
 #include <csignal>
 #include <map>
 
-#include "ctl/exit_code.h"
+#include "ctl/base/exit_code.h"
 #include "schema/graph/expression.h"
 #include "test/unit/ctl/fake_broker.h"
 

@@ -3,8 +3,8 @@
 
 #include <sstream>
 
+#include "ctl/base/exit_code.h"
 #include "ctl/commands/logs.h"
-#include "ctl/exit_code.h"
 #include "ctl/up/data_folder.h"
 #include "schema/graph/expression.h"
 #include "test/unit/ctl/logs/temp_folder.h"

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <string>
 
-#include "ctl/up/files.h"
+#include "ctl/base/files.h"
 
 namespace weir::ctl {
 

@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "ctl/base/files.h"
 #include "ctl/up/actions.h"
 #include "ctl/up/data_folder.h"
-#include "ctl/up/files.h"
 #include "schema/base/files.h"
 #include "schema/graph/expression.h"
 
@@ -164,23 +164,6 @@ TEST(AgentNames, HostsFirst) {
   spec.nodes[1].hosts = {"beta"};
   EXPECT_EQ(agent_names(spec, 0), (std::vector<std::string>{"alpha", "beta"}));
   EXPECT_EQ(agent_names(spec, 3), (std::vector<std::string>{"alpha", "beta", "agent-1"}));
-}
-
-TEST(ShellQuoted, ReadsBack) {
-  EXPECT_EQ(shell_quoted("plain/path-1.toml"), "plain/path-1.toml");
-  EXPECT_EQ(shell_quoted("'seq 3' ; 'wc'"), "\"'seq 3' ; 'wc'\"");
-  EXPECT_EQ(shell_quoted("'echo $HOME'"), "''\\''echo $HOME'\\'''");
-  EXPECT_EQ(shell_quoted(""), "\"\"");
-}
-
-TEST_F(Folders, ReplaceIsWholeOrNot) {
-  const std::string path = root_ + "/file";
-  EXPECT_EQ(*read_small_file(path), std::nullopt);
-  ASSERT_TRUE(replace_file(path, "one", Sync::kYes));
-  ASSERT_TRUE(replace_file(path, "two", Sync::kNo));
-  EXPECT_EQ(**read_small_file(path), "two");
-  EXPECT_FALSE(fs::exists(path + ".new"));
-  EXPECT_FALSE(replace_file(root_ + "/no/file", "x", Sync::kNo));
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "ctl/up/files.h"
+#include "ctl/base/files.h"
 
 namespace weir::ctl {
 namespace {

@@ -1,4 +1,4 @@
-#include "ctl/up/files.h"
+#include "ctl/base/files.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

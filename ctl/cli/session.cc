@@ -1,8 +1,8 @@
-#include "ctl/session.h"
+#include "ctl/cli/session.h"
 
 #include <ostream>
 
-#include "ctl/exit_code.h"
+#include "ctl/base/exit_code.h"
 #include "schema/config/local_sockets.h"
 
 namespace weir::ctl {

@@ -4,7 +4,7 @@
 #include <iosfwd>
 #include <string>
 
-#include "ctl/command.h"
+#include "ctl/base/command.h"
 #include "schema/base/result.h"
 #include "schema/config/pipeline_file.h"
 #include "schema/graph/diagnostic.h"

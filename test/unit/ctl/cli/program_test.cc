@@ -1,4 +1,4 @@
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "ctl/base/exit_code.h"
 #include "ctl/commands/registry.h"
-#include "ctl/exit_code.h"
 
 namespace weir::ctl {
 namespace {

@@ -1,4 +1,4 @@
-#include "ctl/exit_code.h"
+#include "ctl/base/exit_code.h"
 
 namespace weir::ctl {
 

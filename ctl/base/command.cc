@@ -1,4 +1,4 @@
-#include "ctl/command.h"
+#include "ctl/base/command.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

@@ -1,4 +1,4 @@
-#include "ctl/pipeline_input.h"
+#include "ctl/cli/pipeline_input.h"
 
 #include <fcntl.h>
 

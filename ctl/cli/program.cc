@@ -1,4 +1,4 @@
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 #include <poll.h>
 #include <unistd.h>
@@ -11,8 +11,8 @@
 #include <sstream>
 #include <utility>
 
+#include "ctl/base/exit_code.h"
 #include "ctl/client/zmq_broker.h"
-#include "ctl/exit_code.h"
 #include "schema/config/command_line.h"
 #include "schema/graph/diagnostic.h"
 #include "schema/graph/suggest.h"

@@ -1,4 +1,4 @@
-#include "ctl/inspection.h"
+#include "ctl/client/inspection.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -12,7 +12,7 @@
 #include <csignal>
 #include <utility>
 
-#include "ctl/exit_code.h"
+#include "ctl/base/exit_code.h"
 
 namespace weir::ctl {
 namespace {

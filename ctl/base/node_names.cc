@@ -1,4 +1,4 @@
-#include "ctl/node_names.h"
+#include "ctl/base/node_names.h"
 
 #include <algorithm>
 

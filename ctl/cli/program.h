@@ -12,9 +12,9 @@
 #include <string_view>
 #include <vector>
 
+#include "ctl/base/command.h"
 #include "ctl/client/broker.h"
 #include "ctl/client/broker_choice.h"
-#include "ctl/command.h"
 #include "schema/base/error.h"
 
 namespace weir::ctl {

@@ -1,8 +1,8 @@
-#include "ctl/dead/inspection.h"
-
+#include <string>
 #include <vector>
 
-#include "ctl/inspection.h"
+#include "ctl/client/inspection.h"
+#include "ctl/dead/letters.h"
 #include "schema/base/codec.h"
 
 namespace weir::ctl {
@@ -13,11 +13,12 @@ constexpr uint64_t kRecordBytesMax = 128ull << 20;
 
 }  // namespace
 
-Status read_dead_letters(const DeadLetterQuery& query, const OnDeadLetter& on_letter) {
-  std::vector<std::string> words{"dead", query.log_dir};
-  if (!query.id.empty()) words.insert(words.end(), {"--id", query.id});
-  if (query.record_bytes_max) {
-    words.insert(words.end(), {"--record-bytes", std::to_string(*query.record_bytes_max)});
+Status read_dead_letters(const std::string& log_dir, const LetterFilter& filter,
+                         const OnDeadLetter& on_letter) {
+  std::vector<std::string> words{"dead", log_dir};
+  if (!filter.id.empty()) words.insert(words.end(), {"--id", filter.id});
+  if (filter.record_bytes_max) {
+    words.insert(words.end(), {"--record-bytes", std::to_string(*filter.record_bytes_max)});
   }
   Result<Inspection> run = Inspection::start(words);
   if (!run) return std::move(run).error();
@@ -27,7 +28,7 @@ Status read_dead_letters(const DeadLetterQuery& query, const OnDeadLetter& on_le
     if (length->empty()) {
       Status ended = run->wait();
       const bool absent = !ended && ended.error().code == ErrorCode::kNotFound;
-      return absent && !query.id.empty() ? Status() : ended;
+      return absent && !filter.id.empty() ? Status() : ended;
     }
     const uint32_t bytes = Decoder(*length).u32();
     if (length->size() < 4 || bytes > wire::kDeadLetterTextBytesMax)

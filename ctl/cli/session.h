@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "ctl/program.h"
+#include "ctl/cli/program.h"
 
 namespace weir::ctl {
 

@@ -8,8 +8,8 @@
 #include <set>
 #include <sstream>
 
+#include "ctl/cli/program.h"
 #include "ctl/commands/registry.h"
-#include "ctl/program.h"
 
 namespace weir::ctl {
 namespace {

@@ -1,4 +1,4 @@
-#include "ctl/up/console.h"
+#include "ctl/output/console.h"
 
 #include <poll.h>
 #include <unistd.h>
