@@ -116,7 +116,7 @@ class BatchRunner : public Runner {
   }
 
   void on_meeting(size_t input) override {
-    const edge::EdgeReader& reader = inputs_[input].reader;
+    const edge::ReadingEnd& reader = inputs_[input].reader;
     const auto lost = [&](const std::pair<UnitId, Extent>& extent) {
       return extent.second.lane == inputs_[input].name && !reader.writer_has(extent.second.to);
     };
@@ -211,8 +211,8 @@ class BatchRunner : public Runner {
     Input& input = inputs_[index];
     input.consumed = portion->last;
     input.reader.set_taken(portion->last);
-    if (portion->end) input.end_taken = true;
-    if (portion->end || portion->abandoned) return true;
+    if (portion->is_end()) input.end_taken = true;
+    if (portion->mark) return true;
     unit_.records += portion->ends_record && portion->sizes.empty() && portion->pieces > 1 &&
                              portion->shape == wire::Shape::kFrames
                          ? 1
@@ -340,9 +340,7 @@ class BatchRunner : public Runner {
     owed_.clear();
     phase_ = Phase::kIdle;
     ++forming_;
-    for (size_t i = 0; i < inputs_.size(); ++i) {
-      if (!inputs_[i].durable.ended && !inputs_[i].durable.enough) node_.refetch(i);
-    }
+    node_.refetch();
   }
 
   // ---- running

@@ -179,7 +179,7 @@ class PositionSource : public Runner {
     builder_.drop();
     mid_record_ = false;
     if (!node_.commit_state().mid_record) return;
-    node_.append_mark(wire::kAbandoned);
+    node_.append_mark(wire::kAbandonedMark);
     publish();
     node_.publish_outputs();  // If there was nothing else.
   }

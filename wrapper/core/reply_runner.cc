@@ -129,7 +129,7 @@ class ReplyRunner : public Runner {
         (consumed.of == keep.of && consumed.seq <= keep.seq)) {
       return;
     }
-    if (phase_ != Phase::kRunning) return refetch_all();
+    if (phase_ != Phase::kRunning) return node_.refetch();
     node_.effects().kill_run();
     start_over(milliseconds(0));
   }
@@ -287,8 +287,8 @@ class ReplyRunner : public Runner {
                   frames_ && !alone ? FrameLengths::kKept : FrameLengths::kStripped);
     if (!portion) return false;
     input.consumed = portion->last;
-    if (portion->abandoned || portion->end) {
-      input.end_taken = input.end_taken || portion->end;
+    if (portion->mark) {
+      input.end_taken = input.end_taken || portion->is_end();
       input.reader.set_taken(portion->last);
       return true;
     }
@@ -310,7 +310,7 @@ class ReplyRunner : public Runner {
       const std::optional<Portion> mark = input.inbox.take_block();
       input.consumed = mark->last;
       input.reader.set_taken(mark->last);
-      if (mark->end) input.end_taken = true;
+      if (mark->is_end()) input.end_taken = true;
     }
   }
 
@@ -532,13 +532,7 @@ class ReplyRunner : public Runner {
     empty_.clear();
     any_reply_ = false;
     std::fill(answered_.begin(), answered_.end(), Position{});
-    refetch_all();
-  }
-
-  void refetch_all() {
-    for (size_t i = 0; i < inputs_.size(); ++i) {
-      if (!inputs_[i].durable.ended && !inputs_[i].durable.enough) node_.refetch(i);
-    }
+    node_.refetch();
   }
 
   void wait(milliseconds time) {

@@ -138,7 +138,7 @@ class StreamRunner : public Runner {
   }
 
   void on_meeting(size_t input) override {
-    const edge::EdgeReader& reader = inputs_[input].reader;
+    const edge::ReadingEnd& reader = inputs_[input].reader;
     const auto lost = [&](const auto& fed) {
       const auto& [source, last] = fed;
       return source.lane == inputs_[input].name && !reader.writer_has({source.of, last});
@@ -288,7 +288,7 @@ class StreamRunner : public Runner {
         replaying ? input.inbox.take_upto(fed_.next()->to) : input.inbox.take_block();
     if (!portion) return false;
     input.consumed = portion->last;
-    if (portion->end) {
+    if (portion->is_end()) {
       input.end_taken = true;
       ++lanes_ended_;
       input.reader.set_taken(portion->last);
@@ -301,11 +301,11 @@ class StreamRunner : public Runner {
       input.reader.set_taken(portion->last);
       return true;
     }
-    if (portion->abandoned && !mid_record_input_) {
+    if (portion->is_abandoned() && !mid_record_input_) {
       input.reader.set_taken(portion->last);  // Nothing of that record was fed.
       return true;
     }
-    if (portion->abandoned) {
+    if (portion->is_abandoned()) {
       // A part of a record that never ended was fed: once more, without it.
       skip_and_restart(index, {input.name, record_from_, portion->last});
       return false;
@@ -364,7 +364,7 @@ class StreamRunner : public Runner {
       while (const std::optional<Portion> portion = input.inbox.take_block()) {
         input.consumed = portion->last;
         input.reader.set_taken(portion->last);
-        if (!portion->end) continue;
+        if (!portion->is_end()) continue;
         input.end_taken = true;
         ++lanes_ended_;
       }
@@ -480,7 +480,7 @@ class StreamRunner : public Runner {
   }
 
   void abandon_record() {
-    node_.append_mark(wire::kAbandoned);
+    node_.append_mark(wire::kAbandonedMark);
     node_.publish_outputs();
   }
 
@@ -544,9 +544,7 @@ class StreamRunner : public Runner {
     start_at_ = now_ + wait;
     builder_.drop();
     recognizer_.reset();
-    for (size_t i = 0; i < inputs_.size(); ++i) {
-      if (!inputs_[i].durable.ended && !inputs_[i].durable.enough) node_.refetch(i);
-    }
+    node_.refetch();
     node_.effects().wake_at(start_at_);
   }
 

@@ -29,7 +29,7 @@ void Suspects::acquit(size_t input, const RecordId& first) {
                 [&](const Suspect& each) { return each.input == input && each.first == first; });
 }
 
-void Suspects::forget_lost(size_t input, const edge::EdgeReader& reader) {
+void Suspects::forget_lost(size_t input, const edge::ReadingEnd& reader) {
   std::erase_if(all_, [&](const Suspect& each) {
     return each.input == input && !reader.writer_has(each.record.last);
   });

@@ -25,7 +25,7 @@ class Suspects {
   // The record was answered.
   void acquit(size_t input, const RecordId& first);
   // Of an input whose writer does not have them any more.
-  void forget_lost(size_t input, const edge::EdgeReader& reader);
+  void forget_lost(size_t input, const edge::ReadingEnd& reader);
 
   // True if the record is not to be asked now.
   bool passed_over(size_t input, const RecordId& first) const;
