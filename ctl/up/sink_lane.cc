@@ -1,38 +1,12 @@
 #include "ctl/up/sink_lane.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "schema/base/check.h"
-#include "schema/base/codec.h"
 
 namespace weir::ctl {
 namespace {
-
-// Bytes of the piece at `offset`, its frame's length included.
-size_t piece_bytes(const SharedBytes& payload, wire::Shape shape, size_t offset) {
-  const size_t rest = payload.size - offset;
-  if (shape == wire::Shape::kFrames) {
-    if (rest < 4) return rest;
-    return std::min(rest, size_t{4} + load_be<uint32_t>(payload.data + offset));
-  }
-  const uint8_t delimiter = shape == wire::Shape::kNul ? 0 : '\n';
-  const void* found = std::memchr(payload.data + offset, delimiter, rest);
-  if (found == nullptr) return rest;
-  return static_cast<size_t>(static_cast<const uint8_t*>(found) - payload.data) + 1 - offset;
-}
-
-SharedBytes without_lengths(const SharedBytes& payload) {
-  std::string joined;
-  joined.reserve(payload.size);
-  for (size_t at = 0; at < payload.size;) {
-    const size_t size = piece_bytes(payload, wire::Shape::kFrames, at);
-    if (size > 4) joined.append(payload.view().substr(at + 4, size - 4));
-    at += size;
-  }
-  return SharedBytes::copy_of(joined);
-}
 
 SinkItem make_item(const wire::Block& block, uint32_t skip_pieces) {
   const wire::BlockHeader& header = block.header;
@@ -40,15 +14,14 @@ SinkItem make_item(const wire::Block& block, uint32_t skip_pieces) {
   item.first = {header.of, header.first + skip_pieces};
   item.last = header.last_position();
   item.shape = header.shape;
-  item.ends_record = !header.continued();
-  item.abandoned = header.abandoned();
-  item.end = header.end();
-  if (item.abandoned || item.end) return item;
-  SharedBytes payload = block.payload();
-  size_t offset = 0;
-  for (uint32_t i = 0; i < skip_pieces; ++i) offset += piece_bytes(payload, item.shape, offset);
-  payload = payload.sub(offset, payload.size - offset);
-  item.bytes = item.shape == wire::Shape::kFrames ? without_lengths(payload) : payload;
+  item.ends_record = !header.continued;
+  item.mark = header.mark;
+  if (item.mark) return item;
+  const SharedBytes payload = block.payload();
+  wire::PieceCursor cursor(payload.view(), item.shape);
+  cursor.skip(skip_pieces);
+  item.bytes = wire::as_read(payload.sub(cursor.offset(), payload.size - cursor.offset()),
+                             item.shape, header.pieces - skip_pieces);
   item.records = item.ends_record ? header.pieces - skip_pieces : 0;
   return item;
 }
@@ -61,34 +34,26 @@ bool is_upto(const Position& position, const Position& keep) {
 
 SinkLane::SinkLane(edge::EdgeName name, uint64_t credit_bytes, const edge::ReaderDurable& durable,
                    const SinkBegun& begun, bool open)
-    : reader_(std::move(name), credit_bytes, durable),
+    : end_(std::move(name), credit_bytes, durable),
       credit_bytes_(credit_bytes),
       taken_out_(durable.frontier),
       open_(open),
       begun_(begun) {
-  reader_.set_taken(durable.frontier);
-  reader_.set_settled(durable.ended ? kEverything : durable.frontier);
+  end_.set_taken(durable.frontier);
+  end_.set_settled(durable.ended ? kEverything : durable.frontier);
 }
 
-std::optional<edge::Refuse> SinkLane::on_hello(const edge::Hello& hello) {
-  edge::EdgeReader::Meeting meeting = reader_.on_hello(hello);
-  if (meeting.refuse) return std::move(meeting.refuse);
-  greeting_ = true;
-  if (meeting.persist_seen) new_seen_ = keeping_seen_ = true;
-  return std::nullopt;
+std::optional<edge::Refuse> SinkLane::on_hello(const edge::Hello& hello, const Peer& peer) {
+  edge::EdgeReader::Meeting meeting = end_.on_hello(hello, peer);
+  if (meeting.persist_seen) new_seen_ = true;
+  return std::move(meeting.refuse);
 }
 
 bool SinkLane::must_keep_seen() { return std::exchange(new_seen_, false); }
 
-std::optional<std::string> SinkLane::on_frame(const edge::Frame& frame) {
-  if (const auto* ping = std::get_if<edge::Ping>(&frame)) {
-    // Something that was sent has not come: asked for once more.
-    if (reader_.on_ping(*ping)) greeting_ = true;
-    ack_due_ = true;
-  } else if (const auto* begin = std::get_if<edge::Begin>(&frame)) {
-    if (const auto rewind = reader_.on_begin(*begin)) return on_rewind(rewind->keep);
-  }
-  return std::nullopt;
+SinkLane::Heard SinkLane::on_frame(const edge::Frame& frame) {
+  const edge::ReadingEnd::Heard heard = end_.on_frame(frame);
+  return {heard.reset, heard.rewind ? on_rewind(heard.rewind->keep) : std::nullopt};
 }
 
 // What waits and no longer exists is dropped; what is written cannot be taken back.
@@ -101,51 +66,25 @@ std::optional<std::string> SinkLane::on_rewind(const Position& keep) {
   if (open_) {
     SinkItem close;
     close.last = taken_out_;
-    close.abandoned = true;
+    close.mark = wire::kAbandonedMark;
     waiting_.push_back(std::move(close));
   }
   return "its log lost its end or was replaced: records may be seen twice";
 }
 
 void SinkLane::on_block(const wire::Block& block) {
-  if (satisfied()) {
-    ack_due_ = true;
-    return;
-  }
-  const auto taking = reader_.on_block(block.header);
-  switch (taking.verdict) {
-    case edge::EdgeReader::Verdict::kTake:
-      waiting_.push_back(make_item(block, taking.skip_pieces));
-      waiting_bytes_ += waiting_.back().bytes.size;
-      break;
-    case edge::EdgeReader::Verdict::kRepeat:
-      ack_due_ = true;
-      break;
-    case edge::EdgeReader::Verdict::kAsk:
-      greeting_ = true;
-      break;
-    case edge::EdgeReader::Verdict::kIgnore:
-      break;
-  }
+  const std::optional<uint32_t> known_pieces = end_.on_block(block.header);
+  if (!known_pieces) return;
+  waiting_.push_back(make_item(block, *known_pieces));
+  waiting_bytes_ += waiting_.back().bytes.size;
 }
 
 std::vector<edge::Frame> SinkLane::say() {
   std::vector<edge::Frame> frames;
-  // A new session begins with a whole window of credit: not before there is room for one.
-  if (greeting_ && !keeping_seen_ && waiting_bytes_ < credit_bytes_) {
-    greeting_ = false;
-    acked_ = {};
-    frames.emplace_back(reader_.welcome());
+  if (const auto welcome = end_.welcome_due(waiting_bytes_ < credit_bytes_)) {
+    frames.emplace_back(*welcome);
   }
-  if (!reader_.open()) return frames;
-  const edge::Ack ack = reader_.ack();
-  const bool same = ack.session == acked_.session && ack.taken == acked_.taken &&
-                    ack.settled == acked_.settled && ack.enough == acked_.enough &&
-                    ack.ended == acked_.ended;
-  if (same && !ack_due_) return frames;
-  ack_due_ = false;
-  acked_ = ack;
-  frames.emplace_back(ack);
+  if (const auto ack = end_.ack_due()) frames.emplace_back(*ack);
   return frames;
 }
 
@@ -163,7 +102,7 @@ SinkItem SinkLane::take() {
 // One id means the same bytes for ever: what is on the output of them is not written again. What
 // has other ids has replaced them.
 void SinkLane::drop_begun(SinkItem& item) {
-  if (item.abandoned || item.end || item.first != begun_.first) {
+  if (item.mark || item.first != begun_.first) {
     item.owed = begun_.owed;
     begun_ = {};
     return;
@@ -176,17 +115,20 @@ void SinkLane::drop_begun(SinkItem& item) {
 
 void SinkLane::done(const Position& last, bool end) {
   if (satisfied()) return;
-  reader_.set_taken(last);
-  reader_.set_settled(end ? kEverything : last);
-  if (end) reader_.set_ended();
+  end_.set_taken(last);
+  end_.set_settled(end ? kEverything : last);
+  if (!end) return;
+  end_.want_no_more();
+  end_.set_ended();
 }
 
 void SinkLane::enough() {
   if (satisfied()) return;
   waiting_.clear();
   waiting_bytes_ = 0;
-  reader_.set_enough();
-  reader_.set_settled(kEverything);
+  end_.want_no_more();
+  end_.set_enough();
+  end_.set_settled(kEverything);
 }
 
 }  // namespace weir::ctl

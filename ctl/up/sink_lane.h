@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "schema/edge/reader.h"
+#include "schema/edge/reading_end.h"
 #include "schema/wire/block.h"
 
 namespace weir::ctl {
@@ -35,10 +35,9 @@ struct SinkItem {
   uint32_t records = 0;  // That end in it.
   wire::Shape shape = wire::Shape::kLines;
   bool ends_record = true;
-  bool abandoned = false;  // What came of the record under way will not be finished.
-  bool end = false;        // The lane ends here.
-  uint32_t begun = 0;      // Bytes that belong in front of it and are on the output already.
-  uint8_t owed = 0;        // As in SinkBegun: what was begun is not gone on with.
+  std::optional<wire::Mark> mark;
+  uint32_t begun = 0;  // Bytes that belong in front of it and are on the output already.
+  uint8_t owed = 0;    // As in SinkBegun: what was begun is not gone on with.
 };
 
 class SinkLane {
@@ -48,13 +47,17 @@ class SinkLane {
            const SinkBegun& begun = {}, bool open = false);
 
   // ---- from the writer
-  std::optional<edge::Refuse> on_hello(const edge::Hello& hello);
+  std::optional<edge::Refuse> on_hello(const edge::Hello& hello, const Peer& peer);
   // True once after a HELLO whose incarnation is new: keep seen(), then call seen_kept(). No block
   // is taken before.
   bool must_keep_seen();
-  void seen_kept() { keeping_seen_ = false; }
-  // BEGIN and PING; others mean nothing here. Returns what is to be told the user.
-  std::optional<std::string> on_frame(const edge::Frame& frame);
+  void seen_kept() { end_.seen_kept(); }
+  struct Heard {
+    std::optional<edge::Reset> reset;  // To be said to the writer now.
+    std::optional<std::string> note;   // To be told the user.
+  };
+  // BEGIN and PING; others mean nothing here.
+  Heard on_frame(const edge::Frame& frame);
   void on_block(const wire::Block& block);
 
   // ---- to the writer
@@ -63,17 +66,17 @@ class SinkLane {
 
   // ---- to the output
   bool has_item() const { return !waiting_.empty(); }
-  bool next_is_abandoned() const { return has_item() && waiting_.front().abandoned; }
+  bool next_is_abandoned() const { return has_item() && wire::is_abandoned(waiting_.front().mark); }
   SinkItem take();
   // All that was taken up to `last` is written (and synced, where that matters).
   void done(const Position& last, bool end);
   // The output takes no more.
   void enough();
 
-  bool ended() const { return reader_.ended(); }
-  bool satisfied() const { return reader_.ended() || reader_.enough(); }
-  const edge::EdgeName& name() const { return reader_.name(); }
-  const Incarnation& seen() const { return reader_.seen(); }
+  bool ended() const { return end_.ended(); }
+  bool satisfied() const { return !end_.wants_more(); }
+  const edge::EdgeName& name() const { return end_.name(); }
+  const Incarnation& seen() const { return end_.seen(); }
   // The last piece that was taken, by this run or an earlier one.
   RecordId taken_upto() const { return taken_out_.id(); }
 
@@ -81,18 +84,14 @@ class SinkLane {
   std::optional<std::string> on_rewind(const Position& keep);
   void drop_begun(SinkItem& item);
 
-  edge::EdgeReader reader_;
+  edge::ReadingEnd end_;
   uint64_t credit_bytes_;
   std::deque<SinkItem> waiting_;
   size_t waiting_bytes_ = 0;
   Position taken_out_;     // The last piece that went to the output.
   bool open_ = false;      // ... and its record goes on.
   SinkBegun begun_;        // By an earlier run.
-  bool greeting_ = false;  // A HELLO waits for its WELCOME.
-  bool new_seen_ = false;
-  bool keeping_seen_ = false;
-  bool ack_due_ = false;
-  edge::Ack acked_;
+  bool new_seen_ = false;  // And not asked for by must_keep_seen() yet.
 };
 
 }  // namespace weir::ctl

@@ -8,7 +8,7 @@ namespace {
 // 1 + the delimiter; 0 if there is none.
 uint8_t owed_by(wire::Shape shape) {
   if (shape == wire::Shape::kFrames) return 0;
-  return static_cast<uint8_t>(1 + (shape == wire::Shape::kNul ? '\0' : '\n'));
+  return static_cast<uint8_t>(1 + wire::delimiter_of(shape));
 }
 
 // `owed`, if the delimiter is missing at the end of `bytes`.
@@ -21,10 +21,10 @@ void reach(const SinkMerge::Part& part, std::vector<SinkMerge::Reached>& reached
   for (SinkMerge::Reached& known : reached) {
     if (known.lane != part.lane) continue;
     known.last = part.item.last;
-    known.end = part.item.end;
+    known.end = wire::is_end(part.item.mark);
     return;
   }
-  reached.push_back({part.lane, part.item.last, part.item.end});
+  reached.push_back({part.lane, part.item.last, wire::is_end(part.item.mark)});
 }
 
 }  // namespace
@@ -104,7 +104,7 @@ bool SinkMerge::add(size_t lane, Batch& batch) {
     extent_.owed = item.owed;
     extent_.open_lane = 0;
   }
-  if (item.abandoned || item.end) {
+  if (item.mark) {
     if (cuts) {
       batch.cut_to = extent_.bytes = extent_.record_start;
     } else if (in_record() == lane) {

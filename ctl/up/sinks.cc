@@ -67,14 +67,6 @@ Status write_file(int fd, const SinkMerge::Batch& batch, std::atomic<size_t>& wr
   return {};
 }
 
-SharedBytes share(runtime::Message message) {
-  // The message must not move any more once its bytes are pointed at.
-  auto owner = std::make_shared<runtime::Message>(std::move(message));
-  const auto* data = static_cast<const uint8_t*>(owner->data());
-  const size_t size = owner->size();
-  return SharedBytes{std::move(owner), data, size};
-}
-
 }  // namespace
 
 Sinks::Sinks(runtime::Loop& loop, runtime::ZmqContext& context, SinksConfig config, Events events)
@@ -82,6 +74,8 @@ Sinks::Sinks(runtime::Loop& loop, runtime::ZmqContext& context, SinksConfig conf
       context_(context),
       config_(std::move(config)),
       events_(std::move(events)),
+      listener_(*this, [this](size_t input,
+                              const Error& why) { events_.on_note(lanes_[input].node, why.what); }),
       worker_(loop) {}
 
 Sinks::~Sinks() { loop_.unwatch(watch_); }
@@ -213,47 +207,32 @@ void Sinks::receive() {
   for (int i = 0; i < kMessagesPerTurn; ++i) {
     const Result<bool> got = router_->receive(parts_);
     if (!got || !*got) return;
-    if (parts_.size() == 2) on_message(std::string(parts_[0].view()), std::move(parts_[1]));
+    if (parts_.size() != 2 || closed_) continue;
+    const Peer writer = runtime::peer_of(parts_, Peer::Role::kWriter);
+    const auto answer = listener_.on_message(writer, std::move(parts_[1]).to_shared());
+    if (answer) send(writer.route, *answer);
   }
 }
 
-void Sinks::on_message(const std::string& route, runtime::Message message) {
-  if (closed_) return;
-  const auto known = by_route_.find(route);
-  if (wire::looks_like_block(static_cast<const uint8_t*>(message.data()), message.size())) {
-    // A block of a writer that we have not met: it must say HELLO first.
-    if (known == by_route_.end()) return send(route, edge::Reset{});
-    Result<wire::Block> block = wire::decode_block(share(std::move(message)));
-    if (!block) return events_.on_note(lanes_[known->second].node, block.error().what);
-    return lanes_[known->second].lane->on_block(*block);
-  }
-  Result<edge::Frame> decoded = edge::decode(message.view());
-  if (!decoded) {
-    return send(route, edge::Refuse{0, edge::RefuseReason::kMalformed, {}, decoded.error().what});
-  }
-  const std::optional<edge::Frame> frame = hello_parts_.add(route, *std::move(decoded));
-  if (!frame) return;
-  if (const auto* hello = std::get_if<edge::Hello>(&*frame)) return on_hello(route, *hello);
-  if (known == by_route_.end()) return send(route, edge::Reset{});
-  Lane& lane = lanes_[known->second];
-  if (const auto note = lane.lane->on_frame(*frame)) events_.on_note(lane.node, *note);
+std::optional<size_t> Sinks::input_named(std::string_view lane) const {
+  const auto named = std::find_if(lanes_.begin(), lanes_.end(),
+                                  [&](const Lane& each) { return each.lane->name().from == lane; });
+  if (named == lanes_.end()) return std::nullopt;
+  return static_cast<size_t>(named - lanes_.begin());
 }
 
-void Sinks::on_hello(const std::string& route, const edge::Hello& hello) {
-  for (size_t i = 0; i < lanes_.size(); ++i) {
-    Lane& lane = lanes_[i];
-    if (lane.lane->name().from != hello.edge.from) continue;
-    if (const auto refuse = lane.lane->on_hello(hello)) return send(route, *refuse);
-    by_route_.erase(lane.route);
-    lane.route = route;
-    by_route_[route] = i;
-    return;
-  }
-  send(route, edge::Refuse{hello.session,
-                           edge::RefuseReason::kWrongEdge,
-                           {},
-                           "no lane " + hello.edge.from.substr(0, 100) + " is read here"});
+std::optional<edge::Refuse> Sinks::on_hello(size_t input, const edge::Hello& hello,
+                                            const Peer& peer) {
+  return lanes_[input].lane->on_hello(hello, peer);
 }
+
+void Sinks::on_writer_frame(size_t input, const edge::Frame& frame) {
+  const SinkLane::Heard heard = lanes_[input].lane->on_frame(frame);
+  if (heard.reset) send(listener_.route_of(input), *heard.reset);
+  if (heard.note) events_.on_note(lanes_[input].node, *heard.note);
+}
+
+void Sinks::on_block(size_t input, wire::Block block) { lanes_[input].lane->on_block(block); }
 
 void Sinks::send(const std::string& route, const edge::Frame& frame) {
   const std::string bytes = edge::encode(frame);
@@ -266,9 +245,10 @@ void Sinks::send(const std::string& route, const edge::Frame& frame) {
 void Sinks::turn() {
   if (closed_) return;
   for (Output& output : outputs_) pump(output);
-  for (Lane& lane : lanes_) {
-    for (const edge::Frame& frame : lane.lane->say()) {
-      if (!lane.route.empty()) send(lane.route, frame);
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    const std::string& route = listener_.route_of(i);
+    for (const edge::Frame& frame : lanes_[i].lane->say()) {
+      if (!route.empty()) send(route, frame);
     }
   }
 }

@@ -16,7 +16,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "ctl/up/sink_lane.h"
@@ -24,6 +23,7 @@
 #include "ctl/up/sink_position.h"
 #include "ctl/up/slot_file.h"
 #include "schema/base/unique_fd.h"
+#include "schema/edge/listener.h"
 #include "schema/runtime/loop.h"
 #include "schema/runtime/worker.h"
 #include "schema/runtime/zmq_socket.h"
@@ -39,7 +39,7 @@ struct SinksConfig {
   int stdout_fd = 1;
 };
 
-class Sinks {
+class Sinks : private edge::Inputs {
  public:
   static constexpr uint64_t kCreditBytes = 4u << 20;
 
@@ -52,7 +52,7 @@ class Sinks {
   };
 
   Sinks(runtime::Loop& loop, runtime::ZmqContext& context, SinksConfig config, Events events);
-  ~Sinks();
+  ~Sinks() override;
 
   // Takes up what an earlier run has left. Errors: kConflict (another run writes to the folder, a
   // file is shorter than what was written to it, or is none), kIo.
@@ -81,7 +81,6 @@ class Sinks {
   struct Lane {
     std::string node;
     std::unique_ptr<SinkLane> lane;
-    std::string route;
     size_t output = 0;  // Where it goes, and which of that one's lanes it is.
     size_t place = 0;
   };
@@ -109,8 +108,11 @@ class Sinks {
   Status load_position(Output& output) const;
   Status open_file(Output& output) const;
   void receive();
-  void on_message(const std::string& route, runtime::Message message);
-  void on_hello(const std::string& route, const edge::Hello& hello);
+  std::optional<size_t> input_named(std::string_view lane) const override;
+  std::optional<edge::Refuse> on_hello(size_t input, const edge::Hello& hello,
+                                       const Peer& peer) override;
+  void on_writer_frame(size_t input, const edge::Frame& frame) override;
+  void on_block(size_t input, wire::Block block) override;
   void send(const std::string& route, const edge::Frame& frame);
   void pump(Output& output);
   bool keep_seen(Output& output);
@@ -127,10 +129,9 @@ class Sinks {
   std::vector<Lane> lanes_;
   std::vector<Output> outputs_;
   UniqueFd locked_folder_;  // Under --output.
-  edge::HelloParts hello_parts_;
+  edge::Listener listener_;
   std::optional<runtime::ZmqSocket> router_;
   runtime::WatchId watch_ = runtime::WatchId::kNone;
-  std::unordered_map<std::string, size_t> by_route_;
   std::vector<runtime::Message> parts_;
   uint64_t records_ = 0;
   uint64_t bytes_ = 0;

@@ -16,10 +16,6 @@ namespace {
 
 constexpr std::string_view kMagic = "WSI1";
 
-std::span<const uint8_t> as_bytes(std::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
-
 edge::History history_of(const std::optional<StdinDurable>& before, const Incarnation& of) {
   edge::History history;
   if (before) history = edge::History({before->entry});
@@ -60,11 +56,10 @@ StdinLane::StdinLane(edge::EdgeName name, uint64_t nonce, char delimiter,
                      const std::optional<StdinDurable>& before)
     : writer_(std::move(name)),
       of_{1, before ? before->entry.of.boot + 1 : 1, nonce},
-      delimiter_(static_cast<uint8_t>(delimiter)),
-      shape_(delimiter == '\0' ? wire::Shape::kNul : wire::Shape::kLines) {
+      shape_(wire::shape_with(delimiter)) {
   history_ = history_of(before, of_);
   // Nothing will finish the record that the earlier stdin left open.
-  if (before && before->mid_record) add_mark(wire::kAbandoned);
+  if (before && before->mid_record) add_mark(wire::kAbandonedMark);
 }
 
 // ---- from stdin
@@ -80,49 +75,35 @@ void StdinLane::added(std::span<const uint8_t> bytes) {
 }
 
 void StdinLane::cut() {
-  while (!pending_.empty()) {
-    const size_t window = std::min(pending_.size(), kBlockPayloadBytesMax);
-    const size_t whole = wire::whole_records_bytes(
-        as_bytes(std::string_view(pending_).substr(0, window)), delimiter_);
-    if (whole > 0) {
-      add_block(whole, 0);
-    } else if (window == kBlockPayloadBytesMax) {
-      // One byte stays, so that the record's last piece is never empty, however it ends.
-      add_block(window - 1, wire::kContinued);
-    } else {
-      return;
-    }
+  while (const auto cutting = wire::whole_records(pending_, shape_, kBlockPayloadBytesMax)) {
+    add_block(*cutting);
   }
 }
 
 void StdinLane::end() {
   if (ended_) return;
-  if (!pending_.empty()) add_block(pending_.size(), 0);
-  add_mark(wire::kEnd);
+  if (!pending_.empty()) add_block(wire::all_records(pending_, shape_));
+  add_mark(wire::kEndMark);
   ended_ = true;
 }
 
-void StdinLane::add_block(size_t payload_bytes, uint8_t flags) {
-  const std::string_view payload = std::string_view(pending_).substr(0, payload_bytes);
-  const size_t ended = wire::count_delimiters(as_bytes(payload), delimiter_);
-  const bool open_end = static_cast<uint8_t>(payload.back()) != delimiter_;
-  std::shared_ptr<uint8_t[]> buffer(new uint8_t[kBlockHeaderBytes + payload_bytes]);
-  std::memcpy(buffer.get() + kBlockHeaderBytes, payload.data(), payload_bytes);
+void StdinLane::add_block(const wire::Cutting& cutting) {
+  std::shared_ptr<uint8_t[]> buffer(new uint8_t[kBlockHeaderBytes + cutting.bytes]);
+  std::memcpy(buffer.get() + kBlockHeaderBytes, pending_.data(), cutting.bytes);
   wire::BlockHeader header;
   header.of = of_;
   header.first = history_.next().seq;
-  header.pieces = static_cast<uint32_t>(ended + (open_end ? 1 : 0));
-  header.payload_bytes = static_cast<uint32_t>(payload_bytes);
-  header.flags = flags;
+  header.pieces = cutting.pieces;
+  header.payload_bytes = static_cast<uint32_t>(cutting.bytes);
+  header.continued = mid_record_ = cutting.continued;
   header.shape = shape_;
-  mid_record_ = flags == wire::kContinued;
-  pending_.erase(0, payload_bytes);
+  pending_.erase(0, cutting.bytes);
   hold(wire::finish_block(std::move(buffer), header));
 }
 
-void StdinLane::add_mark(uint8_t flag) {
+void StdinLane::add_mark(const wire::Mark& mark) {
   mid_record_ = false;
-  hold(wire::make_mark(of_, history_.next().seq, flag));
+  hold(wire::make_mark(of_, history_.next().seq, mark));
 }
 
 void StdinLane::hold(wire::Block block) {

@@ -63,8 +63,8 @@ class StdinLane {
 
  private:
   void cut();
-  void add_block(size_t payload_bytes, uint8_t flags);
-  void add_mark(uint8_t flag);
+  void add_block(const wire::Cutting& cutting);
+  void add_mark(const wire::Mark& mark);
   void hold(wire::Block block);
   void drop_settled();
   RecordId first_held() const;
@@ -72,7 +72,6 @@ class StdinLane {
   edge::EdgeWriter writer_;
   edge::History history_;
   Incarnation of_;
-  uint8_t delimiter_;
   wire::Shape shape_;
   std::string pending_;           // Read, not yet in a block.
   std::deque<wire::Block> held_;  // Consecutive.

@@ -88,6 +88,8 @@ struct Ack {
   bool enough = false;
   bool ended = false;
   bool holds = false;  // An open stream unit here needs what it has taken until it ends (R7).
+
+  bool operator==(const Ack&) const = default;
 };
 
 // "I do not know you, or have lost the thread: say HELLO."

@@ -56,6 +56,7 @@ std::optional<EdgeReader::Rewind> EdgeReader::on_begin(const Begin& begin) {
   expected_ = begin.from;
   if (begin.cause == ResumeCause::kAfter) return std::nullopt;
   Rewind rewind;
+  rewind.from = begin.from;
   if (const HistoryEntry* entry = history_.find(received_.of);
       entry != nullptr && begin.cause == ResumeCause::kLostTail) {
     rewind.keep = {entry->of, entry->last};

@@ -49,6 +49,7 @@ class EdgeReader {
   // `keep` exist (none: none of this writer's).
   struct Rewind {
     Position keep;
+    RecordId from;  // Where it sends again from.
   };
   std::optional<Rewind> on_begin(const Begin& begin);
 

@@ -119,11 +119,21 @@ Message Message::share() const {
 }
 
 std::optional<std::string> Message::property(const char* name) const {
-  try {
-    return std::string(frame_.gets(name));
-  } catch (const zmq::error_t&) {
-    return std::nullopt;  // There is no such property.
-  }
+  const char* const value = zmq_msg_gets(frame_.handle(), name);
+  if (value == nullptr) return std::nullopt;  // There is no such property.
+  return std::string(value);
+}
+
+SharedBytes Message::to_shared() && {
+  // The message must not move any more once its bytes are pointed at.
+  auto owner = std::make_shared<Message>(std::move(*this));
+  const auto* data = static_cast<const uint8_t*>(owner->data());
+  const size_t size = owner->size();
+  return SharedBytes{std::move(owner), data, size};
+}
+
+Peer peer_of(std::span<const Message> parts, Peer::Role role) {
+  return {std::string(parts.front().view()), parts.back().property("User-Id").value_or(""), role};
 }
 
 // ---- socket

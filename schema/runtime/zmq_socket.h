@@ -15,7 +15,9 @@
 #include <vector>
 #include <zmq.hpp>
 
+#include "schema/base/peer.h"
 #include "schema/base/result.h"
+#include "schema/base/shared_bytes.h"
 #include "schema/runtime/local_listener.h"
 
 namespace weir::runtime {
@@ -53,6 +55,8 @@ class Message {
   // A property of the connection it came over ("Peer-Address", "User-Id"). Ask the last frame of a
   // message: the first one may lack it after a poll.
   std::optional<std::string> property(const char* name) const;
+  // The bytes, without a copy. The message is empty then.
+  SharedBytes to_shared() &&;
 
  private:
   friend class ZmqSocket;
@@ -61,6 +65,9 @@ class Message {
 
   mutable zmq::message_t frame_;  // mutable: cppzmq copies from non-const ones only.
 };
+
+// Who sent a message that a ROUTER received: `parts` begins with the routing id.
+Peer peer_of(std::span<const Message> parts, Peer::Role role);
 
 struct SocketOptions {
   // Messages that wait in memory per peer, each way. Credit bounds the bytes; this is the backstop.

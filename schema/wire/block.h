@@ -29,11 +29,12 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
+#include <optional>
 
 #include "schema/base/ids.h"
 #include "schema/base/result.h"
 #include "schema/base/shared_bytes.h"
+#include "schema/wire/framing.h"
 
 namespace weir::wire {
 
@@ -42,29 +43,21 @@ inline constexpr size_t kBlockPayloadBytesMax = 1u << 20;
 inline constexpr uint32_t kBlockPiecesMax = 1u << 20;
 inline constexpr size_t kBlockBytesMax = kBlockHeaderBytes + kBlockPayloadBytesMax;
 
-inline constexpr uint8_t kContinued = 1;
-inline constexpr uint8_t kAbandoned = 2;
-inline constexpr uint8_t kEnd = 4;
-
-// How records are told apart. The delimiter is a part of its record; a frame's length is not.
-enum class Shape : uint8_t { kLines = 0, kNul = 1, kFrames = 2 };
-
 struct BlockHeader {
   Incarnation of;
   uint64_t first = 0;
   uint32_t pieces = 0;
   uint32_t payload_bytes = 0;
-  uint8_t flags = 0;
   Shape shape = Shape::kLines;
+  bool continued = false;    // The record of its one piece goes on in the next block.
+  std::optional<Mark> mark;  // Then there is no payload, and one piece.
   uint64_t payload_hash = 0;
 
   uint64_t last() const { return first + pieces - 1; }
   RecordId first_id() const { return {of.term, of.boot, first}; }
   RecordId last_id() const { return {of.term, of.boot, last()}; }
   Position last_position() const { return {of, last()}; }
-  bool continued() const { return (flags & kContinued) != 0; }
-  bool abandoned() const { return (flags & kAbandoned) != 0; }
-  bool end() const { return (flags & kEnd) != 0; }
+  bool is_end() const { return wire::is_end(mark); }
 };
 
 // Immutable; cheap to copy. `bytes` has header and payload.
@@ -87,14 +80,7 @@ Result<Block> decode_block(SharedBytes bytes);
 // returns the block that owns `buffer`. Computes both hashes.
 Block finish_block(std::shared_ptr<uint8_t[]> buffer, BlockHeader header);
 
-// A block without payload: `flags` is kAbandoned or kEnd.
-Block make_mark(const Incarnation& of, uint64_t seq, uint8_t flags);
-
-// How many bytes equal to `delimiter` there are: how many records end in `bytes`. One vectorised
-// pass.
-size_t count_delimiters(std::span<const uint8_t> bytes, uint8_t delimiter);
-
-// Bytes up to and including the last delimiter, 0 if there is none.
-size_t whole_records_bytes(std::span<const uint8_t> bytes, uint8_t delimiter);
+// A block without payload.
+Block make_mark(const Incarnation& of, uint64_t seq, const Mark& mark);
 
 }  // namespace weir::wire

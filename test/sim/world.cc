@@ -287,7 +287,7 @@ class World::Sink {
       output_.append(portion->bytes.view());
       reader_.set_taken(portion->last);
       reader_.set_settled(portion->last);
-      if (!portion->end) continue;
+      if (!portion->is_end()) continue;
       ended_ = true;
       reader_.set_ended();
       reader_.set_settled(kEverything);
@@ -415,7 +415,7 @@ void World::deliver(Link& link, bool to_reader) {
   } else if (block == nullptr) {
     const auto& frame = std::get<edge::Frame>(message);
     if (const auto* hello = std::get_if<edge::Hello>(&frame)) {
-      if (const auto refuse = node.on_hello(link.input_index, *hello)) {
+      if (const auto refuse = node.on_hello(link.input_index, *hello, {})) {
         link.to_writer.push_back(edge::Frame(*refuse));
       } else {
         link.route = link.connection;

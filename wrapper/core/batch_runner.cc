@@ -23,64 +23,55 @@
 
 #include "wrapper/core/builder.h"
 #include "wrapper/core/dead_letters.h"
-#include "wrapper/core/runner.h"
-#include "wrapper/core/stall.h"
+#include "wrapper/core/poison.h"
+#include "wrapper/core/program_runner.h"
 #include "wrapper/wal/keys.h"
 
 namespace weir::core {
 namespace {
 
-using std::chrono::milliseconds;
 using wal::key;
 
 constexpr uint64_t kShortUnitBytes = 4u << 20;  // While room is short.
 
-class BatchRunner : public Runner {
+class BatchRunner : public ProgramRunner {
  public:
   BatchRunner(Node& node, const LogState& state)
-      : node_(node),
-        inputs_(node.inputs_for_runner()),
+      : ProgramRunner(node, state),
+        poison_(node, consumed_before()),
         shape_(output_shape(node.spec())),
         builder_(std::make_shared<BufferPool>(
                      wire::kBlockHeaderBytes + BlockBuilder::kUsualPayloadBytes, 8),
-                 shape_),
-        stall_(node.spec().stall_timeout) {
-    if (state.commit.ended) {
-      phase_ = Phase::kEnded;
-      return;
-    }
+                 shape_) {
+    if (state.commit.ended) return;
     // The unit that was under way: the same records under the same name.
     owed_.assign(state.extents.begin(), state.extents.end());
     extents_ = state.extents.size();
     attempts_ = state.attempts;
-    // Only a unit that ended well moves a frontier.
-    succeeded_ = std::any_of(inputs_.begin(), inputs_.end(),
-                             [](const Input& input) { return !input.durable.frontier.none(); });
   }
 
   void turn(SteadyTime now) override {
-    now_ = now;
-    if (phase_ == Phase::kBackingOff && now >= retry_at_) phase_ = Phase::kIdle;
-    if (has_run()) {
+    run_.begin_turn(now);
+    if (run_.running()) {
       stage(false);
-      check_stall();
+      run_.stop_if_stalled(node_.may_write_output());
     }
-    if (phase_ != Phase::kIdle) return;
+    if (!idle()) return;
     if (enough_) return finish();
     // Dead letters and other units take turns.
     if (!std::exchange(after_retry_, false) && start_retry()) return;
     go_on();
-    if (phase_ == Phase::kIdle) start_retry();
+    if (idle()) start_retry();
   }
 
   std::span<uint8_t> output_space() override {
-    if (!has_run()) return {};
+    if (!run_.running()) return {};
     if (builder_.full()) stage(false);
     return builder_.space();
   }
 
   void on_output(size_t bytes) override {
-    stall_.progress(now_);
+    run_.on_output();
     builder_.added(bytes);
     if (builder_.full()) stage(false);
     if (node_.lane().staged_bytes() + builder_.pending_bytes() > max_output()) {
@@ -89,12 +80,9 @@ class BatchRunner : public Runner {
     }
   }
 
-  void on_fed(size_t) override { stall_.progress(now_); }
-  void on_stdin_broken() override {}
-
   void on_run_end(const RunEnd& end) override {
-    if (phase_ == Phase::kRetrying) return retry_ended(end);
-    if (phase_ != Phase::kRunning) return;
+    if (!run_.running()) return;
+    if (node_.dead().under_way()) return retry_ended(end);
     if (enough_) node_.discard_staged();
     if (accepted(node_.spec(), end)) return commit(end);
     node_.discard_staged();
@@ -116,7 +104,7 @@ class BatchRunner : public Runner {
   }
 
   void on_meeting(size_t input) override {
-    const edge::EdgeReader& reader = inputs_[input].reader;
+    const edge::ReadingEnd& reader = inputs_[input].reader;
     const auto lost = [&](const std::pair<UnitId, Extent>& extent) {
       return extent.second.lane == inputs_[input].name && !reader.writer_has(extent.second.to);
     };
@@ -124,22 +112,15 @@ class BatchRunner : public Runner {
   }
 
   void on_enough() override { enough_ = true; }
-  bool can_retry() const override {
-    return !enough_ && phase_ != Phase::kEnding && phase_ != Phase::kEnded;
-  }
-  void on_retried_dropped() override {
-    if (phase_ == Phase::kRetrying) stop_retry();
-  }
-  bool ended() const override { return phase_ == Phase::kEnded; }
-  bool holds() const override { return false; }
+  bool can_retry() const override { return !enough_ && !run_.over(); }
+  void on_retried_dropped() override { stop_retry(); }
   std::string state() const override {
-    return "batch phase " + std::to_string(static_cast<int>(phase_)) + " unit " +
+    return std::string("batch: ") + (forms_ ? "forms" : run_.state()) + ", unit " +
            to_string(unit_.id) + " of " + std::to_string(unit_.records) + " records, parts " +
            std::to_string(parts_.size()) + ", owed " + std::to_string(owed_.size());
   }
 
  private:
-  enum class Phase { kIdle, kForming, kRunning, kRetrying, kBackingOff, kEnding, kEnded };
   struct Item {
     size_t input;
     Portion portion;
@@ -150,12 +131,14 @@ class BatchRunner : public Runner {
     uint64_t records = 0;
     uint64_t bytes = 0;
     uint32_t failed = 0;
-    uint32_t tried = 0;   // How many runs failed that these records were fed to.
-    bool part = false;    // A half of a split unit: runs once.
-    bool chance = false;  // A suspect that is tried once more, now that others end well.
+    uint32_t tried = 0;  // How many runs failed that these records were fed to.
+    bool part = false;   // A half of a split unit: runs once.
+    bool again = false;  // A suspect that is tried once more, now that others end well.
+    Failure why;         // Of a suspect.
   };
 
-  bool has_run() const { return phase_ == Phase::kRunning || phase_ == Phase::kRetrying; }
+  // Nothing is under way, and something may be begun.
+  bool idle() const { return run_.due() && !forms_; }
 
   uint64_t max_output() const {
     const uint64_t set = node_.spec().max_output_bytes;
@@ -198,11 +181,10 @@ class BatchRunner : public Runner {
       next_input_ = (next_input_ + 1) % inputs_.size();
     }
     if (unit_.records > 0) return commit_extent();
-    if (check_oversized()) return;
-    const bool all_ended = std::all_of(inputs_.begin(), inputs_.end(),
-                                       [](const Input& input) { return input.end_taken; });
-    if (all_ended) return end_of_input();
-    if (!suspects_.empty() && time_for_another_round()) try_suspects_again(0);
+    const bool one = spec.unit == graph::Unit::kRecord;
+    if (fail_if_oversized(one ? "unit = \"record\"" : "unit = \"batch\"")) return;
+    if (all_taken()) return end_of_input();
+    if (!suspects_.empty() && poison_.round_due(run_.now())) try_suspects_again();
   }
 
   // True if there was anything.
@@ -211,8 +193,8 @@ class BatchRunner : public Runner {
     Input& input = inputs_[index];
     input.consumed = portion->last;
     input.reader.set_taken(portion->last);
-    if (portion->end) input.end_taken = true;
-    if (portion->end || portion->abandoned) return true;
+    if (portion->is_end()) input.end_taken = true;
+    if (portion->mark) return true;
     unit_.records += portion->ends_record && portion->sizes.empty() && portion->pieces > 1 &&
                              portion->shape == wire::Shape::kFrames
                          ? 1
@@ -220,18 +202,6 @@ class BatchRunner : public Runner {
     unit_.bytes += portion->bytes.size;
     unit_.items.push_back({index, *std::move(portion)});
     return true;
-  }
-
-  // A record over the limit is never taken, whole or not.
-  bool check_oversized() {
-    for (const Input& input : inputs_) {
-      if (input.inbox.front_pieces_bytes() <= kRecordBytesMax) continue;
-      node_.fail("a record from " + input.name + " is over 100 MiB: unit = \"" +
-                 (node_.spec().unit == graph::Unit::kRecord ? "record" : "batch") +
-                 "\" needs records whole; use unit = \"stream\" for longer ones");
-      return true;
-    }
-    return false;
   }
 
   void commit_extent() {
@@ -245,10 +215,10 @@ class BatchRunner : public Runner {
   void start_when_persisted() {
     // The name of a sink's unit must outlive a power cut: what is published is synced for sinks.
     node_.publish_outputs();
-    phase_ = Phase::kForming;
-    const uint64_t forming = ++forming_;
-    node_.when_persisted([this, forming] {
-      if (phase_ == Phase::kForming && forming == forming_) start();
+    forms_ = true;
+    const uint64_t formed = ++formed_;
+    node_.when_persisted([this, formed] {
+      if (forms_ && formed == formed_) start();
     });
   }
 
@@ -326,43 +296,37 @@ class BatchRunner : public Runner {
 
   // The records this unit would have had are no more: all that is not committed is asked for again.
   void form_anew() {
-    if (phase_ == Phase::kRetrying) stop_retry();
-    if (phase_ == Phase::kRunning) node_.effects().kill_run();
-    if (phase_ == Phase::kEnding || phase_ == Phase::kEnded) return;
+    stop_retry();
+    if (run_.over()) return;
+    if (run_.running()) node_.effects().kill_run();
     node_.discard_staged();
     builder_.drop();
     keep_extents(0);
-    node_.batch().erase(key(wal::kAttempts));
+    run_.forget_failed();
     unit_ = {};
     parts_.clear();
     suspects_.clear();
-    reasons_.clear();
     owed_.clear();
-    phase_ = Phase::kIdle;
-    ++forming_;
-    for (size_t i = 0; i < inputs_.size(); ++i) {
-      if (!inputs_[i].durable.ended && !inputs_[i].durable.enough) node_.refetch(i);
-    }
+    run_.be_idle();
+    forms_ = false;
+    node_.refetch();
   }
 
   // ---- running
 
   void start() {
-    phase_ = Phase::kRunning;
-    round_at_.reset();
-    stall_.started(now_);
+    forms_ = false;
+    poison_.on_start();
     builder_.drop();
-    RunOrder order;
-    order.env = unit_environment(node_.order(), unit_.id, unit_.failed + 1);
-    node_.effects().start_run(order);
+    run_.start({unit_.id, unit_.failed + 1});
     std::optional<SharedBytes> delimiter_due;
     for (const Item& item : unit_.items) {
-      if (delimiter_due) node_.effects().feed(*delimiter_due);
+      if (delimiter_due) run_.feed(item.input, {}, *delimiter_due);
       delimiter_due.reset();
-      node_.effects().feed(item.portion.bytes);
+      run_.feed(item.input, {}, item.portion.bytes);
       if (item.portion.open_end) delimiter_due = missing_delimiter(item.portion);
     }
-    node_.effects().close_stdin();
+    run_.close_stdin();
   }
 
   // Output goes to the log as it fills blocks, invisible until the commit.
@@ -375,14 +339,8 @@ class BatchRunner : public Runner {
     }
   }
 
-  void check_stall() {
-    if (!stall_.stalled(now_, node_.may_write_output(), node_.effects())) return;
-    node_.effects().note(stall_.reason());
-    node_.effects().terminate_run();
-  }
-
   void commit(const RunEnd& end) {
-    if (!suspects_confirmed()) return give_second_chance();
+    if (!suspects_confirmed()) return try_suspects_then_this();
     node_.count_exit(end);
     if (enough_) {
       builder_.drop();
@@ -399,16 +357,15 @@ class BatchRunner : public Runner {
     }
     suspects_to_.assign(inputs_.size(), {});
     node_.commit_unit(frontiers);
-    node_.batch().erase(key(wal::kAttempts));
-    succeeded_ = true;
+    run_.forget_failed();
     unit_ = {};
     if (!next_part()) {
       keep_extents(0);
     } else {
       write_extents();
     }
-    phase_ = Phase::kIdle;
-    outage_waits_ = rounds_ = 0;
+    run_.be_idle();
+    poison_.on_success();
   }
 
   // ---- failing
@@ -418,29 +375,22 @@ class BatchRunner : public Runner {
     if (!counts_as_attempt(end)) {
       if (end.kind != RunEnd::Kind::kLost)
         node_.effects().note(describe(end) + ": tried again later");
-      return back_off(++outage_waits_);
+      return run_.wait(poison_.wait_for_later());
     }
     ++unit_.failed;
     ++unit_.tried;
-    if (!unit_.chance) {
-      // Something else fails: the suspects' second chance may have come too soon.
-      for (Unit& suspect : suspects_) suspect.chance = false;
+    if (!unit_.again) {
+      // Something else fails: the suspects may have been tried once more too soon.
+      for (Unit& suspect : suspects_) suspect.again = false;
     }
-    node_.batch().put(key(wal::kAttempts), encode(Attempts{unit_.id, unit_.failed}));
+    run_.put_failed(unit_.id, unit_.failed);
     const bool spent = unit_.part || unit_.failed > node_.spec().retries;
     if (!spent) {
-      node_.effects().note(describe(end) + "; attempt " + std::to_string(unit_.failed) + " of " +
-                           std::to_string(node_.spec().retries + 1));
-      return back_off(unit_.failed);
+      note_attempt(node_, describe(end), unit_.failed);
+      return run_.wait(backoff(node_.spec(), unit_.failed));
     }
     if (unit_.records > 1) return split();
-    suspect(end);
-  }
-
-  void back_off(uint32_t failed) {
-    phase_ = Phase::kBackingOff;
-    retry_at_ = now_ + backoff(node_.spec(), std::max(failed, 1u));
-    node_.effects().wake_at(retry_at_);
+    put_aside(end);
   }
 
   void split() {
@@ -480,74 +430,51 @@ class BatchRunner : public Runner {
   }
 
   // A record that fails alone: held back until a later unit shows that the program works.
-  void suspect(const RunEnd& end) {
-    node_.effects().note(describe(end) + " on a record of " + inputs_[unit_.items[0].input].name +
-                         " that stands alone; last words: " + last_line(end.stderr_tail));
-    reasons_.push_back(end);
+  void put_aside(const RunEnd& end) {
+    unit_.why = {end, describe(end), unit_.tried};
+    poison_.note_aside(inputs_[unit_.items[0].input].name, unit_.why);
     suspects_.push_back(std::move(unit_));
     unit_ = {};
-    phase_ = Phase::kIdle;
-    if (suspects_.size() < node_.spec().max_dead) return;
-    node_.effects().note(std::to_string(suspects_.size()) +
-                         " records in a row fail: degraded; all of them are kept and tried again");
-    try_suspects_again(std::max(node_.spec().retries, ++outage_waits_));
+    run_.be_idle();
+    if (!poison_.is_outage(suspects_.size())) return;
+    try_suspects_again();
+    run_.wait(poison_.outage_wait());
   }
 
-  // Nothing comes behind the suspects that could tell an outage from poison: they are tried again,
-  // paced like attempts. True when it is time for it.
-  bool time_for_another_round() {
-    if (!round_at_) {
-      round_at_ = now_ + backoff(node_.spec(), ++rounds_);
-      node_.effects().wake_at(*round_at_);
-    }
-    return now_ >= *round_at_;
-  }
-
-  // After `wait` attempts' pause; 0: at once.
-  void try_suspects_again(uint32_t wait) {
+  void try_suspects_again(bool after_success = false) {
     while (!suspects_.empty()) {
       suspects_.back().part = true;
-      suspects_.back().chance = false;
+      suspects_.back().again = after_success;
       parts_.push_front(std::move(suspects_.back()));
       suspects_.pop_back();
     }
-    reasons_.clear();
-    if (wait > 0) back_off(wait);
   }
 
+  // Each has failed once more after another unit ended well.
   bool suspects_confirmed() const {
     return std::all_of(suspects_.begin(), suspects_.end(),
-                       [](const Unit& suspect) { return suspect.chance; });
+                       [](const Unit& suspect) { return suspect.again; });
   }
 
   // A unit has ended well: was it an outage? The suspects, then this unit once more.
-  void give_second_chance() {
+  void try_suspects_then_this() {
     node_.discard_staged();
     builder_.drop();
     parts_.push_front(std::move(unit_));
-    while (!suspects_.empty()) {
-      suspects_.back().chance = true;
-      suspects_.back().part = true;
-      parts_.push_front(std::move(suspects_.back()));
-      suspects_.pop_back();
-    }
-    reasons_.clear();
+    try_suspects_again(true);
     unit_ = {};
-    phase_ = Phase::kIdle;
+    run_.be_idle();
   }
 
   // In the commit of a unit that ended well: what failed before it is not the program's fault.
   void write_dead_letters() {
     suspects_to_.resize(inputs_.size());
-    for (size_t i = 0; i < suspects_.size(); ++i) {
-      const Unit& suspect = suspects_[i];
+    for (const Unit& suspect : suspects_) {
       const Item& item = suspect.items[0];
-      put_dead_letter(node_, inputs_[item.input].name, item.portion, suspect.id,
-                      {reasons_[i], describe(reasons_[i]), suspect.tried});
+      put_dead_letter(node_, inputs_[item.input].name, item.portion, suspect.id, suspect.why);
       suspects_to_[item.input] = item.portion.last;
     }
     suspects_.clear();
-    reasons_.clear();
   }
 
   // ---- dead letters
@@ -558,20 +485,16 @@ class BatchRunner : public Runner {
     Result<std::optional<DeadLetter>> letter = node_.dead().read(*number);
     if (!letter) return node_.fail(letter.error().what), true;
     if (!letter->has_value()) return node_.dead().set_done(), true;
-    phase_ = Phase::kRetrying;
     after_retry_ = true;
-    stall_.started(now_);
     builder_.drop();
-    RunOrder order;
-    order.env = unit_environment(node_.order(), (*letter)->unit, (*letter)->attempts + 1);
-    node_.effects().start_run(order);
-    node_.effects().feed(SharedBytes::copy_of((*letter)->bytes));
-    node_.effects().close_stdin();
+    run_.start({(*letter)->unit, (*letter)->attempts + 1});
+    run_.feed(0, {}, SharedBytes::copy_of((*letter)->bytes));
+    run_.close_stdin();
     return true;
   }
 
   void retry_ended(const RunEnd& end) {
-    phase_ = Phase::kIdle;
+    run_.be_idle();
     if (accepted(node_.spec(), end) && !enough_) {
       node_.count_exit(end);
       stage(true);
@@ -581,21 +504,19 @@ class BatchRunner : public Runner {
     builder_.drop();
     if (accepted(node_.spec(), end)) return node_.dead().set_done();  // Nobody wants its output.
     if (is_hopeless(end)) return node_.fail(describe(end));
-    if (end.kind == RunEnd::Kind::kLost) {
-      node_.dead().put_back();
-      return back_off(++outage_waits_);
-    }
-    if (counts_as_attempt(end)) return keep_retried(node_, {end, describe(end), 1});
-    node_.dead().set_done();
-    node_.effects().note(describe(end) + " on a dead letter: it stays one, to be tried later");
+    const Failure why{end, describe(end), 1};
+    if (fate_of_retried(node_, why, counts_as_attempt(end)) != RetriedFate::kWaits) return;
+    node_.dead().put_back();
+    run_.wait(poison_.wait_for_later());
   }
 
   void stop_retry() {
+    if (!run_.running() || !node_.dead().under_way()) return;
     node_.effects().kill_run();
     node_.discard_staged();
     builder_.drop();
     node_.dead().put_back();
-    phase_ = Phase::kIdle;
+    run_.be_idle();
   }
 
   // ---- ending
@@ -603,12 +524,9 @@ class BatchRunner : public Runner {
   void end_of_input() {
     if (node_.dead().wants_retry()) return;  // They come first.
     if (suspects_.empty()) return finish();
-    if (!succeeded_) {
-      return node_.fail("every record failed: " + describe(reasons_.back()) +
-                        "; last words: " + last_line(reasons_.back().stderr_tail));
-    }
-    if (rounds_ <= node_.spec().retries || round_at_) {
-      if (time_for_another_round()) try_suspects_again(0);
+    if (poison_.fail_if_none_succeeded(suspects_.back().why)) return;
+    if (!poison_.rounds_are_over()) {
+      if (poison_.round_due(run_.now())) try_suspects_again();
       return;
     }
     write_dead_letters();
@@ -616,36 +534,25 @@ class BatchRunner : public Runner {
   }
 
   void finish() {
-    phase_ = Phase::kEnding;
     keep_extents(0);
-    node_.end_lane([this] { phase_ = Phase::kEnded; });
+    run_.finish();
   }
 
-  Node& node_;
-  std::vector<Input>& inputs_;
+  PoisonRounds poison_;
   wire::Shape shape_;
   BlockBuilder builder_;
-  Phase phase_ = Phase::kIdle;
-  Unit unit_;                   // Under way, or formed.
-  std::deque<Unit> parts_;      // Halves that wait, in the order of their records.
-  std::deque<Unit> suspects_;   // Records that failed alone; all before unit_ and parts_.
-  std::deque<RunEnd> reasons_;  // Of each suspect.
+  Unit unit_;                  // Under way, or formed.
+  std::deque<Unit> parts_;     // Halves that wait, in the order of their records.
+  std::deque<Unit> suspects_;  // Records that failed alone; all before unit_ and parts_.
   std::vector<Position> suspects_to_;
   // What was under way before a crash and is not here again yet.
   std::deque<std::pair<UnitId, Extent>> owed_;
   std::optional<Attempts> attempts_;  // As the crash left them.
   size_t next_input_ = 0;
-  uint64_t extents_ = 0;  // In the log.
-  uint64_t forming_ = 0;
-  SteadyTime now_{};
-  SteadyTime retry_at_{};
-  uint32_t outage_waits_ = 0;
-  uint32_t rounds_ = 0;  // Of suspects behind which no unit comes.
-  std::optional<SteadyTime> round_at_;
-  bool succeeded_ = false;
-  bool enough_ = false;
+  uint64_t extents_ = 0;      // In the log.
+  bool forms_ = false;        // The extent of unit_ is on its way to the log ...
+  uint64_t formed_ = 0;       // ... with this number.
   bool after_retry_ = false;  // The last run was for a dead letter.
-  StallWatch stall_;
 };
 
 }  // namespace

@@ -11,7 +11,7 @@ using wire::kBlockHeaderBytes;
 using wire::kBlockPayloadBytesMax;
 
 BlockBuilder::BlockBuilder(std::shared_ptr<BufferPool> pool, wire::Shape shape)
-    : pool_(std::move(pool)), shape_(shape), delimiter_(shape == wire::Shape::kNul ? '\0' : '\n') {
+    : pool_(std::move(pool)), shape_(shape) {
   WEIR_CHECK(shape != wire::Shape::kFrames, "frames are packed, not cut");
   WEIR_CHECK(pool_->buffer_bytes() == kBlockHeaderBytes + kUsualPayloadBytes, "the pool's size");
 }
@@ -48,31 +48,30 @@ void BlockBuilder::append(std::span<const uint8_t> bytes) {
   }
 }
 
+std::string_view BlockBuilder::gathered() const {
+  return {reinterpret_cast<const char*>(buffer_.get()) + kBlockHeaderBytes, used_};
+}
+
 std::optional<Cut> BlockBuilder::cut() {
   if (used_ == 0) return std::nullopt;
-  const std::span<const uint8_t> there{buffer_.get() + kBlockHeaderBytes, used_};
-  const size_t whole = wire::whole_records_bytes(there, delimiter_);
-  if (whole > 0) return take(whole, 0, kUsualPayloadBytes);
-  if (used_ < kBlockPayloadBytesMax) return std::nullopt;
-  // One byte stays, so that the record's last piece is never empty, however it ends.
-  return take(used_ - 1, wire::kContinued, kUsualPayloadBytes);
+  const auto cutting = wire::whole_records(gathered(), shape_, kBlockPayloadBytesMax);
+  if (!cutting) return std::nullopt;
+  return take(*cutting);
 }
 
 std::optional<Cut> BlockBuilder::cut_rest() {
   if (used_ == 0) return std::nullopt;
-  return take(used_, 0, kUsualPayloadBytes);
+  return take(wire::all_records(gathered(), shape_));
 }
 
-std::optional<Cut> BlockBuilder::take(size_t bytes, uint8_t flags, size_t room_for_rest) {
+Cut BlockBuilder::take(const wire::Cutting& cutting) {
   const uint8_t* at = buffer_.get() + kBlockHeaderBytes;
-  const size_t ended = wire::count_delimiters({at, bytes}, delimiter_);
-  const bool open_end = at[bytes - 1] != delimiter_;
+  const size_t bytes = cutting.bytes;
   Cut cut;
   cut.payload_bytes = static_cast<uint32_t>(bytes);
-  cut.pieces = static_cast<uint32_t>(ended + (open_end ? 1 : 0));
-  cut.records = flags == wire::kContinued ? 0 : cut.pieces;
-  cut.flags = flags;
-  mid_record_ = flags == wire::kContinued;
+  cut.pieces = cutting.pieces;
+  cut.records = cutting.continued ? 0 : cutting.pieces;
+  cut.continued = mid_record_ = cutting.continued;
 
   const size_t rest = used_ - bytes;
   if (bytes * 4 < capacity_ && rest == 0) {
@@ -85,7 +84,7 @@ std::optional<Cut> BlockBuilder::take(size_t bytes, uint8_t flags, size_t room_f
   std::shared_ptr<uint8_t[]> next;
   size_t next_capacity = 0;
   if (rest > 0) {
-    next_capacity = rest < room_for_rest ? room_for_rest : kBlockPayloadBytesMax;
+    next_capacity = rest < kUsualPayloadBytes ? kUsualPayloadBytes : kBlockPayloadBytesMax;
     next = next_capacity == kUsualPayloadBytes
                ? pool_->take()
                : std::shared_ptr<uint8_t[]>(new uint8_t[kBlockHeaderBytes + next_capacity]);

@@ -24,7 +24,7 @@ struct Cut {
   uint32_t payload_bytes = 0;
   uint32_t pieces = 0;
   uint32_t records = 0;  // Of the pieces, those that end a record.
-  uint8_t flags = 0;
+  bool continued = false;
 
   std::span<const uint8_t> payload() const {
     return {buffer.get() + wire::kBlockHeaderBytes, payload_bytes};
@@ -59,12 +59,12 @@ class BlockBuilder {
   size_t drop();
 
  private:
-  std::optional<Cut> take(size_t bytes, uint8_t flags, size_t room_for_rest);
+  Cut take(const wire::Cutting& cutting);
+  std::string_view gathered() const;
   void grow(size_t payload_bytes);
 
   std::shared_ptr<BufferPool> pool_;  // Buffers of kBlockHeaderBytes + kUsualPayloadBytes.
   wire::Shape shape_;
-  uint8_t delimiter_;
   std::shared_ptr<uint8_t[]> buffer_;
   size_t capacity_ = 0;  // Of payload.
   size_t used_ = 0;

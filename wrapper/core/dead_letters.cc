@@ -136,12 +136,7 @@ void put_dead_letter(Node& node, const std::string& lane, const Portion& record,
                       " is a dead letter: " + letter.reason);
 }
 
-void accept_retried(Node& node) {
-  const uint64_t number = *node.dead().under_way();
-  node.erase_dead(number);
-  node.publish_outputs();
-  node.sync_this_turn();
-}
+namespace {
 
 void keep_retried(Node& node, const Failure& why) {
   const uint64_t number = *node.dead().under_way();
@@ -158,6 +153,26 @@ void keep_retried(Node& node, const Failure& why) {
   node.effects().note("dead letter " +
                       dead_letter_id(node.order().instance, (*letter)->term, number) +
                       " was tried again and stays one: " + why.reason);
+}
+
+}  // namespace
+
+void accept_retried(Node& node) {
+  const uint64_t number = *node.dead().under_way();
+  node.erase_dead(number);
+  node.publish_outputs();
+  node.sync_this_turn();
+}
+
+RetriedFate fate_of_retried(Node& node, const Failure& why, bool counts) {
+  if (counts) {
+    keep_retried(node, why);
+    return RetriedFate::kStays;
+  }
+  if (why.end.kind == RunEnd::Kind::kLost) return RetriedFate::kWaits;
+  node.dead().set_done();
+  node.effects().note(why.reason + " on a dead letter: it stays one, to be tried later");
+  return RetriedFate::kLater;
 }
 
 }  // namespace weir::core

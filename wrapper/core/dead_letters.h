@@ -87,7 +87,13 @@ void put_dead_letter(Node& node, const std::string& lane, const Portion& record,
 // The program has accepted the one under way: it goes with this turn's commit, which publishes what
 // is staged.
 void accept_retried(Node& node);
-// It has failed on it once more: it stays, with what is known now. `why.attempts` is not looked at.
-void keep_retried(Node& node, const Failure& why);
+// What becomes of the one under way when its run has failed.
+enum class RetriedFate {
+  kWaits,  // It was not the program's doing: as soon as it can be. Still under way: put_back().
+  kLater,  // The program asked for later: it stays as it is, until somebody asks again.
+  kStays,  // It has failed on it once more: it stays, with what is known now.
+};
+// `counts`: it counts as an attempt. `why.attempts` is not looked at.
+RetriedFate fate_of_retried(Node& node, const Failure& why, bool counts);
 
 }  // namespace weir::core

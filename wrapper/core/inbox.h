@@ -20,10 +20,13 @@ struct Portion {
   bool ends_record = true;  // Its last piece ends a record.
   bool open_end = false;    // A delimiter is missing: it is due before what follows (design 4).
   wire::Shape shape = wire::Shape::kLines;
-  std::vector<uint32_t> sizes;  // Of each record, where bytes alone do not tell (frames).
-  bool framed = false;          // Whole frames, each with its length in front.
-  bool abandoned = false;       // No bytes: what came of the record under way is to be forgotten.
-  bool end = false;             // No bytes: the lane ends here.
+  std::vector<uint32_t> sizes;     // Of each record, where bytes alone do not tell (frames).
+  bool framed = false;             // Whole frames, each with its length in front.
+  std::optional<wire::Mark> mark;  // Then there are no bytes.
+
+  bool is_end() const { return wire::is_end(mark); }
+  // What came of the record under way is to be forgotten.
+  bool is_abandoned() const { return wire::is_abandoned(mark); }
 };
 
 // The records of a portion that has no part of a record, one by one. Not of a `framed` one.
@@ -56,17 +59,14 @@ class Inbox {
             held.block.header.first + held.skip};
   }
   bool front_is_continued() const {
-    return !blocks_.empty() && blocks_.front().block.header.continued();
+    return !blocks_.empty() && blocks_.front().block.header.continued;
   }
-  bool front_is_mark() const {
-    return !blocks_.empty() &&
-           (blocks_.front().block.header.end() || blocks_.front().block.header.abandoned());
-  }
+  bool front_is_mark() const { return !blocks_.empty() && blocks_.front().block.header.mark; }
   // How long the first record is as far as it is here, without delimiter and frame lengths; 0
   // unless it comes in several pieces.
   size_t front_pieces_bytes() const;
   // True if the next thing is the lane's end.
-  bool at_end() const { return !blocks_.empty() && blocks_.front().block.header.end(); }
+  bool at_end() const { return !blocks_.empty() && blocks_.front().block.header.is_end(); }
 
   // The rest of the first block, whole or not its record's end; nothing if empty. For streams.
   std::optional<Portion> take_block();
@@ -89,11 +89,14 @@ class Inbox {
     wire::Block block;
     uint32_t skip = 0;  // Pieces before this one are consumed.
     size_t offset = 0;  // Where the next piece begins in the payload.
+
+    wire::PieceCursor pieces() const {
+      return {block.payload().view(), block.header.shape, offset};
+    }
   };
   Portion cut(Held& held, uint32_t pieces, size_t raw_bytes,
               FrameLengths lengths = FrameLengths::kStripped);
   Portion take_first_piece();
-  size_t piece_bytes(const Held& held, size_t offset) const;
   void drop_front();
 
   std::deque<Held> blocks_;

@@ -74,14 +74,14 @@ const wire::Block& Lane::append(Cut cut, wire::Shape shape, wal::LogBatch& batch
   header.first = staged_last_ + 1;
   header.pieces = cut.pieces;
   header.payload_bytes = cut.payload_bytes;
-  header.flags = cut.flags;
+  header.continued = cut.continued;
   header.shape = shape;
   hold(wire::finish_block(std::move(cut.buffer), header), batch);
   return recent_.back();
 }
 
-void Lane::append_mark(uint8_t flag, wal::LogBatch& batch) {
-  hold(wire::make_mark(of_, staged_last_ + 1, flag), batch);
+void Lane::append_mark(const wire::Mark& mark, wal::LogBatch& batch) {
+  hold(wire::make_mark(of_, staged_last_ + 1, mark), batch);
 }
 
 void Lane::hold(const wire::Block& block, wal::LogBatch& batch) {
@@ -100,7 +100,7 @@ void Lane::publish(wal::LogBatch& batch) {
   if (group_bytes_ < group_bytes_wanted_) return;
   // The END stays: a reader that loses its log has to be told again.
   const wire::Block* last = recent_.empty() ? nullptr : &recent_.back();
-  const bool ends = last != nullptr && last->header.end() &&
+  const bool ends = last != nullptr && last->header.is_end() &&
                     last->header.last_id() == RecordId{of_.term, of_.boot, staged_last_};
   const uint64_t kept = ends ? last->wire_bytes() : 0;
   const uint64_t seq = staged_last_ - (ends ? 1 : 0);

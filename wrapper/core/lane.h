@@ -43,8 +43,7 @@ class Lane {
 
   // Stages a payload as the next block. Numbers follow the last staged block.
   const wire::Block& append(Cut cut, wire::Shape shape, wal::LogBatch& batch);
-  // Stages a mark: wire::kAbandoned or wire::kEnd.
-  void append_mark(uint8_t flag, wal::LogBatch& batch);
+  void append_mark(const wire::Mark& mark, wal::LogBatch& batch);
   // Everything staged so far becomes visible with the commit that `batch` is part of. The caller
   // writes the CommitState; `published` in it is staged_last().
   void publish(wal::LogBatch& batch);

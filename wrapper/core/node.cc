@@ -68,8 +68,7 @@ void Node::open(const LogState& state) {
   for (const std::string& writer : order.writers) {
     const edge::ReaderDurable durable = durable_of(state, writer);
     edge::EdgeName name{order.pipeline, writer, order.name()};
-    inputs_.emplace_back(writer, edge::EdgeReader(std::move(name), config_.credit_bytes, durable),
-                         durable);
+    inputs_.emplace_back(std::move(name), config_.credit_bytes, durable);
     inputs_.back().consumed = durable.frontier;
     inputs_.back().end_taken = durable.ended;
     if (!durable.settles.none()) mark.inputs.emplace_back(inputs_.size() - 1, durable.settles);
@@ -225,19 +224,17 @@ std::optional<size_t> Node::input_named(std::string_view lane) const {
   return std::nullopt;
 }
 
-std::optional<edge::Refuse> Node::on_hello(size_t index, const edge::Hello& hello) {
+std::optional<edge::Refuse> Node::on_hello(size_t index, const edge::Hello& hello,
+                                           const Peer& peer) {
   Input& input = inputs_[index];
-  edge::EdgeReader::Meeting meeting = input.reader.on_hello(hello);
+  edge::EdgeReader::Meeting meeting = input.reader.on_hello(hello, peer);
   if (meeting.refuse) return std::move(meeting.refuse);
   input.heard_at = now_;
-  input.greeting = true;
   if (meeting.persist_seen) {
-    // R2: what is seen of a writer is synced before its first block is taken.
-    input.seen_syncing = true;
     input.durable.seen = input.reader.seen();
     batch_.put(key(wal::kInput, input.name), encode(input.durable));
     batch_sync_ = true;
-    batch_then_.push_back([this, index] { inputs_[index].seen_syncing = false; });
+    batch_then_.push_back([this, index] { inputs_[index].reader.seen_kept(); });
   }
   runner_->on_meeting(index);
   return std::nullopt;
@@ -246,60 +243,37 @@ std::optional<edge::Refuse> Node::on_hello(size_t index, const edge::Hello& hell
 void Node::answer_hellos() {
   for (size_t i = 0; i < inputs_.size(); ++i) {
     Input& input = inputs_[i];
-    if (!input.greeting || input.seen_syncing) continue;
-    // A new session begins with a whole window of credit: not before there is room for one.
-    if (input.inbox.bytes() >= config_.credit_bytes && !input.inbox.only_unfinished()) continue;
-    input.greeting = false;
-    input.acked = {};
-    effects_.to_writer(i, input.reader.welcome());
+    const bool has_room =
+        input.inbox.bytes() < config_.credit_bytes || input.inbox.only_unfinished();
+    if (const auto welcome = input.reader.welcome_due(has_room)) effects_.to_writer(i, *welcome);
   }
 }
 
 void Node::on_writer_frame(size_t index, const edge::Frame& frame) {
   Input& input = inputs_[index];
   input.heard_at = now_;
-  if (const auto* begin = std::get_if<edge::Begin>(&frame)) {
-    const auto rewind = input.reader.on_begin(*begin);
-    if (!rewind) return;
-    effects_.note("the log of " + input.name +
-                  " lost its end or was replaced: it sends again from " + to_string(begin->from));
-    input.inbox.rewind(rewind->keep);
-    runner_->on_rewound(index, rewind->keep);
-  } else if (const auto* ping = std::get_if<edge::Ping>(&frame)) {
-    // Who pings has not heard that its session is over, and would wait in vain.
-    if (!input.reader.current(ping->session)) {
-      return effects_.to_writer(index, edge::Reset{ping->session});
-    }
-    input.ack_due = true;
-    const bool satisfied = input.durable.ended || input.durable.enough;
-    // Who wants no more misses nothing, but cannot say so before it is met.
-    const bool behind = input.reader.on_ping(*ping);
-    if (behind && !(satisfied && input.reader.open())) input.greeting = true;
-  }
+  const edge::ReadingEnd::Heard heard = input.reader.on_frame(frame);
+  if (heard.reset) effects_.to_writer(index, *heard.reset);
+  if (!heard.rewind) return;
+  effects_.note("the log of " + input.name + " lost its end or was replaced: it sends again from " +
+                to_string(heard.rewind->from));
+  input.inbox.rewind(heard.rewind->keep);
+  runner_->on_rewound(index, heard.rewind->keep);
 }
 
 void Node::on_block(size_t index, wire::Block block) {
   Input& input = inputs_[index];
   input.heard_at = now_;
-  if (input.durable.ended || input.durable.enough) {
-    input.ack_due = true;
-    return;
-  }
-  const auto taking = input.reader.on_block(block.header);
-  switch (taking.verdict) {
-    case edge::EdgeReader::Verdict::kTake:
-      counters_.records_in += block.header.end() ? 0 : block.header.pieces - taking.skip_pieces;
-      counters_.bytes_in += block.header.payload_bytes;
-      input.inbox.push(std::move(block), taking.skip_pieces);
-      break;
-    case edge::EdgeReader::Verdict::kRepeat:
-      input.ack_due = true;
-      break;
-    case edge::EdgeReader::Verdict::kAsk:
-      input.greeting = true;
-      break;
-    case edge::EdgeReader::Verdict::kIgnore:
-      break;
+  const std::optional<uint32_t> known_pieces = input.reader.on_block(block.header);
+  if (!known_pieces) return;
+  counters_.records_in += block.header.is_end() ? 0 : block.header.pieces - *known_pieces;
+  counters_.bytes_in += block.header.payload_bytes;
+  input.inbox.push(std::move(block), *known_pieces);
+}
+
+void Node::refetch() {
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    if (inputs_[i].reader.wants_more()) refetch(i);
   }
 }
 
@@ -308,32 +282,23 @@ void Node::refetch(size_t index) {
   input.inbox.clear();
   input.consumed = input.durable.frontier;
   input.end_taken = input.durable.ended;
-  input.greeting = false;
-  const uint64_t session = input.reader.restart(input.durable.frontier);
-  if (session != 0) effects_.to_writer(index, edge::Reset{session});
+  if (const auto reset = input.reader.restart(input.durable.frontier)) {
+    effects_.to_writer(index, *reset);
+  }
 }
 
 void Node::send_acks() {
   const bool readers_hold = std::any_of(readers_.begin(), readers_.end(),
                                         [](const auto& reader) { return reader.holds(); });
+  const bool gives_credit = pressure_ < Pressure::kInputs;
   for (size_t i = 0; i < inputs_.size(); ++i) {
     Input& input = inputs_[i];
     input.reader.set_holds(runner_->holds() || readers_hold);
-    if (!input.reader.open()) continue;
     // A part of an unfinished record must not hold up the rest of it.
-    if (input.inbox.only_unfinished()) input.reader.set_taken(input.inbox.received());
-    edge::Ack ack = input.reader.ack();
-    // `taken` drives credit, and nothing else.
-    if (pressure_ >= Pressure::kInputs && ack.session == input.acked.session) {
-      ack.taken = input.acked.taken;
+    if (input.reader.open() && input.inbox.only_unfinished()) {
+      input.reader.set_taken(input.inbox.received());
     }
-    const bool same = ack.session == input.acked.session && ack.taken == input.acked.taken &&
-                      ack.settled == input.acked.settled && ack.enough == input.acked.enough &&
-                      ack.ended == input.acked.ended && ack.holds == input.acked.holds;
-    if (same && !input.ack_due) continue;
-    input.ack_due = false;
-    input.acked = ack;
-    effects_.to_writer(i, ack);
+    if (const auto ack = input.reader.ack_due(gives_credit)) effects_.to_writer(i, *ack);
   }
 }
 
@@ -502,7 +467,7 @@ void Node::settle() {
     if (input.durable.ended) input.reader.set_ended();
     if (input.durable.enough) input.reader.set_enough();
     // R8: who wants no more settles all, unread, once the outputs of what it took are settled.
-    if ((input.durable.ended || input.durable.enough) && marks_.empty()) {
+    if (!input.reader.wants_more() && marks_.empty()) {
       input.reader.set_settled(kEverything);
     }
   }
@@ -558,7 +523,7 @@ void Node::fail_without_room() {
 void Node::append(Cut cut, wire::Shape shape) {
   counters_.records_out += cut.records;
   counters_.bytes_out += cut.payload_bytes;
-  commit_.mid_record = (cut.flags & wire::kContinued) != 0;
+  commit_.mid_record = cut.continued;
   if (unread_) {
     for (const SharedBytes& output : unread_->add(cut, shape)) effects_.keep_output(output);
     return;
@@ -566,9 +531,9 @@ void Node::append(Cut cut, wire::Shape shape) {
   lane_->append(std::move(cut), shape, batch_);
 }
 
-void Node::append_mark(uint8_t flag) {
+void Node::append_mark(const wire::Mark& mark) {
   commit_.mid_record = false;
-  lane_->append_mark(flag, batch_);
+  lane_->append_mark(mark, batch_);
 }
 
 void Node::discard_staged() {
@@ -605,6 +570,7 @@ void Node::commit_inputs(const std::vector<Frontier>& frontiers) {
     if (!frontier.position.none()) move_frontier(input, frontier.position);
     input.durable.enough = input.durable.enough || frontier.enough;
     input.durable.ended = input.durable.ended || frontier.ended;
+    if (input.durable.enough || input.durable.ended) input.reader.want_no_more();
     batch_.put(key(wal::kInput, input.name), encode(input.durable));
   }
 }
@@ -635,13 +601,13 @@ void Node::settle_inputs(const std::vector<std::pair<size_t, Position>>& upto) {
 
 void Node::end_lane(std::function<void()> then) {
   dead_.forget_retries();
-  append_mark(wire::kEnd);
+  append_mark(wire::kEndMark);
   commit_.ended = true;
   batch_.erase(key(wal::kAttempts));
   std::vector<Frontier> frontiers;
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const Input& input = inputs_[i];
-    if (input.durable.ended || input.durable.enough) continue;
+    if (!input.reader.wants_more()) continue;
     frontiers.push_back({i, input.consumed, !input.end_taken, input.end_taken});
   }
   commit_unit(frontiers);

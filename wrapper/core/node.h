@@ -15,7 +15,8 @@
 #include <vector>
 
 #include "schema/base/shared_bytes.h"
-#include "schema/edge/reader.h"
+#include "schema/edge/listener.h"
+#include "schema/edge/reading_end.h"
 #include "schema/edge/writer.h"
 #include "schema/wire/order.h"
 #include "wrapper/core/dead_letters.h"
@@ -35,18 +36,14 @@ class Runner;
 
 // One lane that is read.
 struct Input {
-  Input(std::string lane, edge::EdgeReader edge_reader, const edge::ReaderDurable& state)
-      : name(std::move(lane)), reader(std::move(edge_reader)), durable(state) {}
+  Input(edge::EdgeName edge, uint64_t credit_bytes, const edge::ReaderDurable& state)
+      : name(edge.from), reader(std::move(edge), credit_bytes, state), durable(state) {}
 
   std::string name;
-  edge::EdgeReader reader;
+  edge::ReadingEnd reader;
   edge::ReaderDurable durable;  // As in the log, or in a commit under way.
   Inbox inbox;
-  Position consumed;      // The last piece that the runner took out of the inbox.
-  bool greeting = false;  // A HELLO waits for its WELCOME.
-  bool seen_syncing = false;
-  bool ack_due = false;
-  edge::Ack acked;         // What was said last.
+  Position consumed;       // The last piece that the runner took out of the inbox.
   bool end_taken = false;  // The runner has taken the lane's end.
   SteadyTime heard_at{};   // Its present writer said something that is its own.
 };
@@ -81,7 +78,7 @@ struct NodeCounters {
   uint64_t bytes_out = 0;
 };
 
-class Node {
+class Node : public edge::Inputs {
  public:
   static constexpr uint64_t kPersistingBytesMax = 4u << 20;  // Written but not yet in the log.
   // What a node may have in its log although the disk is full. At least a group, so that trimming
@@ -94,7 +91,7 @@ class Node {
   // `log` and `effects` must outlive the node. The first persist (synced) opens the boot; start()
   // hands it out.
   Node(NodeConfig config, const wal::Log& log, const LogState& state, Effects& effects);
-  ~Node();
+  ~Node() override;
 
   void start(SteadyTime now);
   // Once per loop turn, after its events: decides, writes, sends, acknowledges.
@@ -109,11 +106,11 @@ class Node {
   Pressure pressure() const { return pressure_; }
 
   // ---- inputs
-  std::optional<size_t> input_named(std::string_view lane) const;
-  // A refusal goes back to whoever said HELLO; otherwise that connection is now the input's.
-  std::optional<edge::Refuse> on_hello(size_t input, const edge::Hello& hello);
-  void on_writer_frame(size_t input, const edge::Frame& frame);
-  void on_block(size_t input, wire::Block block);
+  std::optional<size_t> input_named(std::string_view lane) const override;
+  std::optional<edge::Refuse> on_hello(size_t input, const edge::Hello& hello,
+                                       const Peer& peer) override;
+  void on_writer_frame(size_t input, const edge::Frame& frame) override;
+  void on_block(size_t input, wire::Block block) override;
 
   // ---- readers
   void reader_connected(size_t reader);
@@ -168,7 +165,7 @@ class Node {
   void sync_this_turn() { batch_sync_ = true; }
   // Stages output in the lane.
   void append(Cut cut, wire::Shape shape);
-  void append_mark(uint8_t flag);
+  void append_mark(const wire::Mark& mark);
   void discard_staged();
   // A commit has three parts, which take effect together (R4), with this turn's batch.
   // Consumption: what these inputs have had is not asked for again.
@@ -190,8 +187,8 @@ class Node {
   bool may_write_output() const;
   bool persisting() const { return !persisting_.empty(); }
   bool all_readers_satisfied() const;
-  // Forgets what an input has taken without committing it and asks its writer for it again.
-  void refetch(size_t input);
+  // Forgets what the inputs have taken without committing it and asks their writers for it again.
+  void refetch();
   void fail(std::string reason);
   void fail_log(const Error& error);
   DeadLetterBook& dead() { return dead_; }
@@ -231,6 +228,7 @@ class Node {
   bool pressure_allows_output() const;
   void fail_without_room();
   void send_acks();
+  void refetch(size_t input);
   void add_mark(Mark mark);
   void move_frontier(Input& input, const Position& to);
   RecordId settled_by_all() const;

@@ -54,7 +54,7 @@ void FrameParser::clear() {
 
 RecordPacker::RecordPacker(wire::Shape shape)
     : shape_(shape),
-      prefix_(shape == wire::Shape::kFrames ? 4 : 0),
+      prefix_(shape == wire::Shape::kFrames ? wire::kFrameLengthBytes : 0),
       pool_(kBlockHeaderBytes + kUsualBytes, kIdleBuffers) {}
 
 void RecordPacker::Filling::append(std::string_view bytes) {
@@ -85,7 +85,7 @@ void RecordPacker::add(std::string_view record) {
   if (bytes > kUsualBytes) {
     Filling alone = large(bytes);
     put(record, alone);
-    cuts_.push_back(cut(alone, 1, 0));
+    cuts_.push_back(cut(alone, 1, false));
     return;
   }
   if (!payload_.buffer) payload_ = usual();
@@ -106,7 +106,7 @@ void RecordPacker::add_part(std::string_view part, bool last) {
   } else {
     close();
     std::move(part_cuts_.begin(), part_cuts_.end(), std::back_inserter(cuts_));
-    cuts_.push_back(finish_piece(0));
+    cuts_.push_back(finish_piece(false));
   }
   drop_part();
 }
@@ -115,7 +115,7 @@ void RecordPacker::add_part(std::string_view part, bool last) {
 void RecordPacker::collect(std::string_view part) {
   part_bytes_ += part.size();
   while (!part.empty()) {
-    if (part_.used == kBlockPayloadBytesMax) part_cuts_.push_back(finish_piece(wire::kContinued));
+    if (part_.used == kBlockPayloadBytesMax) part_cuts_.push_back(finish_piece(true));
     make_room(part.size());
     const size_t count = std::min(part.size(), part_.capacity - part_.used);
     part_.append(part.substr(0, count));
@@ -138,11 +138,11 @@ void RecordPacker::make_room(size_t bytes) {
   part_ = std::move(larger);
 }
 
-Cut RecordPacker::finish_piece(uint8_t flags) {
+Cut RecordPacker::finish_piece(bool continued) {
   if (prefix_ > 0) {
     store_be(part_.buffer.get() + kBlockHeaderBytes, static_cast<uint32_t>(part_.used - prefix_));
   }
-  return cut(part_, 1, flags);
+  return cut(part_, 1, continued);
 }
 
 void RecordPacker::drop_part() {
@@ -151,12 +151,12 @@ void RecordPacker::drop_part() {
   part_bytes_ = 0;
 }
 
-Cut RecordPacker::cut(Filling& payload, uint32_t pieces, uint8_t flags) {
+Cut RecordPacker::cut(Filling& payload, uint32_t pieces, bool continued) {
   Cut cut;
   cut.payload_bytes = static_cast<uint32_t>(payload.used);
   cut.pieces = pieces;
-  cut.records = flags == wire::kContinued ? 0 : pieces;
-  cut.flags = flags;
+  cut.records = continued ? 0 : pieces;
+  cut.continued = continued;
   if (payload.used * 4 < payload.capacity) {
     Filling exact = large(payload.used);
     std::memcpy(exact.buffer.get() + kBlockHeaderBytes, payload.buffer.get() + kBlockHeaderBytes,
@@ -172,7 +172,7 @@ Cut RecordPacker::cut(Filling& payload, uint32_t pieces, uint8_t flags) {
 
 void RecordPacker::close() {
   if (payload_.empty()) return;
-  cuts_.push_back(cut(payload_, pieces_, 0));
+  cuts_.push_back(cut(payload_, pieces_, false));
   pieces_ = 0;
 }
 

@@ -36,7 +36,7 @@ class FrameParser {
 
  private:
   std::span<const uint8_t> rest_;
-  std::array<uint8_t, 4> length_{};  // As far as it has come.
+  std::array<uint8_t, wire::kFrameLengthBytes> length_{};  // As far as it has come.
   size_t length_bytes_ = 0;
   size_t left_ = 0;  // Of the frame under way.
   bool in_frame_ = false;
@@ -74,9 +74,9 @@ class RecordPacker {
   void close();
   void collect(std::string_view part);
   void make_room(size_t bytes);
-  Cut finish_piece(uint8_t flags);
+  Cut finish_piece(bool continued);
   // Ends the payload; a small one does not keep a large buffer.
-  static Cut cut(Filling& payload, uint32_t pieces, uint8_t flags);
+  static Cut cut(Filling& payload, uint32_t pieces, bool continued);
   Filling usual();
   static Filling large(size_t payload_bytes);
 

@@ -20,8 +20,8 @@ class RelayRunner : public Runner {
       if (!portion) return;
       input_.consumed = portion->last;
       input_.reader.set_taken(portion->last);
-      input_.end_taken = portion->end;
-      if (portion->end) return finish();
+      input_.end_taken = portion->is_end();
+      if (portion->is_end()) return finish();
       pass_on(*portion);
     }
   }
@@ -42,8 +42,8 @@ class RelayRunner : public Runner {
 
  private:
   void pass_on(const Portion& portion) {
-    if (portion.abandoned) {
-      node_.append_mark(wire::kAbandoned);
+    if (portion.is_abandoned()) {
+      node_.append_mark(wire::kAbandonedMark);
     } else {
       Cut cut;
       cut.buffer.reset(new uint8_t[wire::kBlockHeaderBytes + portion.bytes.size]);
@@ -52,7 +52,7 @@ class RelayRunner : public Runner {
       cut.payload_bytes = static_cast<uint32_t>(portion.bytes.size);
       cut.pieces = portion.pieces;
       cut.records = portion.ends_record ? portion.pieces : 0;
-      cut.flags = portion.ends_record ? 0 : wire::kContinued;
+      cut.continued = !portion.ends_record;
       node_.append(std::move(cut), portion.shape);
     }
     node_.commit_unit({{0, portion.last, false, false}});

@@ -15,19 +15,19 @@ namespace {
 constexpr size_t kScratchBytes = 256u << 10;
 constexpr std::string_view kNotAsked = "wrote a reply that nothing asked for";
 
-std::array<char, 4> length_bytes(size_t size) {
-  std::array<uint8_t, 4> bytes;
+std::array<char, wire::kFrameLengthBytes> length_bytes(size_t size) {
+  std::array<uint8_t, wire::kFrameLengthBytes> bytes;
   store_be(bytes.data(), static_cast<uint32_t>(size));
-  return std::bit_cast<std::array<char, 4>>(bytes);
+  return std::bit_cast<std::array<char, wire::kFrameLengthBytes>>(bytes);
 }
 
 std::vector<SharedBytes> encode_frames(const Portion& portion) {
   if (portion.framed) return {portion.bytes};
   if (is_one_record(portion)) return {frame_length(portion.bytes.size), portion.bytes};
   std::string out;
-  out.reserve(portion.bytes.size + size_t{4} * portion.pieces);
+  out.reserve(portion.bytes.size + wire::kFrameLengthBytes * portion.pieces);
   for (const Portion& record : split_records(portion)) {
-    const std::array<char, 4> length = length_bytes(record.bytes.size);
+    const auto length = length_bytes(record.bytes.size);
     out.append(length.data(), length.size()).append(record.bytes.view());
   }
   return {SharedBytes::copy_of(out)};
@@ -50,7 +50,7 @@ std::vector<SharedBytes> encode_lines(const Portion& portion, char delimiter) {
 }  // namespace
 
 SharedBytes frame_length(size_t bytes) {
-  return SharedBytes::copy_of(length_bytes(bytes).data(), 4);
+  return SharedBytes::copy_of(length_bytes(bytes).data(), wire::kFrameLengthBytes);
 }
 
 std::vector<SharedBytes> encode_input(const Portion& portion, bool frames, char delimiter) {

@@ -26,17 +26,15 @@
 
 #include "schema/graph/buffering.h"
 #include "wrapper/core/dead_letters.h"
+#include "wrapper/core/poison.h"
+#include "wrapper/core/program_runner.h"
 #include "wrapper/core/replies.h"
-#include "wrapper/core/runner.h"
-#include "wrapper/core/stall.h"
 #include "wrapper/core/suspects.h"
-#include "wrapper/wal/keys.h"
 
 namespace weir::core {
 namespace {
 
 using std::chrono::milliseconds;
-using wal::key;
 
 constexpr uint64_t kFeedPortionBytes = 256u << 10;
 constexpr size_t kFeedAheadBytes = 4u << 20;
@@ -44,83 +42,50 @@ constexpr size_t kFeedAheadBytes = 4u << 20;
 constexpr milliseconds kDeadLetterPause{200};
 constexpr size_t kNoInput = SIZE_MAX;  // In place of an input: it is a dead letter.
 
-class ReplyRunner : public Runner {
+class ReplyRunner : public ProgramRunner {
  public:
   ReplyRunner(Node& node, const LogState& state)
-      : node_(node),
-        inputs_(node.inputs_for_runner()),
+      : ProgramRunner(node, state),
         frames_(node.spec().protocol == graph::Protocol::kFrames),
+        poison_(node, consumed_before()),
         replies_(node.spec()),
-        answered_(inputs_.size()),
-        stall_(node.spec().stall_timeout) {
-    if (state.commit.ended) phase_ = Phase::kEnded;
-    if (state.attempts) failed_ = state.attempts->failed;
-    if (failed_ > node.spec().retries) careful_ = node.spec().in_flight;
-    // Only an answer moves a frontier.
-    succeeded_ = std::any_of(inputs_.begin(), inputs_.end(),
-                             [](const Input& input) { return !input.durable.frontier.none(); });
+        answered_(inputs_.size()) {
+    if (run_.failed() > node.spec().retries) careful_ = node.spec().in_flight;
   }
 
   void turn(SteadyTime now) override {
-    now_ = now;
-    switch (phase_) {
-      case Phase::kWaiting:
-        if (now >= start_at_) start_if_needed();
-        break;
-      case Phase::kRunning:
-        feed();
-        if (!commit_replies()) break;
-        if (in_flight_ == 0 && suspects_.only_these_left(inputs_)) ask_suspects_again();
-        check_stall();
-        break;
-      case Phase::kEnding:
-      case Phase::kEnded:
-        break;
-    }
+    run_.begin_turn(now);
+    if (run_.due()) return start_if_needed();
+    if (!run_.running()) return;
+    feed();
+    if (!commit_replies()) return;
+    if (in_flight_ == 0 && suspects_.only_these_left(inputs_)) ask_suspects_again();
+    check_stall();
   }
 
   std::span<uint8_t> output_space() override {
-    return phase_ == Phase::kRunning ? replies_.space() : std::span<uint8_t>();
+    return run_.running() ? replies_.space() : std::span<uint8_t>();
   }
 
   void on_output(size_t bytes) override {
-    progress();
-    if (broken_) return;
+    run_.on_output();
+    if (run_.broken()) return;
     ReplyReader::Got got = replies_.added(bytes, in_flight_, empty_);
     if (got.replies > 0) answered(got.replies);
-    if (got.broken) break_off(*std::move(got.broken));
+    if (got.broken) run_.break_off(*std::move(got.broken));
   }
-
-  void on_fed(size_t bytes) override {
-    progress();
-    fed_bytes_ -= std::min(fed_bytes_, bytes);
-    while (!feeding_.empty() && bytes >= feeding_.front().bytes) {
-      bytes -= feeding_.front().bytes;
-      const auto& [input, last, fed] = feeding_.front();
-      if (input != kNoInput) inputs_[input].reader.set_taken(last);
-      feeding_.pop_front();
-    }
-    if (!feeding_.empty()) feeding_.front().bytes -= bytes;
-  }
-
-  void on_stdin_broken() override { stdin_open_ = false; }
 
   void on_run_end(const RunEnd& end) override {
-    if (phase_ != Phase::kRunning) return;
-    if (enough_) return finish();
+    if (!run_.running()) return;
+    if (enough_) return run_.finish();
     if (!commit_replies()) return;
-    if (broken_) return failed(*broken_, end);
-    if (!accepted(node_.spec(), end)) return failed(describe(end), end);
-    if (in_flight_ > 0) {
-      return failed(describe(end) + " with " + std::to_string(in_flight_) + " inputs unanswered",
-                    end);
-    }
-    if (!replies_.empty()) return failed(describe(end) + " in the middle of a reply", end);
+    const UnitRun::Outcome outcome = run_.outcome(end, unfinished());
+    if (!outcome.well) return failed(outcome.why, end);
     node_.count_exit(end);
     if (drained_) note_buffering();
     if (all_taken()) return end_of_input();
     // It went with nothing owed: started again for what comes.
-    wait(drained_ ? milliseconds(0) : node_.spec().backoff_first);
+    run_.wait(drained_ ? milliseconds(0) : node_.spec().backoff_first);
   }
 
   void on_rewound(size_t input, const Position& keep) override {
@@ -129,7 +94,7 @@ class ReplyRunner : public Runner {
         (consumed.of == keep.of && consumed.seq <= keep.seq)) {
       return;
     }
-    if (phase_ != Phase::kRunning) return refetch_all();
+    if (!run_.running()) return node_.refetch();
     node_.effects().kill_run();
     start_over(milliseconds(0));
   }
@@ -138,28 +103,23 @@ class ReplyRunner : public Runner {
 
   void on_enough() override {
     enough_ = true;
-    if (phase_ == Phase::kRunning) node_.effects().kill_run();
-    if (phase_ == Phase::kRunning || phase_ == Phase::kWaiting) finish();
+    if (run_.running()) node_.effects().kill_run();
+    if (!run_.over()) run_.finish();
   }
 
-  bool can_retry() const override {
-    return !enough_ && phase_ != Phase::kEnding && phase_ != Phase::kEnded;
-  }
+  bool can_retry() const override { return !enough_ && !run_.over(); }
   void on_retried_dropped() override {
-    if (phase_ != Phase::kRunning) return;
+    if (!run_.running()) return;
     node_.effects().kill_run();
     start_over(milliseconds(0));
   }
-  bool ended() const override { return phase_ == Phase::kEnded; }
-  bool holds() const override { return false; }
   std::string state() const override {
-    return "replies phase " + std::to_string(static_cast<int>(phase_)) + " in flight " +
-           std::to_string(in_flight_) + " failed " + std::to_string(failed_) + " careful " +
-           std::to_string(careful_) + " suspects " + std::to_string(suspects_.size());
+    return std::string("replies: ") + run_.state() + ", in flight " + std::to_string(in_flight_) +
+           " failed " + std::to_string(run_.failed()) + " careful " + std::to_string(careful_) +
+           " suspects " + std::to_string(suspects_.size());
   }
 
  private:
-  enum class Phase { kWaiting, kRunning, kEnding, kEnded };
   struct Asked {  // Inputs that were fed together, in order.
     size_t input;
     RecordId first;  // Where the first of them begins.
@@ -168,39 +128,33 @@ class ReplyRunner : public Runner {
     bool joined;      // One record that came in several pieces.
     Portion portion;  // Kept while one at a time: it may be the culprit.
   };
-  struct Feeding {
-    size_t input;
-    Position last;
-    size_t bytes;
-  };
+
+  // What the program has left undone, were it to end now.
+  std::string unfinished() const {
+    if (in_flight_ > 0) return " with " + std::to_string(in_flight_) + " inputs unanswered";
+    return replies_.empty() ? "" : " in the middle of a reply";
+  }
+
   // ---- feeding
 
   void start_if_needed() {
-    if (enough_) return finish();
+    if (enough_) return run_.finish();
     bool any = dead_letter_due();
     for (size_t i = 0; i < inputs_.size(); ++i) {
       skip_suspects(i);
       any = any || inputs_[i].inbox.has_whole();
     }
-    if (check_oversized()) return;
+    if (fail_if_oversized(needs_whole())) return;
     if (any) return start();
     if (all_taken()) return end_of_input();
     if (suspects_.only_these_left(inputs_)) ask_suspects_again();
   }
 
   void start() {
-    phase_ = Phase::kRunning;
-    broken_.reset();
-    stdin_open_ = true;
-    stdin_closed_ = false;
     drained_ = false;
-    round_at_.reset();
-    stall_.started(now_);
-    RunOrder order;
+    poison_.on_start();
     const CommitState& commit = node_.commit_state();
-    order.env =
-        unit_environment(node_.order(), {commit.of.term, commit.of.boot, ++runs_, ""}, failed_ + 1);
-    node_.effects().start_run(order);
+    run_.start({{commit.of.term, commit.of.boot, ++runs_, ""}, run_.failed() + 1});
     feed();
   }
 
@@ -210,18 +164,15 @@ class ReplyRunner : public Runner {
 
   void feed() {
     if (feed_dead_letter()) return;
-    while (stdin_open_ && !broken_ && !drained_ && in_flight_ < window() &&
-           fed_bytes_ < kFeedAheadBytes) {
+    while (run_.reads_stdin() && !run_.broken() && !drained_ && in_flight_ < window() &&
+           run_.unwritten_bytes() < kFeedAheadBytes) {
       if (!feed_from_each()) break;
       next_input_ = (next_input_ + 1) % inputs_.size();
     }
-    if (check_oversized()) return;
+    if (fail_if_oversized(needs_whole())) return;
     for (Input& input : inputs_) take_marks(input);  // A full window must not hide the end.
     // Also with answers outstanding: one that never comes is told by the exit (R11), not by time.
-    if (all_taken() && !stdin_closed_) {
-      stdin_closed_ = true;
-      node_.effects().close_stdin();
-    }
+    if (all_taken() && !run_.stdin_closed()) run_.close_stdin();
   }
 
   // False if there was nothing, or the next one has to wait.
@@ -231,7 +182,7 @@ class ReplyRunner : public Runner {
       const size_t index = (next_input_ + i) % inputs_.size();
       const Inbox& inbox = inputs_[index].inbox;
       // A large record goes when the one before it is gone: two of them need not be in memory.
-      if (inbox.front_is_continued() && inbox.has_whole() && fed_bytes_ > 0) {
+      if (inbox.front_is_continued() && inbox.has_whole() && run_.unwritten_bytes() > 0) {
         next_input_ = index;
         return false;
       }
@@ -242,8 +193,8 @@ class ReplyRunner : public Runner {
 
   bool dead_letter_due() {
     if (!node_.dead().wants_retry()) return false;
-    if (now_ < dead_letter_at_) node_.effects().wake_at(dead_letter_at_);
-    return now_ >= dead_letter_at_;
+    if (run_.now() < dead_letter_at_) node_.effects().wake_at(dead_letter_at_);
+    return run_.now() >= dead_letter_at_;
   }
 
   // True while one waits for the answers before it, or has not been answered itself.
@@ -253,7 +204,8 @@ class ReplyRunner : public Runner {
     for (Input& input : inputs_) take_marks(input);
     // Behind the last input comes the end of stdin: some programs answer only then.
     if (in_flight_ > 0 && all_taken()) return false;
-    if (in_flight_ > 0 || any_reply_ || !stdin_open_ || stdin_closed_ || broken_) return true;
+    const bool takes_input = run_.reads_stdin() && !run_.stdin_closed() && !run_.broken();
+    if (in_flight_ > 0 || any_reply_ || !takes_input) return true;
     Result<std::optional<DeadLetter>> letter = node_.dead().read(*node_.dead().take());
     if (!letter) return node_.fail(letter.error().what), true;
     if (!letter->has_value()) return node_.dead().set_done(), true;
@@ -263,11 +215,8 @@ class ReplyRunner : public Runner {
     in_flight_ = 1;
     asked_.push_back({kNoInput, {}, {}, 1, true, {}});
     empty_.asked(record, node_.spec().delimiter);
-    hand_on(kNoInput, {}, encoded(record));
-    if (all_taken()) {
-      stdin_closed_ = true;
-      node_.effects().close_stdin();
-    }
+    run_.feed(0, {}, encoded(record));
+    if (all_taken()) run_.close_stdin();
     return true;
   }
 
@@ -287,8 +236,8 @@ class ReplyRunner : public Runner {
                   frames_ && !alone ? FrameLengths::kKept : FrameLengths::kStripped);
     if (!portion) return false;
     input.consumed = portion->last;
-    if (portion->abandoned || portion->end) {
-      input.end_taken = input.end_taken || portion->end;
+    if (portion->mark) {
+      input.end_taken = input.end_taken || portion->is_end();
       input.reader.set_taken(portion->last);
       return true;
     }
@@ -301,7 +250,7 @@ class ReplyRunner : public Runner {
       empty_.asked(*portion, node_.spec().delimiter);
     }
     asked_.push_back({index, first, portion->last, records, joined, alone ? *portion : Portion{}});
-    hand_on(index, portion->last, pieces.empty() ? encoded(*portion) : around(std::move(pieces)));
+    run_.feed(index, portion->last, pieces.empty() ? encoded(*portion) : around(std::move(pieces)));
     return true;
   }
 
@@ -310,7 +259,7 @@ class ReplyRunner : public Runner {
       const std::optional<Portion> mark = input.inbox.take_block();
       input.consumed = mark->last;
       input.reader.set_taken(mark->last);
-      if (mark->end) input.end_taken = true;
+      if (mark->is_end()) input.end_taken = true;
     }
   }
 
@@ -342,27 +291,8 @@ class ReplyRunner : public Runner {
     return pieces;
   }
 
-  void hand_on(size_t input, const Position& last, const std::vector<SharedBytes>& all) {
-    size_t size = 0;
-    for (const SharedBytes& bytes : all) size += bytes.size;
-    fed_bytes_ += size;
-    feeding_.push_back({input, last, size});
-    for (const SharedBytes& bytes : all) node_.effects().feed(bytes);
-  }
-
-  bool all_taken() const {
-    return std::all_of(inputs_.begin(), inputs_.end(),
-                       [](const Input& input) { return input.end_taken; });
-  }
-
-  bool check_oversized() {
-    for (const Input& input : inputs_) {
-      if (input.inbox.front_pieces_bytes() <= kRecordBytesMax) continue;
-      node_.fail("a record from " + input.name + " is over 100 MiB: protocol = \"" +
-                 (frames_ ? "frames" : "lines") + "\" needs records whole; use unit = \"stream\"");
-      return true;
-    }
-    return false;
+  std::string needs_whole() const {
+    return std::string("protocol = \"") + (frames_ ? "frames" : "lines") + "\"";
   }
 
   // ---- replies
@@ -382,16 +312,10 @@ class ReplyRunner : public Runner {
         any_reply_ = true;
         careful_ -= std::min(careful_, count);
         answered_[asked.input] = {asked.last.of, asked.last.seq - (asked.joined ? 0 : asked.left)};
-        suspects_.acquit(asked.input, asked.first);
+        suspects_.forget_answered(asked.input, asked.first);
       }
       if (asked.left == 0) asked_.pop_front();
     }
-  }
-
-  // R11: a program that breaks its protocol is stopped; replies are never shifted to other inputs.
-  void break_off(std::string why) {
-    broken_ = std::move(why);
-    node_.effects().terminate_run();
   }
 
   // False if they are not committed: what was put aside gets its second chance first, and the run
@@ -404,14 +328,10 @@ class ReplyRunner : public Runner {
       return false;
     }
     any_reply_ = false;
-    outage_waits_ = idle_failures_ = rounds_ = 0;
-    round_at_.reset();
-    succeeded_ = true;
+    idle_failures_ = 0;
+    poison_.on_success();
     suspects_.write_confirmed(node_, answered_);
-    if (!single() && failed_ > 0) {
-      failed_ = 0;
-      node_.batch().erase(key(wal::kAttempts));
-    }
+    if (!single() && run_.failed() > 0) run_.forget_failed();
     append_replies();
     std::vector<Frontier> frontiers;
     for (size_t i = 0; i < inputs_.size(); ++i) {
@@ -437,61 +357,56 @@ class ReplyRunner : public Runner {
   void failed(const std::string& why, const RunEnd& end) {
     if (is_hopeless(end)) return node_.fail(describe(end));
     if (node_.dead().under_way()) return letter_failed(why, end);
-    if (!broken_ && !counts_as_attempt(end)) {
+    if (!run_.counts(end)) {
       if (end.kind != RunEnd::Kind::kLost) node_.effects().note(why + ": tried again later");
-      return start_over(backoff(node_.spec(), ++outage_waits_));
+      return start_over(poison_.wait_for_later());
     }
-    ++failed_;
-    node_.batch().put(key(wal::kAttempts), encode(Attempts{{}, failed_}));
-    if (!asked_.empty() && asked_.front().portion.pieces > 0) return accuse(why, end);
+    run_.put_failed({}, run_.failed() + 1);
+    if (!asked_.empty() && asked_.front().portion.pieces > 0) return put_aside(why, end);
     if (in_flight_ > 0) {
-      if (failed_ > node_.spec().retries) careful_ = in_flight_;
+      if (run_.failed() > node_.spec().retries) careful_ = in_flight_;
     } else if (++idle_failures_ > node_.spec().retries) {
       // It is not about any record.
       return node_.fail(why + ", " + std::to_string(idle_failures_) +
                         " times; last words: " + last_line(end.stderr_tail));
     }
-    node_.effects().note(why + "; attempt " + std::to_string(failed_) + " of " +
-                         std::to_string(node_.spec().retries + 1));
-    start_over(backoff(node_.spec(), failed_));
+    note_attempt(node_, why, run_.failed());
+    start_over(backoff(node_.spec(), run_.failed()));
+  }
+
+  // How a program ends that is stopped for breaking its protocol says nothing.
+  Failure failure(const std::string& why, const RunEnd& end, uint32_t attempts) const {
+    Failure failure{end, why, attempts};
+    if (run_.broken()) failure.end.kind = RunEnd::Kind::kLost;
+    return failure;
   }
 
   // It was asked nothing but a dead letter.
   void letter_failed(const std::string& why, const RunEnd& end) {
-    dead_letter_at_ = now_ + kDeadLetterPause;
-    if (!broken_ && end.kind == RunEnd::Kind::kLost) {
-      return start_over(backoff(node_.spec(), ++outage_waits_));  // Which puts it back.
+    dead_letter_at_ = run_.now() + kDeadLetterPause;
+    switch (fate_of_retried(node_, failure(why, end, 1), run_.counts(end))) {
+      case RetriedFate::kWaits:  // start_over() puts it back.
+      case RetriedFate::kLater:
+        return start_over(poison_.wait_for_later());
+      case RetriedFate::kStays:
+        return start_over(node_.spec().backoff_first);
     }
-    if (!broken_ && !counts_as_attempt(end)) {
-      node_.dead().set_done();
-      node_.effects().note(why + " on a dead letter: it stays one, to be tried later");
-      return start_over(backoff(node_.spec(), ++outage_waits_));
-    }
-    Failure failure{end, why, 1};
-    if (broken_) failure.end.kind = RunEnd::Kind::kLost;
-    keep_retried(node_, failure);
-    start_over(node_.spec().backoff_first);
   }
 
   // It failed while it had one record to answer.
-  void accuse(const std::string& why, const RunEnd& end) {
+  void put_aside(const std::string& why, const RunEnd& end) {
     const Asked& asked = asked_.front();
-    Failure failure{end, why, failed_};
-    // How a program ends that is stopped for breaking its protocol says nothing.
-    if (broken_) failure.end.kind = RunEnd::Kind::kLost;
-    if (suspects_.failed_again(asked.input, asked.first, failure)) {
+    Failure failed_so = failure(why, end, run_.failed());
+    if (suspects_.failed_again(asked.input, asked.first, failed_so)) {
       return start_over(node_.spec().backoff_first);
     }
-    node_.effects().note(why + " on a record of " + inputs_[asked.input].name +
-                         " that stands alone; last words: " + last_line(end.stderr_tail));
-    suspects_.add(asked.input, asked.first, asked.portion, std::move(failure));
+    poison_.note_aside(inputs_[asked.input].name, failed_so);
+    suspects_.add(asked.input, asked.first, asked.portion, std::move(failed_so));
     if (careful_ > 0) --careful_;
-    if (suspects_.size() < node_.spec().max_dead) return start_over(node_.spec().backoff_first);
-    node_.effects().note(std::to_string(suspects_.size()) +
-                         " records in a row fail: degraded; all of them are kept and tried again");
+    if (!poison_.is_outage(suspects_.size())) return start_over(node_.spec().backoff_first);
     careful_ += suspects_.size();
     suspects_.clear();
-    start_over(backoff(node_.spec(), std::max(node_.spec().retries, ++outage_waits_)));
+    start_over(poison_.outage_wait());
   }
 
   // The program works: was it an outage? All that failed once more, then what was answered. Also
@@ -502,64 +417,43 @@ class ReplyRunner : public Runner {
     start_over(milliseconds(0));
   }
 
-  // Nothing comes behind the suspects that could tell an outage from poison: they are asked again,
-  // paced like attempts.
   void ask_suspects_again() {
-    if (!round_at_) {
-      round_at_ = now_ + backoff(node_.spec(), ++rounds_);
-      node_.effects().wake_at(*round_at_);
-    }
-    if (now_ < *round_at_) return;
-    round_at_.reset();
+    if (!poison_.round_due(run_.now())) return;
     suspects_.ask_again(false);
-    if (phase_ == Phase::kRunning) node_.effects().kill_run();
+    if (run_.running()) node_.effects().kill_run();
     start_over(milliseconds(0));
   }
 
   void start_over(milliseconds wait_for) {
     drop_run();
-    wait(wait_for);
+    run_.wait(wait_for);
   }
 
   void drop_run() {
     node_.dead().put_back();
     letter_answered_ = false;
     asked_.clear();
-    feeding_.clear();
+    run_.forget_fed();
     in_flight_ = 0;
-    fed_bytes_ = 0;
     replies_.clear();
     empty_.clear();
     any_reply_ = false;
     std::fill(answered_.begin(), answered_.end(), Position{});
-    refetch_all();
-  }
-
-  void refetch_all() {
-    for (size_t i = 0; i < inputs_.size(); ++i) {
-      if (!inputs_[i].durable.ended && !inputs_[i].durable.enough) node_.refetch(i);
-    }
-  }
-
-  void wait(milliseconds time) {
-    phase_ = Phase::kWaiting;
-    broken_.reset();
-    start_at_ = now_ + time;
-    node_.effects().wake_at(start_at_);
+    node_.refetch();
   }
 
   // ---- R12
 
-  void progress() { stall_.progress(now_); }
-
   void check_stall() {
     // An answer, or when there is no more input its exit.
-    const bool owes = (in_flight_ > 0 || stdin_closed_) && !broken_ && node_.may_write_output();
-    if (!stall_.stalled(now_, owes, node_.effects())) return;
-    const bool has_read_all = fed_bytes_ == 0 && node_.effects().run_unread_bytes() == 0;
-    if (stdin_closed_ || !has_read_all) return break_off(stall_.reason());
-    drained_ = stdin_closed_ = true;
-    node_.effects().close_stdin();
+    const bool owes =
+        (in_flight_ > 0 || run_.stdin_closed()) && !run_.broken() && node_.may_write_output();
+    if (!run_.stalled(owes)) return;
+    const bool has_read_all =
+        run_.unwritten_bytes() == 0 && node_.effects().run_unread_bytes() == 0;
+    if (run_.stdin_closed() || !has_read_all) return run_.break_off(run_.stall_reason());
+    drained_ = true;
+    run_.close_stdin();
   }
 
   void note_buffering() {
@@ -580,51 +474,29 @@ class ReplyRunner : public Runner {
 
   void end_of_input() {
     if (node_.dead().wants_retry()) {
-      const auto pause = std::chrono::ceil<milliseconds>(dead_letter_at_ - now_);
-      return wait(std::max(pause, milliseconds(0)));
+      const auto pause = std::chrono::ceil<milliseconds>(dead_letter_at_ - run_.now());
+      return run_.wait(std::max(pause, milliseconds(0)));
     }
-    if (suspects_.empty()) return finish();
-    if (!succeeded_) {
-      return node_.fail("every record failed: " + suspects_.last_reason());
-    }
-    if (rounds_ <= node_.spec().retries || round_at_) return ask_suspects_again();
+    if (suspects_.empty()) return run_.finish();
+    if (poison_.fail_if_none_succeeded(suspects_.last_failure())) return;
+    if (!poison_.rounds_are_over()) return ask_suspects_again();
     suspects_.confirm_all();
     suspects_.write_confirmed(node_, answered_);
-    finish();
+    run_.finish();
   }
 
-  void finish() {
-    phase_ = Phase::kEnding;
-    node_.end_lane([this] { phase_ = Phase::kEnded; });
-  }
-
-  Node& node_;
-  std::vector<Input>& inputs_;
   const bool frames_;
-  Phase phase_ = Phase::kWaiting;
-  SteadyTime now_{};
-  SteadyTime start_at_{};
   uint64_t runs_ = 0;
-  uint32_t failed_ = 0;         // In a row, without a reply between.
-  uint32_t idle_failures_ = 0;  // Of these, with nothing to answer.
-  uint32_t outage_waits_ = 0;
-  uint32_t rounds_ = 0;     // Of suspects behind which nothing comes.
-  uint64_t careful_ = 0;    // So many go one at a time yet.
-  bool succeeded_ = false;  // Ever.
-  bool enough_ = false;
-  std::optional<std::string> broken_;  // How the program broke its protocol; it is being stopped.
+  uint32_t idle_failures_ = 0;  // Of the failed runs in a row, those with nothing to answer.
+  uint64_t careful_ = 0;        // So many go one at a time yet.
 
   // Feeding.
   std::deque<Asked> asked_;
-  std::deque<Feeding> feeding_;
   uint64_t in_flight_ = 0;
-  size_t fed_bytes_ = 0;
   size_t next_input_ = 0;
-  bool stdin_open_ = true;
-  bool stdin_closed_ = false;
   bool drained_ = false;  // stdin is closed so that it gives the answers that it keeps back.
   Suspects suspects_;
-  std::optional<SteadyTime> round_at_;
+  PoisonRounds poison_;
 
   // Replies.
   ReplyReader replies_;
@@ -633,7 +505,6 @@ class ReplyRunner : public Runner {
   bool any_reply_ = false;
   SteadyTime dead_letter_at_{};   // The next one not before.
   bool letter_answered_ = false;  // The dead letter under way; its answer is not committed.
-  StallWatch stall_;
 };
 
 }  // namespace

@@ -61,13 +61,13 @@ std::string last_line(std::string_view text) {
 }
 
 SharedBytes missing_delimiter(const Portion& portion) {
-  return SharedBytes::copy_of(
-      std::string_view(portion.shape == wire::Shape::kNul ? "\0" : "\n", 1));
+  const char delimiter = wire::delimiter_of(portion.shape);
+  return SharedBytes::copy_of(&delimiter, 1);
 }
 
 wire::Shape output_shape(const graph::NodeSpec& spec) {
   if (spec.protocol == graph::Protocol::kFrames) return wire::Shape::kFrames;
-  return spec.delimiter == '\0' ? wire::Shape::kNul : wire::Shape::kLines;
+  return wire::shape_with(spec.delimiter);
 }
 
 }  // namespace weir::core

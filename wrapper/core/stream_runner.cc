@@ -12,9 +12,8 @@
 
 #include "schema/base/check.h"
 #include "wrapper/core/builder.h"
+#include "wrapper/core/program_runner.h"
 #include "wrapper/core/recognizer.h"
-#include "wrapper/core/runner.h"
-#include "wrapper/core/stall.h"
 #include "wrapper/wal/keys.h"
 
 namespace weir::core {
@@ -29,24 +28,18 @@ constexpr uint64_t kPointBytes = 1u << 20;
 constexpr size_t kScratchBytes = 64u << 10;
 constexpr auto kSilence = std::chrono::seconds(10);
 
-class StreamRunner : public Runner {
+class StreamRunner : public ProgramRunner {
  public:
   StreamRunner(Node& node, const LogState& state)
-      : node_(node),
-        inputs_(node.inputs_for_runner()),
+      : ProgramRunner(node, state),
         pool_(std::make_shared<BufferPool>(
             wire::kBlockHeaderBytes + BlockBuilder::kUsualPayloadBytes, 16)),
         shape_(output_shape(node.spec())),
         builder_(pool_, shape_),
         source_(inputs_.empty()),
         recognizes_(!source_ || node.spec().rerun),
-        fed_(node.log(), state.fed_chunks, state.fed),
-        stall_(node.spec().stall_timeout) {
-    if (state.attempts) failed_attempts_ = state.attempts->failed;
-    if (state.commit.ended) {
-      phase_ = Phase::kEnded;
-      return;
-    }
+        fed_(node.log(), state.fed_chunks, state.fed) {
+    if (state.commit.ended) return;
     points_ = state.points;
     published_bytes_ = state.commit.out_bytes;
     published_hash_ = state.commit.out_hash;
@@ -59,26 +52,18 @@ class StreamRunner : public Runner {
 
   void turn(SteadyTime now) override {
     // While this process stood still (a stopped machine) nobody listened to the program.
-    silent_for_ += std::min<SteadyTime::duration>(now - now_, 2 * Node::kTickInterval);
-    now_ = now;
-    switch (phase_) {
-      case Phase::kWaiting:
-        if (now >= start_at_) start(now);
-        break;
-      case Phase::kRunning:
-        give_up_if_silent();
-        feed();
-        cut_output();
-        check_stall();
-        break;
-      case Phase::kEnding:
-      case Phase::kEnded:
-        break;
-    }
+    silent_for_ += std::min<SteadyTime::duration>(now - run_.now(), 2 * Node::kTickInterval);
+    run_.begin_turn(now);
+    if (run_.due()) return start();
+    if (!run_.running()) return;
+    give_up_if_silent();
+    feed();
+    cut_output();
+    check_stall();
   }
 
   std::span<uint8_t> output_space() override {
-    if (phase_ != Phase::kRunning) return {};
+    if (!run_.running()) return {};
     if (looks_at_output()) {
       scratch_.resize(kScratchBytes);
       return {reinterpret_cast<uint8_t*>(scratch_.data()), scratch_.size()};
@@ -88,7 +73,7 @@ class StreamRunner : public Runner {
 
   void on_output(size_t bytes) override {
     silent_for_ = {};
-    stall_.progress(now_);
+    run_.on_output();
     if (!looks_at_output()) {
       builder_.added(bytes);
       if (builder_.full()) cut_output();
@@ -101,22 +86,8 @@ class StreamRunner : public Runner {
     finish_recognizing(fresh);
   }
 
-  void on_fed(size_t bytes) override {
-    stall_.progress(now_);
-    fed_bytes_ -= std::min(fed_bytes_, bytes);
-    while (!feeding_.empty() && bytes >= feeding_.front().bytes) {
-      bytes -= feeding_.front().bytes;
-      const Feeding& fed = feeding_.front();
-      if (!fed.last.none()) inputs_[fed.input].reader.set_taken(fed.last);
-      feeding_.pop_front();
-    }
-    if (!feeding_.empty()) feeding_.front().bytes -= bytes;
-  }
-
-  void on_stdin_broken() override { stdin_open_ = false; }
-
   void on_run_end(const RunEnd& end) override {
-    if (phase_ != Phase::kRunning) return;
+    if (!run_.running()) return;
     // Stopped by us: what it had written stays, a record that it had only begun does not (R8).
     if (end_wanted_) return finish(accepted(node_.spec(), end));
     const bool wanted_no_more =
@@ -138,7 +109,7 @@ class StreamRunner : public Runner {
   }
 
   void on_meeting(size_t input) override {
-    const edge::EdgeReader& reader = inputs_[input].reader;
+    const edge::ReadingEnd& reader = inputs_[input].reader;
     const auto lost = [&](const auto& fed) {
       const auto& [source, last] = fed;
       return source.lane == inputs_[input].name && !reader.writer_has({source.of, last});
@@ -147,9 +118,9 @@ class StreamRunner : public Runner {
   }
 
   void on_enough() override {
-    if (phase_ == Phase::kEnding || phase_ == Phase::kEnded) return;
+    if (run_.over()) return;
     enough_ = true;
-    if (phase_ == Phase::kRunning) {
+    if (run_.running()) {
       node_.effects().close_stdout();
     } else {
       finish();
@@ -157,40 +128,31 @@ class StreamRunner : public Runner {
   }
 
   void on_end_wanted() override {
-    if (phase_ == Phase::kEnding || phase_ == Phase::kEnded) return;
+    if (run_.over()) return;
     end_wanted_ = true;
-    if (phase_ == Phase::kRunning) {
+    if (run_.running()) {
       node_.effects().terminate_run();
     } else {
       finish(false);
     }
   }
 
-  bool ended() const override { return phase_ == Phase::kEnded; }
   std::string state() const override {
-    std::string text = "stream phase " + std::to_string(static_cast<int>(phase_));
+    std::string text = std::string("stream: ") + run_.state();
     if (recognizer_) text += " recognizing " + std::to_string(recognizer_->held_bytes());
     if (fed_.next()) text += " replays " + fed_.next()->lane + " to " + to_string(fed_.next()->to);
     if (clearing_ > 0) text += " clearing " + std::to_string(clearing_);
-    return text + " fed " + std::to_string(fed_bytes_) + " open lanes " +
-           std::to_string(inputs_.size() - lanes_ended_);
+    return text + " fed " + std::to_string(run_.unwritten_bytes() + clearing_bytes_) +
+           " open lanes " + std::to_string(inputs_.size() - lanes_ended_);
   }
-  bool holds() const override {
-    return !source_ && (phase_ == Phase::kRunning || phase_ == Phase::kWaiting);
-  }
+  bool holds() const override { return !source_ && !run_.over(); }
 
  private:
   static constexpr int SIGPIPE_NUMBER = 13;
-  enum class Phase { kWaiting, kRunning, kEnding, kEnded };
-  struct Feeding {
-    size_t input;
-    Position last;
-    size_t bytes;
-  };
 
   // ---- starting
 
-  void start(SteadyTime now) {
+  void start() {
     if (enough_) return finish();
     if (!recognizes_ && node_.commit_state().mid_record) abandon_record();
     builder_.drop();
@@ -206,27 +168,18 @@ class StreamRunner : public Runner {
     }
     if (Status read = fed_.rewind(); !read) return node_.fail_log(read.error());
     settled_left_ = source_ && recognizes_ ? node_.base_records() : 0;
-    feeding_.clear();
-    fed_bytes_ = 0;
     cleared_.clear();
-    stdin_open_ = true;
-    stdin_closed_ = false;
+    clearing_bytes_ = 0;
     lanes_ended_ = 0;
     mid_record_input_.reset();
     delimiter_due_.reset();
     for (const Input& input : inputs_) lanes_ended_ += input.end_taken ? 1 : 0;
     silent_for_ = {};
     records_at_start_ = node_.commit_state().position.records;
-    phase_ = Phase::kRunning;
-    stall_.started(now);
-    RunOrder order;
-    order.env = unit_environment(node_.order(), unit(), failed_attempts_ + 1);
-    if (source_) {
-      // A source that is run from its start again has no position to go on from.
-      order.env.emplace_back("WEIR_POSITION", recognizes_ ? "0" : node_.records_of_source());
-      order.wants_stdin = false;
-    }
-    node_.effects().start_run(order);
+    UnitRun::Start order{unit(), run_.failed() + 1, !source_};
+    // A source that is run from its start again has no position to go on from.
+    if (source_) order.position = recognizes_ ? "0" : node_.records_of_source();
+    run_.start(order);
     feed();
   }
 
@@ -239,19 +192,19 @@ class StreamRunner : public Runner {
   // ---- feeding
 
   void feed() {
-    if (source_ || stdin_closed_) return;
+    if (source_ || run_.stdin_closed()) return;
     feed_cleared();
-    while (stdin_open_ && fed_bytes_ < kFeedAheadBytes) {
+    while (run_.reads_stdin() && ahead_bytes() < kFeedAheadBytes) {
       const std::optional<size_t> input = fed_.next() ? replay_input() : choose_input();
       if (!input || !feed_from(*input)) break;
     }
-    if (!stdin_open_) discard_input();
+    if (!run_.reads_stdin()) discard_input();
     const bool all_ended = lanes_ended_ == inputs_.size();
-    if (all_ended && feeding_.empty() && cleared_.empty() && clearing_ == 0) {
-      stdin_closed_ = true;
-      node_.effects().close_stdin();
-    }
+    if (all_ended && run_.all_written() && cleared_.empty() && clearing_ == 0) run_.close_stdin();
   }
+
+  // Fed, or to be fed, and not read by the program.
+  size_t ahead_bytes() const { return run_.unwritten_bytes() + clearing_bytes_; }
 
   std::optional<size_t> replay_input() {
     for (size_t i = 0; i < inputs_.size(); ++i) {
@@ -288,7 +241,7 @@ class StreamRunner : public Runner {
         replaying ? input.inbox.take_upto(fed_.next()->to) : input.inbox.take_block();
     if (!portion) return false;
     input.consumed = portion->last;
-    if (portion->end) {
+    if (portion->is_end()) {
       input.end_taken = true;
       ++lanes_ended_;
       input.reader.set_taken(portion->last);
@@ -301,11 +254,11 @@ class StreamRunner : public Runner {
       input.reader.set_taken(portion->last);
       return true;
     }
-    if (portion->abandoned && !mid_record_input_) {
+    if (portion->is_abandoned() && !mid_record_input_) {
       input.reader.set_taken(portion->last);  // Nothing of that record was fed.
       return true;
     }
-    if (portion->abandoned) {
+    if (portion->is_abandoned()) {
       // A part of a record that never ended was fed: once more, without it.
       skip_and_restart(index, {input.name, record_from_, portion->last});
       return false;
@@ -321,28 +274,21 @@ class StreamRunner : public Runner {
   }
 
   void hand_over(size_t index, const Portion& portion) {
-    if (delimiter_due_) {
-      const SharedBytes delimiter = *std::exchange(delimiter_due_, std::nullopt);
-      feeding_.push_back({index, {}, delimiter.size});
-      fed_bytes_ += delimiter.size;
-      node_.effects().feed(delimiter);
-    }
+    if (delimiter_due_) run_.feed(index, {}, *std::exchange(delimiter_due_, std::nullopt));
     if (portion.open_end) delimiter_due_ = missing_delimiter(portion);
-    feeding_.push_back({index, portion.last, portion.bytes.size});
-    fed_bytes_ += portion.bytes.size;
-    node_.effects().feed(portion.bytes);
+    run_.feed(index, portion.last, portion.bytes);
   }
 
   // With several lanes the order in which they are fed is logged first, so that a second run gets
   // the same.
   void log_and_feed(size_t index, Portion portion) {
     const uint64_t chunk = fed_.add(inputs_[index].name, portion.last, node_.batch());
-    fed_bytes_ += portion.bytes.size;
+    clearing_bytes_ += portion.bytes.size;
     ++clearing_;
-    const uint64_t run = run_;
+    const uint64_t run = run_number_;
     node_.when_persisted([this, run, chunk, index, portion = std::move(portion)] {
       --clearing_;
-      if (run != run_ || phase_ != Phase::kRunning) return;
+      if (run != run_number_ || !run_.running()) return;
       fed_.persisted(chunk);
       cleared_.emplace_back(index, portion);
     });
@@ -350,21 +296,21 @@ class StreamRunner : public Runner {
 
   void feed_cleared() {
     for (auto& [index, portion] : cleared_) {
-      fed_bytes_ -= std::min(fed_bytes_, portion.bytes.size);
-      if (stdin_open_) hand_over(index, portion);
+      clearing_bytes_ -= std::min(clearing_bytes_, portion.bytes.size);
+      if (run_.reads_stdin()) hand_over(index, portion);
     }
     cleared_.clear();
   }
 
   // The program reads no more: what comes is taken and dropped until it exits.
   void discard_input() {
-    feeding_.clear();
-    fed_bytes_ = 0;
+    run_.forget_fed();
+    clearing_bytes_ = 0;
     for (Input& input : inputs_) {
       while (const std::optional<Portion> portion = input.inbox.take_block()) {
         input.consumed = portion->last;
         input.reader.set_taken(portion->last);
-        if (!portion->end) continue;
+        if (!portion->is_end()) continue;
         input.end_taken = true;
         ++lanes_ended_;
       }
@@ -389,10 +335,8 @@ class StreamRunner : public Runner {
   // A stream program owes something while it has not read what it was fed, and when its input
   // ended.
   void check_stall() {
-    const bool owes = (stdin_closed_ || fed_bytes_ > 0) && !source_ && node_.may_write_output();
-    if (!stall_.stalled(now_, owes, node_.effects())) return;
-    node_.effects().note(stall_.reason());
-    node_.effects().terminate_run();
+    const bool owes = run_.stdin_closed() || ahead_bytes() > 0;
+    run_.stop_if_stalled(owes && !source_ && node_.may_write_output());
   }
 
   // ---- output
@@ -480,7 +424,7 @@ class StreamRunner : public Runner {
   }
 
   void abandon_record() {
-    node_.append_mark(wire::kAbandoned);
+    node_.append_mark(wire::kAbandonedMark);
     node_.publish_outputs();
   }
 
@@ -502,13 +446,12 @@ class StreamRunner : public Runner {
       recognizer_->give_up(fresh);
       finish_recognizing(fresh);
     }
-    phase_ = Phase::kEnding;
     while (std::optional<Cut> cut = builder_.cut()) publish(*std::move(cut));
     if (!whole) builder_.drop();
     if (std::optional<Cut> cut = builder_.cut_rest()) publish(*std::move(cut));
     if (node_.commit_state().mid_record) abandon_record();
     forget_run();
-    node_.end_lane([this] { phase_ = Phase::kEnded; });
+    run_.finish();
   }
 
   // What is only needed to run the unit once more.
@@ -520,40 +463,25 @@ class StreamRunner : public Runner {
   }
 
   void run_failed(const RunEnd& end) {
-    if (is_hopeless(end)) return node_.fail(describe(end));
-    if (counts_as_attempt(end)) {
-      const bool new_records = source_ && node_.commit_state().position.records > records_at_start_;
-      failed_attempts_ = new_records ? 1 : failed_attempts_ + 1;
-      node_.batch().put(key(wal::kAttempts), encode(Attempts{unit(), failed_attempts_}));
-      if (failed_attempts_ > node_.spec().retries) {
-        return node_.fail(describe(end) + ", " + std::to_string(failed_attempts_) +
-                          " times; last words: " + last_line(end.stderr_tail));
-      }
-      node_.effects().note(describe(end) + "; attempt " + std::to_string(failed_attempts_) +
-                           " of " + std::to_string(node_.spec().retries + 1));
-    }
+    const bool new_records = source_ && node_.commit_state().position.records > records_at_start_;
+    if (!run_.may_try_again(end, describe(end), unit(), new_records)) return;
     // A source that is not run from its start again leaves no record open behind it.
     if (!recognizes_ && node_.commit_state().mid_record) abandon_record();
-    restart_after(end.kind == RunEnd::Kind::kLost ? node_.spec().backoff_first
-                                                  : backoff(node_.spec(), failed_attempts_));
+    restart_after(run_.wait_after(end));
   }
 
   void restart_after(milliseconds wait) {
-    ++run_;
-    phase_ = Phase::kWaiting;
-    start_at_ = now_ + wait;
+    ++run_number_;
     builder_.drop();
     recognizer_.reset();
-    for (size_t i = 0; i < inputs_.size(); ++i) {
-      if (!inputs_[i].durable.ended && !inputs_[i].durable.enough) node_.refetch(i);
-    }
-    node_.effects().wake_at(start_at_);
+    node_.refetch();
+    run_.wait(wait);
   }
 
   // The input is not what it was: a new unit, from what the writers send now; all it writes is new.
   void start_afresh() {
-    if (phase_ != Phase::kRunning && phase_ != Phase::kWaiting) return;
-    if (phase_ == Phase::kRunning) node_.effects().kill_run();
+    if (run_.over()) return;
+    if (run_.running()) node_.effects().kill_run();
     CommitState& commit = node_.commit_state();
     if (commit.mid_record) abandon_record();
     node_.batch().erase_range(key(wal::kPoint), key_end(wal::kPoint));
@@ -567,28 +495,20 @@ class StreamRunner : public Runner {
     restart_after(milliseconds(0));
   }
 
-  Node& node_;
-  std::vector<Input>& inputs_;
   std::shared_ptr<BufferPool> pool_;
   wire::Shape shape_;
   BlockBuilder builder_;
   const bool source_;
   const bool recognizes_;
-  Phase phase_ = Phase::kWaiting;
-  SteadyTime now_{};
-  SteadyTime start_at_{};
-  uint64_t run_ = 0;
-  uint32_t failed_attempts_ = 0;
-  bool enough_ = false;
+  uint64_t run_number_ = 0;
   bool end_wanted_ = false;
   uint64_t records_at_start_ = 0;
   uint64_t settled_left_ = 0;  // Of this run: so many records are to come yet that are settled.
 
   // Feeding.
-  std::deque<Feeding> feeding_;  // Handed to the shell, not yet written.
-  size_t fed_bytes_ = 0;
   std::deque<std::pair<size_t, Portion>> cleared_;  // That they are fed now is in the log.
-  size_t clearing_ = 0;
+  size_t clearing_ = 0;                             // That it is, is on its way to the log ...
+  size_t clearing_bytes_ = 0;                       // ... and their bytes.
   FedRanges fed_;  // From several lanes; while it has a next() these are what is fed.
   std::map<size_t, std::vector<Extent>> skips_;
   std::optional<size_t> mid_record_input_;
@@ -596,8 +516,6 @@ class StreamRunner : public Runner {
   std::optional<SharedBytes> delimiter_due_;  // Before whatever is fed next.
   size_t next_input_ = 0;
   size_t lanes_ended_ = 0;
-  bool stdin_open_ = true;
-  bool stdin_closed_ = false;
 
   // Output.
   std::string scratch_;
@@ -607,7 +525,6 @@ class StreamRunner : public Runner {
   uint64_t published_bytes_ = 0;
   uint64_t published_hash_ = 0;
   SteadyTime::duration silent_for_{};  // Of the program, since its last output.
-  StallWatch stall_;
 };
 
 }  // namespace

@@ -24,12 +24,12 @@ void Suspects::add(size_t input, const RecordId& first, Portion record, Failure 
   all_.push_back({input, first, std::move(record), std::move(why)});
 }
 
-void Suspects::acquit(size_t input, const RecordId& first) {
+void Suspects::forget_answered(size_t input, const RecordId& first) {
   std::erase_if(all_,
                 [&](const Suspect& each) { return each.input == input && each.first == first; });
 }
 
-void Suspects::forget_lost(size_t input, const edge::EdgeReader& reader) {
+void Suspects::forget_lost(size_t input, const edge::ReadingEnd& reader) {
   std::erase_if(all_, [&](const Suspect& each) {
     return each.input == input && !reader.writer_has(each.record.last);
   });

@@ -23,9 +23,9 @@ class Suspects {
   bool failed_again(size_t input, const RecordId& first, const Failure& why);
   void add(size_t input, const RecordId& first, Portion record, Failure why);
   // The record was answered.
-  void acquit(size_t input, const RecordId& first);
+  void forget_answered(size_t input, const RecordId& first);
   // Of an input whose writer does not have them any more.
-  void forget_lost(size_t input, const edge::EdgeReader& reader);
+  void forget_lost(size_t input, const edge::ReadingEnd& reader);
 
   // True if the record is not to be asked now.
   bool passed_over(size_t input, const RecordId& first) const;
@@ -37,7 +37,7 @@ class Suspects {
   bool only_these_left(const std::vector<Input>& inputs) const;
   // Confirmed ones become dead letters in the commit under way, and `answered` goes beyond them.
   void write_confirmed(Node& node, std::vector<Position>& answered);
-  const std::string& last_reason() const { return all_.back().why.reason; }
+  const Failure& last_failure() const { return all_.back().why; }
 
  private:
   enum class State { kAside, kDue, kConfirmed };

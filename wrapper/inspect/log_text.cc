@@ -140,9 +140,9 @@ Json to_json(const core::LogState& state) {
 Json to_json(const wire::BlockHeader& header) {
   constexpr const char* kShapes[] = {"lines", "nul", "frames"};
   Json flags = Json::array();
-  if (header.continued()) flags.push_back("continued");
-  if (header.abandoned()) flags.push_back("abandoned");
-  if (header.end()) flags.push_back("end");
+  if (header.continued) flags.push_back("continued");
+  if (wire::is_abandoned(header.mark)) flags.push_back("abandoned");
+  if (header.is_end()) flags.push_back("end");
   return {{"first", to_string(header.first_id())},
           {"last", to_string(header.last_id())},
           {"records", header.pieces},

@@ -6,18 +6,6 @@
 #include "wrapper/shell/kept_port.h"
 
 namespace weir::shell {
-namespace {
-
-SharedBytes share(runtime::Message message) {
-  // The message must not move any more once its bytes are pointed at.
-  auto owner = std::make_shared<runtime::Message>(std::move(message));
-  const auto* data = static_cast<const uint8_t*>(owner->data());
-  const size_t size = owner->size();
-  return SharedBytes{std::move(owner), data, size};
-}
-
-}  // namespace
-
 Edges::Edges(runtime::Loop& loop, runtime::ZmqContext& context) : loop_(loop), context_(context) {}
 
 Edges::~Edges() {
@@ -35,7 +23,9 @@ runtime::SocketOptions Edges::options() {
 
 Result<LaneEndpoints> Edges::open(core::Node& node, const wire::StartOrder& order) {
   node_ = &node;
-  door_.emplace(node);
+  listener_.emplace(node, [&node](size_t input, const Error& why) {
+    log::warn("a block from " + node.inputs()[input].name + " is refused: " + why.what);
+  });
   endpoints_.emplace(order.readers);
   links_.resize(order.readers.size());
   if (order.writers.empty()) return LaneEndpoints();
@@ -142,40 +132,14 @@ void Edges::receive_from_writers() {
       ++refused_;
       continue;
     }
-    on_writer_message(std::string(parts_[0].view()), std::move(parts_[1]));
+    const Peer writer = runtime::peer_of(parts_, Peer::Role::kWriter);
+    const auto answer = listener_->on_message(writer, std::move(parts_[1]).to_shared());
+    if (answer) send_to(writer.route, *answer);
   }
-}
-
-void Edges::on_writer_message(const std::string& route, runtime::Message message) {
-  std::optional<edge::Frame> answer;
-  if (wire::looks_like_block(static_cast<const uint8_t*>(message.data()), message.size())) {
-    const std::optional<size_t> known = door_->input_of(route);
-    // Before its bytes are looked at.
-    if (!known) return send_to(route, edge::Reset{});
-    Result<wire::Block> block = wire::decode_block(share(std::move(message)));
-    if (!block) {
-      ++refused_;
-      return log::warn("a block from " + node_->inputs()[*known].name +
-                       " is refused: " + block.error().what);
-    }
-    answer = door_->on_block(route, *std::move(block));
-  } else {
-    Result<edge::Frame> frame = edge::decode(message.view());
-    if (frame) {
-      const std::optional<edge::Frame> whole = hello_parts_.add(route, *std::move(frame));
-      if (!whole) return;
-      answer = door_->on_frame(route, *whole);
-    } else {
-      answer = edge::Refuse{0, edge::RefuseReason::kMalformed, {}, frame.error().what};
-    }
-  }
-  if (!answer) return;
-  if (std::holds_alternative<edge::Refuse>(*answer)) ++refused_;
-  send_to(route, *answer);
 }
 
 void Edges::to_writer(size_t input, const edge::Frame& frame) {
-  const std::string& route = door_->route_of(input);
+  const std::string& route = listener_->route_of(input);
   if (!route.empty()) send_to(route, frame);
 }
 

@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "schema/edge/frames.h"
+#include "schema/edge/listener.h"
 #include "schema/runtime/loop.h"
 #include "schema/runtime/zmq_socket.h"
 #include "schema/wire/block.h"
 #include "schema/wire/order.h"
-#include "wrapper/core/lane_door.h"
 #include "wrapper/core/node.h"
+#include "wrapper/core/reader_endpoints.h"
 
 namespace weir::shell {
 
@@ -39,7 +39,9 @@ class Edges {
   void give_up(size_t reader);
 
   // Messages that were no frame or block of this protocol, or came from nobody we know.
-  uint64_t refused_messages() const { return refused_; }
+  uint64_t refused_messages() const {
+    return refused_ + (listener_ ? listener_->refused_messages() : 0);
+  }
 
  private:
   struct Link {
@@ -55,7 +57,6 @@ class Edges {
   void disconnect(size_t reader);
   void receive_from_writers();
   void receive_from_reader(size_t reader);
-  void on_writer_message(const std::string& route, runtime::Message message);
   void send_to(const std::string& route, const edge::Frame& frame);
 
   runtime::Loop& loop_;
@@ -63,8 +64,7 @@ class Edges {
   core::Node* node_ = nullptr;
   std::optional<runtime::ZmqSocket> router_;
   runtime::WatchId router_watch_ = runtime::WatchId::kNone;
-  edge::HelloParts hello_parts_;
-  std::optional<core::LaneDoor> door_;
+  std::optional<edge::Listener> listener_;
   std::optional<core::ReaderEndpoints> endpoints_;
   std::vector<Link> links_;  // By reader.
   std::vector<runtime::Message> parts_;

@@ -56,7 +56,7 @@ void WrapperProcess::begin() {
       std::make_unique<core::Node>(core::NodeConfig{order_, of_, kCreditBytes}, stored_.disk.log(),
                                    *state, static_cast<core::Effects&>(*this));
   runs_.attach(node_.get());
-  door_.emplace(*node_);
+  listener_.emplace(*node_);
   endpoints_.emplace(order_.readers);
   links_.resize(order_.readers.size());
   next_noted_ = node_->lane().first_held();
@@ -82,7 +82,7 @@ void WrapperProcess::begin() {
 void WrapperProcess::die(bool power_cut) {
   no_more_events();
   runs_.attach(nullptr);
-  door_.reset();
+  listener_.reset();
   node_.reset();
   stored_.disk.stop_writing(ending_ ? stored_.disk.waiting()
                                     : cluster_.pick(stored_.disk.waiting() + 1));
@@ -299,15 +299,15 @@ void WrapperProcess::on_lane_message(const std::string& route, const EdgeMessage
   if (ending_ || node_ == nullptr) return;
   std::optional<edge::Frame> answer;
   if (const auto* block = std::get_if<wire::Block>(&message)) {
-    const std::optional<size_t> input = door_->input_of(route);
+    const std::optional<size_t> input = listener_->input_of(route);
     const uint64_t before = node_->counters().bytes_in;
-    answer = door_->on_block(route, *block);
+    answer = listener_->on_block({route, "", Peer::Role::kWriter}, *block);
     if (input && node_->counters().bytes_in != before) {
       cluster_.checker().taken(*this, *input, block->header, route);
     }
   } else {
     const auto& frame = std::get<edge::Frame>(message);
-    answer = door_->on_frame(route, frame);
+    answer = listener_->on_frame({route, "", Peer::Role::kWriter}, frame);
     if (const auto* hello = std::get_if<edge::Hello>(&frame); hello != nullptr && !answer) {
       cluster_.checker().met(route, *hello);
     }
@@ -343,7 +343,7 @@ void WrapperProcess::to_writer(size_t input, const edge::Frame& frame) {
   if (const auto* welcome = std::get_if<edge::Welcome>(&frame)) {
     cluster_.checker().welcomed(*this, input, welcome->seen);
   }
-  const auto link = routes_.find(door_->route_of(input));
+  const auto link = routes_.find(listener_->route_of(input));
   if (link == routes_.end()) return;
   if (const auto alive = link->second.lock()) alive->answer(frame);
 }

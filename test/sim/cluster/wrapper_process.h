@@ -10,14 +10,15 @@
 #include <string>
 #include <vector>
 
+#include "schema/edge/listener.h"
 #include "schema/wire/control.h"
 #include "schema/wire/wrapper_process.h"
 #include "test/sim/cluster/edge_link.h"
 #include "test/sim/cluster/host.h"
 #include "test/sim/cluster/scheduler.h"
 #include "test/sim/runs.h"
-#include "wrapper/core/lane_door.h"
 #include "wrapper/core/pressure.h"
+#include "wrapper/core/reader_endpoints.h"
 #include "wrapper/core/report.h"
 
 namespace weir::sim {
@@ -103,7 +104,7 @@ class WrapperProcess : public Process, private core::Effects {
   SteadyTime report_at_{};
   Runs runs_;
   std::unique_ptr<core::Node> node_;
-  std::optional<core::LaneDoor> door_;
+  std::optional<edge::Listener> listener_;
   std::optional<core::ReaderEndpoints> endpoints_;
   core::PressureGauge gauge_;
   std::vector<std::shared_ptr<EdgeLink>> links_;           // By reader.

@@ -34,7 +34,7 @@ class LaneWriter {
   }
   void lose_after(uint64_t last) { history_.advance(last); }
 
-  wire::Block block(std::string_view payload, uint8_t flags = 0,
+  wire::Block block(std::string_view payload, bool continued = false,
                     wire::Shape shape = wire::Shape::kLines) {
     std::shared_ptr<uint8_t[]> buffer(new uint8_t[wire::kBlockHeaderBytes + payload.size()]);
     std::memcpy(buffer.get() + wire::kBlockHeaderBytes, payload.data(), payload.size());
@@ -42,29 +42,29 @@ class LaneWriter {
     header.of = of_;
     header.first = history_.next().seq;
     header.payload_bytes = static_cast<uint32_t>(payload.size());
-    header.flags = flags;
+    header.continued = continued;
     header.shape = shape;
     header.pieces = pieces(payload, shape);
     history_.advance(header.last());
     return wire::finish_block(std::move(buffer), header);
   }
-  wire::Block mark(uint8_t flag) {
+  wire::Block mark(const wire::Mark& mark) {
     const uint64_t seq = history_.next().seq;
     history_.advance(seq);
-    return wire::make_mark(of_, seq, flag);
+    return wire::make_mark(of_, seq, mark);
   }
 
   // HELLO, WELCOME, BEGIN. Returns what the reader told the user.
   std::optional<std::string> meet(SinkLane& lane, const edge::History* known = nullptr) {
     const edge::History& history = known == nullptr ? history_ : *known;
-    if (lane.on_hello(writer_.hello(history, history.first(), {}))) return "refused";
+    if (lane.on_hello(writer_.hello(history, history.first(), {}), {})) return "refused";
     if (lane.must_keep_seen()) lane.seen_kept();
     for (const edge::Frame& frame : lane.say()) {
       const auto* welcome = std::get_if<edge::Welcome>(&frame);
       if (welcome == nullptr) continue;
       welcome_ = *welcome;
       const auto greeted = writer_.on_welcome(*welcome, history, history.first(), {});
-      return lane.on_frame(*greeted.begin);
+      return lane.on_frame(*greeted.begin).note;
     }
     return "no welcome";
   }

@@ -31,9 +31,9 @@ TEST(SinkLane, AcknowledgesWhatIsWrittenAndNothingElse) {
   EXPECT_EQ(ack->settled, block.header.last_position());
   EXPECT_FALSE(ack->ended);
 
-  lane.on_block(writer.mark(wire::kEnd));
+  lane.on_block(writer.mark(wire::kEndMark));
   const SinkItem end = lane.take();
-  EXPECT_TRUE(end.end);
+  EXPECT_TRUE(wire::is_end(end.mark));
   lane.done(end.last, true);
   const auto last = last_ack(lane);
   ASSERT_TRUE(last);
@@ -46,7 +46,7 @@ TEST(SinkLane, KeepsSeenBeforeItWelcomes) {
   SinkLane lane(lane_name(), kCredit, {});
   LaneWriter writer(lane_name());
   edge::EdgeWriter other(lane_name());
-  EXPECT_FALSE(lane.on_hello(other.hello(writer.history(), {1, 1, 1}, {})));
+  EXPECT_FALSE(lane.on_hello(other.hello(writer.history(), {1, 1, 1}, {}), {}));
   EXPECT_TRUE(lane.say().empty()) << "seen is not kept yet";
   EXPECT_TRUE(lane.must_keep_seen());
   EXPECT_FALSE(lane.must_keep_seen()) << "told once";
@@ -84,7 +84,7 @@ TEST(SinkLane, SkipsWhatItHas) {
         shape == wire::Shape::kLines
             ? "one\ntwo\nthree\n"
             : LaneWriter::frame("one") + LaneWriter::frame("two") + LaneWriter::frame("three\n");
-    const wire::Block block = writer.block(payload, 0, shape);
+    const wire::Block block = writer.block(payload, false, shape);
     SinkLane lane(lane_name(), kCredit, {{1, 1, 7}, {{1, 1, 7}, 2}, false, false});
     EXPECT_EQ(writer.meet(lane), std::nullopt);
     lane.on_block(block);
@@ -100,7 +100,7 @@ TEST(SinkLane, FramesGoWithoutTheirLengths) {
   EXPECT_EQ(writer.meet(lane), std::nullopt);
   const std::string payload =
       LaneWriter::frame("x") + LaneWriter::frame("") + LaneWriter::frame("yz\n");
-  lane.on_block(writer.block(payload, 0, wire::Shape::kFrames));
+  lane.on_block(writer.block(payload, false, wire::Shape::kFrames));
   const SinkItem item = lane.take();
   EXPECT_EQ(item.bytes.view(), "xyz\n");
   EXPECT_EQ(item.records, 3u);
@@ -132,12 +132,12 @@ TEST(SinkLane, ARecordThatWillNotBeFinishedIsClosed) {
   SinkLane lane(lane_name(), kCredit, {});
   LaneWriter writer(lane_name());
   EXPECT_EQ(writer.meet(lane), std::nullopt);
-  lane.on_block(writer.block("part", wire::kContinued));
+  lane.on_block(writer.block("part", true));
   EXPECT_FALSE(lane.take().ends_record);
   writer.replace({2, 1, 9});
   EXPECT_NE(writer.meet(lane), std::nullopt);
   ASSERT_TRUE(lane.has_item());
-  EXPECT_TRUE(lane.take().abandoned);
+  EXPECT_TRUE(wire::is_abandoned(lane.take().mark));
 }
 
 TEST(SinkLane, EnoughSettlesAllUnread) {

@@ -28,10 +28,11 @@ struct Lane {
       if (lane.taken_upto() < block.header.last_id()) lane.on_block(block);
     }
   }
-  void add(std::string_view payload, uint8_t flags = 0, wire::Shape shape = wire::Shape::kLines) {
-    lane.on_block(writer.block(payload, flags, shape));
+  void add(std::string_view payload, bool continued = false,
+           wire::Shape shape = wire::Shape::kLines) {
+    lane.on_block(writer.block(payload, continued, shape));
   }
-  void mark(uint8_t flag) { lane.on_block(writer.mark(flag)); }
+  void mark(const wire::Mark& mark) { lane.on_block(writer.mark(mark)); }
 
   SinkLane lane;
   LaneWriter writer;
@@ -64,10 +65,10 @@ TEST(SinkMerge, NotInsideARecord) {
   Lane a("a");
   Lane b("b");
   SinkMerge merge({&a.lane, &b.lane}, false);
-  a.add("long", wire::kContinued);
+  a.add("long", true);
   b.add("b1\n");
   EXPECT_EQ(drain(merge), "long") << "the lane of the open record is waited for";
-  a.add("er", wire::kContinued);
+  a.add("er", true);
   a.add("\n");
   EXPECT_EQ(drain(merge), "er\nb1\n");
 }
@@ -77,9 +78,9 @@ TEST(SinkMerge, AMissingDelimiterOnlyAtTheVeryEnd) {
   Lane b("b");
   SinkMerge merge({&a.lane, &b.lane}, false);
   a.add("last");
-  a.mark(wire::kEnd);
+  a.mark(wire::kEndMark);
   b.add("b1\nb2");
-  b.mark(wire::kEnd);
+  b.mark(wire::kEndMark);
   EXPECT_EQ(drain(merge), "last\nb1\nb2");
   EXPECT_TRUE(a.lane.ended());
   EXPECT_TRUE(b.lane.ended());
@@ -89,9 +90,9 @@ TEST(SinkMerge, TheDelimiterIsTheLanesOwn) {
   Lane a("a");
   Lane b("b");
   SinkMerge merge({&a.lane, &b.lane}, false);
-  a.add("x", 0, wire::Shape::kNul);
-  b.add(LaneWriter::frame("f"), 0, wire::Shape::kFrames);
-  a.add(std::string("y\0", 2), 0, wire::Shape::kNul);
+  a.add("x", false, wire::Shape::kNul);
+  b.add(LaneWriter::frame("f"), false, wire::Shape::kFrames);
+  a.add(std::string("y\0", 2), false, wire::Shape::kNul);
   EXPECT_EQ(drain(merge), std::string("x\0fy\0", 5));
 }
 
@@ -99,10 +100,10 @@ TEST(SinkMerge, AnAbandonedRecordIsClosedOnAStream) {
   Lane a("a");
   Lane b("b");
   SinkMerge merge({&a.lane, &b.lane}, false);
-  a.add("part", wire::kContinued);
+  a.add("part", true);
   b.add("b1\n");
   EXPECT_EQ(drain(merge), "part");
-  a.mark(wire::kAbandoned);
+  a.mark(wire::kAbandonedMark);
   a.add("new\n");
   EXPECT_EQ(drain(merge), "\nb1\nnew\n");
 }
@@ -111,12 +112,12 @@ TEST(SinkMerge, AnAbandonedRecordIsCutOffAFile) {
   Lane a("a");
   SinkMerge merge({&a.lane}, true);
   a.add("whole\n");
-  a.add("part", wire::kContinued);
-  a.add("more", wire::kContinued);
+  a.add("part", true);
+  a.add("more", true);
   std::string file = drain(merge);
   EXPECT_EQ(file, "whole\npartmore");
   EXPECT_EQ(merge.extent(), (SinkExtent{14, 6, 0, 1, '\n' + 1}));
-  a.mark(wire::kAbandoned);
+  a.mark(wire::kAbandonedMark);
   a.add("new\n");
   file = drain(merge, file);
   EXPECT_EQ(file, "whole\nnew\n");
@@ -128,8 +129,8 @@ TEST(SinkMerge, ACutInTheMiddleOfWhatWaits) {
   Lane a("a");
   SinkMerge merge({&a.lane}, true);
   a.add("whole\n");
-  a.add("part", wire::kContinued);
-  a.mark(wire::kAbandoned);
+  a.add("part", true);
+  a.mark(wire::kAbandonedMark);
   a.add("new\n");
   EXPECT_EQ(drain(merge), "whole\nnew\n");
 }
@@ -137,7 +138,7 @@ TEST(SinkMerge, ACutInTheMiddleOfWhatWaits) {
 TEST(SinkMerge, AnOpenRecordIsCutOffAfterAResumeToo) {
   Lane a("a");
   SinkMerge merge({&a.lane}, true, {10, 6, 0, 1, '\n' + 1});
-  a.mark(wire::kAbandoned);
+  a.mark(wire::kAbandonedMark);
   a.add("new\n");
   EXPECT_EQ(drain(merge, "whole\npart"), "whole\nnew\n");
 }

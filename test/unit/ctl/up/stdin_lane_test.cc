@@ -39,7 +39,7 @@ struct Relay {
       ASSERT_EQ(reader.on_block(block.header).verdict, edge::EdgeReader::Verdict::kTake);
       taken += block.payload().view();
       last = block.header.last_position();
-      end = end || block.header.end();
+      end = end || block.header.is_end();
       ++blocks;
     }
   }
@@ -92,7 +92,7 @@ TEST(StdinLane, LongRecordsComeInPiecesAndTheLastIsNeverEmpty) {
       lane.sent(copy);
     }
     ASSERT_EQ(headers.size(), 4u) << step;
-    for (size_t i = 0; i < 4; ++i) EXPECT_EQ(headers[i].continued(), i < 3);
+    for (size_t i = 0; i < 4; ++i) EXPECT_EQ(headers[i].continued, i < 3);
   }
   // Exactly as long as a block: its end is not known yet when the block is full.
   StdinLane lane(name(), 7, '\n', {});
@@ -166,7 +166,8 @@ TEST(StdinLane, AnotherRunsStdinFollows) {
   resumed.meet(second);
   const wire::Block* mark = second.to_send();
   ASSERT_NE(mark, nullptr);
-  EXPECT_TRUE(mark->header.abandoned()) << "nothing will finish the record that was open";
+  EXPECT_TRUE(mark->header.mark == wire::kAbandonedMark)
+      << "nothing will finish the record that was open";
   EXPECT_EQ(mark->header.of, (Incarnation{1, 2, 8}));
   resumed.take_all(second);
   EXPECT_EQ(resumed.taken, "b\n");

@@ -3,22 +3,19 @@
 #include <gtest/gtest.h>
 #include <xxhash.h>
 
-#include <algorithm>
 #include <cstring>
-#include <random>
 
 #include "schema/base/codec.h"
 
 namespace weir::wire {
 namespace {
 
-Block sample(std::string_view payload, uint32_t pieces, uint8_t flags = 0) {
+Block sample(std::string_view payload, uint32_t pieces) {
   BlockHeader header;
   header.of = {3, 2, 77};
   header.first = 41;
   header.pieces = pieces;
   header.payload_bytes = static_cast<uint32_t>(payload.size());
-  header.flags = flags;
   std::shared_ptr<uint8_t[]> buffer(new uint8_t[kBlockHeaderBytes + payload.size()]);
   std::memcpy(buffer.get() + kBlockHeaderBytes, payload.data(), payload.size());
   return finish_block(std::move(buffer), header);
@@ -68,36 +65,11 @@ TEST(Block, TheReservedByteIsZero) {
 }
 
 TEST(Block, MarksHaveNoPayload) {
-  const Block end = make_mark({1, 1, 1}, 9, kEnd);
+  const Block end = make_mark({1, 1, 1}, 9, kEndMark);
   const Result<Block> back = decode_block(end.bytes);
   ASSERT_TRUE(back) << back.error().what;
-  EXPECT_TRUE(back->header.end());
+  EXPECT_TRUE(back->header.is_end());
   EXPECT_EQ(decode_block(sample("", 1).bytes).error().what, "block: flags do not fit the payload");
-}
-
-TEST(Block, DelimitersAreCountedAtAnyLengthAndAlignment) {
-  std::mt19937_64 random(7);
-  std::string text(9000, 'x');
-  for (char& c : text) {
-    if (random() % 5 == 0) c = '\n';
-  }
-  const auto* data = reinterpret_cast<const uint8_t*>(text.data());
-  for (size_t begin = 0; begin < 40; ++begin) {
-    for (const size_t size : {0ul, 1ul, 15ul, 16ul, 17ul, 255ul, 4080ul, 4096ul, 8900ul}) {
-      const auto expected = std::count(text.begin() + static_cast<long>(begin),
-                                       text.begin() + static_cast<long>(begin + size), '\n');
-      EXPECT_EQ(count_delimiters({data + begin, size}, '\n'), static_cast<size_t>(expected));
-    }
-  }
-}
-
-TEST(Block, WholeRecordsEndWithTheLastDelimiter) {
-  const auto whole = [](std::string_view text) {
-    return whole_records_bytes({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, '\n');
-  };
-  EXPECT_EQ(whole("a\nbc\nd"), 5u);
-  EXPECT_EQ(whole("abc"), 0u);
-  EXPECT_EQ(whole("abc\n"), 4u);
 }
 
 }  // namespace

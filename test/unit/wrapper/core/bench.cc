@@ -128,7 +128,7 @@ void Bench::write(Writer& writer, size_t lane) {
   const RecordId first{9, 1, 1};
   if (std::exchange(writer.greet, false)) {
     writer.welcome.reset();
-    EXPECT_FALSE(node_->on_hello(lane, writer.edge.hello(writer.history, first, now_)));
+    EXPECT_FALSE(node_->on_hello(lane, writer.edge.hello(writer.history, first, now_), {}));
     return;
   }
   if (writer.welcome) {
@@ -149,10 +149,10 @@ wire::Block Bench::block_at(const Writer& writer, const RecordId& id) const {
     if (entry.of.term == id.term && entry.of.boot == id.boot) header.of = entry.of;
   }
   const std::optional<std::string>& record = writer.records[id.seq - 1];
-  if (!record) return wire::make_mark(header.of, id.seq, wire::kEnd);
+  if (!record) return wire::make_mark(header.of, id.seq, wire::kEndMark);
   header.first = id.seq;
   header.pieces = 1;
-  header.flags = writer.continued.contains(id.seq) ? wire::kContinued : uint8_t{0};
+  header.continued = writer.continued.contains(id.seq);
   header.payload_bytes = static_cast<uint32_t>(record->size());
   std::shared_ptr<uint8_t[]> buffer(new uint8_t[wire::kBlockHeaderBytes + record->size()]);
   std::copy(record->begin(), record->end(), buffer.get() + wire::kBlockHeaderBytes);

@@ -71,7 +71,7 @@ TEST(BlockBuilder, AnyChunkingGivesTheSameBytes) {
       got += text(*cut);
       pieces_ending += cut->records;
       EXPECT_LE(cut->payload_bytes, wire::kBlockPayloadBytesMax);
-      EXPECT_EQ((cut->flags & wire::kContinued) != 0, got.back() != '\n') << "seed " << seed;
+      EXPECT_EQ(cut->continued, got.back() != '\n') << "seed " << seed;
       return true;
     };
     for (std::string_view rest = all; !rest.empty();) {

@@ -10,15 +10,16 @@ namespace weir::core {
 namespace {
 
 constexpr Incarnation kOf{1, 1, 9};
+constexpr bool kContinued = true;
 
-wire::Block block(uint64_t first, std::string_view payload, uint32_t pieces, uint8_t flags = 0,
+wire::Block block(uint64_t first, std::string_view payload, uint32_t pieces, bool continued = false,
                   wire::Shape shape = wire::Shape::kLines) {
   wire::BlockHeader header;
   header.of = kOf;
   header.first = first;
   header.pieces = pieces;
   header.payload_bytes = static_cast<uint32_t>(payload.size());
-  header.flags = flags;
+  header.continued = continued;
   header.shape = shape;
   std::shared_ptr<uint8_t[]> buffer(new uint8_t[wire::kBlockHeaderBytes + payload.size()]);
   std::memcpy(buffer.get() + wire::kBlockHeaderBytes, payload.data(), payload.size());
@@ -51,7 +52,7 @@ TEST(Inbox, SkippedPiecesAreNotSeen) {
 
 TEST(Inbox, ARecordInPiecesIsJoinedWhenItIsWhole) {
   Inbox inbox;
-  inbox.push(block(1, "first ", 1, wire::kContinued), 0);
+  inbox.push(block(1, "first ", 1, kContinued), 0);
   EXPECT_TRUE(inbox.only_unfinished());
   EXPECT_FALSE(inbox.take_record());
   inbox.push(block(2, "part\nnext\n", 2), 0);
@@ -63,28 +64,28 @@ TEST(Inbox, ARecordInPiecesCanBeTakenWithoutJoining) {
   Inbox inbox;
   std::vector<SharedBytes> pieces;
   const std::string first("\0\0\0\3abc", 7);
-  inbox.push(block(1, first, 1, wire::kContinued, wire::Shape::kFrames), 0);
+  inbox.push(block(1, first, 1, kContinued, wire::Shape::kFrames), 0);
   EXPECT_FALSE(inbox.take_pieces(pieces)) << "not whole";
-  inbox.push(block(2, std::string("\0\0\0\2de\0\0\0\1f", 11), 2, 0, wire::Shape::kFrames), 0);
+  inbox.push(block(2, std::string("\0\0\0\2de\0\0\0\1f", 11), 2, false, wire::Shape::kFrames), 0);
   EXPECT_EQ(inbox.take_pieces(pieces)->last, (Position{kOf, 2}));
   ASSERT_EQ(pieces.size(), 2u);
   EXPECT_EQ(pieces[0].view(), "abc");
   EXPECT_EQ(pieces[1].view(), "de");
   EXPECT_EQ(inbox.take_record()->bytes.view(), "f");
 
-  inbox.push(block(4, first, 1, wire::kContinued, wire::Shape::kFrames), 0);
-  inbox.push(wire::make_mark(kOf, 5, wire::kAbandoned), 0);
-  EXPECT_TRUE(inbox.take_pieces(pieces)->abandoned);
+  inbox.push(block(4, first, 1, kContinued, wire::Shape::kFrames), 0);
+  inbox.push(wire::make_mark(kOf, 5, wire::kAbandonedMark), 0);
+  EXPECT_TRUE(inbox.take_pieces(pieces)->is_abandoned());
   EXPECT_TRUE(pieces.empty());
   EXPECT_TRUE(inbox.empty());
 }
 
 TEST(Inbox, AnAbandonedRecordLeavesOnlyItsMark) {
   Inbox inbox;
-  inbox.push(block(1, "never ended", 1, wire::kContinued), 0);
-  inbox.push(wire::make_mark(kOf, 2, wire::kAbandoned), 0);
+  inbox.push(block(1, "never ended", 1, kContinued), 0);
+  inbox.push(wire::make_mark(kOf, 2, wire::kAbandonedMark), 0);
   inbox.push(block(3, "next\n", 1), 0);
-  EXPECT_TRUE(inbox.take_record()->abandoned);
+  EXPECT_TRUE(inbox.take_record()->is_abandoned());
   EXPECT_EQ(inbox.take_record()->bytes.view(), "next\n");
 }
 
@@ -95,7 +96,7 @@ TEST(Inbox, FramesComeWithoutTheirLengths) {
   const std::vector<Cut> cuts = packer.take();
   const std::span<const uint8_t> payload = cuts[0].payload();
   Inbox inbox;
-  inbox.push(block(1, {reinterpret_cast<const char*>(payload.data()), payload.size()}, 2, 0,
+  inbox.push(block(1, {reinterpret_cast<const char*>(payload.data()), payload.size()}, 2, false,
                    wire::Shape::kFrames),
              0);
   const std::optional<Portion> portion = inbox.take_records(10, 1000);
@@ -110,7 +111,7 @@ TEST(Inbox, FramesComeWithoutTheirLengths) {
 TEST(Inbox, FramesKeepTheirLengthsIfThatIsAsked) {
   const std::string frames("\0\0\0\1a\0\0\0\2bc\0\0\0\0", 15);
   Inbox inbox;
-  inbox.push(block(1, frames, 3, 0, wire::Shape::kFrames), 0);
+  inbox.push(block(1, frames, 3, false, wire::Shape::kFrames), 0);
   const std::optional<Portion> one = inbox.take_records(1, 1000, FrameLengths::kKept);
   EXPECT_TRUE(one->framed);
   EXPECT_EQ(one->bytes.view(), frames.substr(0, 5));
@@ -120,7 +121,7 @@ TEST(Inbox, FramesKeepTheirLengthsIfThatIsAsked) {
 
   // Were they not what their block says, replies would be shifted onto other inputs (R11).
   for (const uint32_t wrong : {2u, 4u}) {
-    inbox.push(block(10, frames, wrong, 0, wire::Shape::kFrames), 0);
+    inbox.push(block(10, frames, wrong, false, wire::Shape::kFrames), 0);
     const std::optional<Portion> portion = inbox.take_records(9, 1000, FrameLengths::kKept);
     EXPECT_FALSE(portion->framed);
     EXPECT_EQ(split_records(*portion).size(), wrong);
@@ -131,7 +132,7 @@ TEST(Inbox, FramesKeepTheirLengthsIfThatIsAsked) {
 TEST(Inbox, MorePiecesThanPayloadAreEmpty) {
   const std::string two_frames("\0\0\0\1a\0\0\0\2bc", 11);
   Inbox inbox;
-  inbox.push(block(1, two_frames, 4, 0, wire::Shape::kFrames), 0);
+  inbox.push(block(1, two_frames, 4, false, wire::Shape::kFrames), 0);
   const std::optional<Portion> frames = inbox.take_block();
   const std::vector<Portion> records = split_records(*frames);
   ASSERT_EQ(records.size(), 4u);
@@ -139,7 +140,7 @@ TEST(Inbox, MorePiecesThanPayloadAreEmpty) {
   EXPECT_EQ(records[2].bytes.view(), "");
   EXPECT_EQ(records[3].last, (Position{kOf, 4}));
 
-  inbox.push(block(5, "ab", 1, 0, wire::Shape::kFrames), 0);
+  inbox.push(block(5, "ab", 1, false, wire::Shape::kFrames), 0);
   EXPECT_EQ(inbox.take_block()->bytes.view(), "") << "no room for a length";
 
   inbox.push(block(6, "a\n", 2), 0);
@@ -152,7 +153,7 @@ TEST(Inbox, MorePiecesThanPayloadAreEmpty) {
 TEST(Inbox, FramesBeyondThePiecesAreDropped) {
   const std::string three_frames("\0\0\0\1a\0\0\0\1b\0\0\0\1c", 15);
   Inbox inbox;
-  inbox.push(block(1, three_frames, 2, 0, wire::Shape::kFrames), 0);
+  inbox.push(block(1, three_frames, 2, false, wire::Shape::kFrames), 0);
   const std::optional<Portion> frames = inbox.take_block();
   EXPECT_EQ(frames->bytes.view(), "ab");
   EXPECT_EQ(split_records(*frames).size(), 2u);
@@ -164,21 +165,21 @@ TEST(Inbox, ALongRecordIsMeasuredWithoutWhatIsAroundIt) {
   inbox.push(block(1, "short\n", 1), 0);
   EXPECT_EQ(inbox.front_pieces_bytes(), 0u) << "not in pieces";
   inbox.take_record();
-  inbox.push(block(2, "12345", 1, wire::kContinued), 0);
+  inbox.push(block(2, "12345", 1, kContinued), 0);
   EXPECT_EQ(inbox.front_pieces_bytes(), 5u);
   inbox.push(block(3, "67\nnext\n", 2), 0);
   EXPECT_EQ(inbox.front_pieces_bytes(), 7u) << "its delimiter is no part of it";
   inbox.take_record();
   inbox.take_record();
 
-  inbox.push(block(5, std::string("\0\0\0\3abc", 7), 1, wire::kContinued, wire::Shape::kFrames), 0);
-  inbox.push(block(6, std::string("\0\0\0\2de\0\0\0\1f", 11), 2, 0, wire::Shape::kFrames), 0);
+  inbox.push(block(5, std::string("\0\0\0\3abc", 7), 1, kContinued, wire::Shape::kFrames), 0);
+  inbox.push(block(6, std::string("\0\0\0\2de\0\0\0\1f", 11), 2, false, wire::Shape::kFrames), 0);
   EXPECT_EQ(inbox.front_pieces_bytes(), 5u);
   inbox.take_record();
 
-  inbox.push(block(8, "12345", 1, wire::kContinued), 0);
+  inbox.push(block(8, "12345", 1, kContinued), 0);
   inbox.take_record();
-  inbox.push(wire::make_mark(kOf, 9, wire::kAbandoned), 0);
+  inbox.push(wire::make_mark(kOf, 9, wire::kAbandonedMark), 0);
   EXPECT_EQ(inbox.front_pieces_bytes(), 5u);
 }
 

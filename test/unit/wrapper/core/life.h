@@ -113,7 +113,7 @@ class Life : public Effects {
     last_ = block.header;
     if (reader != 0) return true;
     sent += block.payload().view();
-    if ((block.header.flags & wire::kAbandoned) != 0) sent += kTakenBack;
+    if (wire::is_abandoned(block.header.mark)) sent += kTakenBack;
     return true;
   }
   void reconnect(size_t) override {}

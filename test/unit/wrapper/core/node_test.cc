@@ -275,7 +275,7 @@ TEST_F(NodeTest, R8TheEndIsCommittedWithTheLastOutput) {
   turn();
   ASSERT_EQ(fx_.sent.size(), 3u);
   EXPECT_EQ(fx_.sent[1].payload().view(), "last");
-  EXPECT_TRUE(fx_.sent[2].header.end());
+  EXPECT_TRUE(fx_.sent[2].header.is_end());
   EXPECT_FALSE(node_->ended_and_settled());
   node_->on_reader_frame(0, edge::Ack{1, kEverything, kEverything, false, true, false});
   EXPECT_TRUE(node_->ended_and_settled());
@@ -324,7 +324,7 @@ TEST_F(NodeTest, R8AnEndedSourceIsStoppedAndItsWholeRecordsStay) {
   std::string sent;
   for (const wire::Block& block : fx_.sent) sent += block.payload().view();
   EXPECT_EQ(sent, "1\n2\nhalf\n3\n");
-  EXPECT_TRUE(fx_.sent.back().header.end());
+  EXPECT_TRUE(fx_.sent.back().header.is_end());
   EXPECT_EQ(fx_.failure, "");
   EXPECT_EQ(fx_.runs.size(), 1u);
 }
@@ -361,8 +361,8 @@ TEST_F(NodeTest, R8ARecordThatWasPublishedInPartIsAbandonedAtTheEnd) {
     turn();
   }
   ASSERT_GE(fx_.sent.size(), 3u);
-  EXPECT_TRUE(fx_.sent[fx_.sent.size() - 2].header.abandoned());
-  EXPECT_TRUE(fx_.sent.back().header.end());
+  EXPECT_TRUE(fx_.sent[fx_.sent.size() - 2].header.mark == wire::kAbandonedMark);
+  EXPECT_TRUE(fx_.sent.back().header.is_end());
 }
 
 TEST_F(NodeTest, R8AnOrderThatSaysEndStartsNoProgram) {
@@ -404,7 +404,7 @@ TEST_F(NodeTest, R8AnEndedSourceOfFramesKeepsThoseThatAreWhole) {
   }
   ASSERT_EQ(fx_.sent.size(), 2u);
   EXPECT_EQ(fx_.sent[0].payload().view(), std::string_view("\0\0\0\3one", 7));
-  EXPECT_TRUE(fx_.sent[1].header.end());
+  EXPECT_TRUE(fx_.sent[1].header.is_end());
   EXPECT_EQ(fx_.failure, "");
 }
 
@@ -433,7 +433,7 @@ TEST_F(NodeTest, R2AWriterThatHasNotHeardThatItsSessionIsOverIsToldAgain) {
   make(order);
   const Incarnation of{9, 1, 5};
   EXPECT_FALSE(node_->on_hello(
-      0, edge::Hello{4, {"test", "source.0", "middle.0"}, {{of, 1, 3}}, {9, 1, 1}}));
+      0, edge::Hello{4, {"test", "source.0", "middle.0"}, {{of, 1, 3}}, {9, 1, 1}}, {}));
   turn();
   write_all();
   turn();

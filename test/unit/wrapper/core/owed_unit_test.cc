@@ -28,7 +28,7 @@ class Life : public Effects {
     node_->start(now_);
     turns();
     const edge::Hello hello{1, {"test", "source.0", "node.0"}, {{kSource, 1, 1000}}, {9, 1, 1}};
-    EXPECT_FALSE(node_->on_hello(0, hello));
+    EXPECT_FALSE(node_->on_hello(0, hello, {}));
     turns();
     node_->on_writer_frame(0, edge::Begin{1, 1, {9, 1, 1}, edge::ResumeCause::kAfter});
   }

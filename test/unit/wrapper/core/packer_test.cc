@@ -83,7 +83,7 @@ TEST(RecordPacker, AnyPartsGiveTheSameBytes) {
         got.append(reinterpret_cast<const char*>(cut.payload().data()), cut.payload().size());
         ended += cut.records;
         EXPECT_LE(cut.payload_bytes, wire::kBlockPayloadBytesMax);
-        EXPECT_EQ((cut.flags & wire::kContinued) != 0, got.back() != '\n') << "seed " << seed;
+        EXPECT_EQ(cut.continued, got.back() != '\n') << "seed " << seed;
       }
     };
     const size_t records = 1 + random() % 200;
@@ -125,7 +125,7 @@ TEST(RecordPacker, PartsAreAsGoodAsTheWhole) {
       ASSERT_EQ(a.size(), b.size()) << size;
       for (size_t i = 0; i < a.size(); ++i) {
         EXPECT_TRUE(std::ranges::equal(a[i].payload(), b[i].payload())) << size;
-        EXPECT_EQ(a[i].flags, b[i].flags);
+        EXPECT_EQ(a[i].continued, b[i].continued);
         EXPECT_EQ(a[i].records, b[i].records);
       }
       parts.drop_part();

@@ -5,11 +5,12 @@
 namespace weir::core {
 namespace {
 
-Cut cut(std::string_view payload) {
+Cut cut(std::string_view payload, uint32_t pieces = 1) {
   Cut result;
   result.buffer.reset(new uint8_t[wire::kBlockHeaderBytes + payload.size()]);
   std::copy(payload.begin(), payload.end(), result.buffer.get() + wire::kBlockHeaderBytes);
   result.payload_bytes = static_cast<uint32_t>(payload.size());
+  result.pieces = pieces;
   return result;
 }
 
@@ -31,7 +32,7 @@ TEST(SinkOutput, IsHandedOutInOrderAndOnce) {
 
 TEST(SinkOutput, OfFramesHasNoLengths) {
   SinkOutput output;
-  output.add(cut(std::string_view("\0\0\0\3one\0\0\0\0\0\0\0\4four", 19)), wire::Shape::kFrames);
+  output.add(cut(std::string_view("\0\0\0\3one\0\0\0\0\0\0\0\4four", 19), 3), wire::Shape::kFrames);
   EXPECT_EQ(joined(output.take()), "onefour");
 }
 
