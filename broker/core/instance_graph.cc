@@ -3,19 +3,13 @@
 #include "schema/graph/topology.h"
 
 namespace weir::broker {
-namespace {
-
-// Until replicas come.
-uint32_t instances_of(const graph::NodeSpec& /*node*/) { return 1; }
-
-}  // namespace
 
 InstanceGraph::InstanceGraph(const graph::PipelineSpec& spec) {
   std::vector<uint32_t> first;  // By node, and the end.
   for (uint32_t node = 0; node < spec.nodes.size(); ++node) {
     first.push_back(static_cast<uint32_t>(instances.size()));
     by_node.emplace(spec.nodes[node].name, first.back());
-    for (uint32_t number = 0; number < instances_of(spec.nodes[node]); ++number) {
+    for (uint32_t number = 0; number < graph::instance_count(spec.nodes[node]); ++number) {
       instances.push_back({{spec.name, spec.nodes[node].name, number}, node, {}, {}});
     }
   }

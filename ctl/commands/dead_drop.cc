@@ -18,7 +18,7 @@ int drop(Program& program, Session& session, const LettersNamed& named) {
     const auto done = session.ask<wire::DeadChanged>(
         wire::DeadChange{letters.instance, wire::DeadAction::kDrop, letters.ids});
     if (!done && named.all && done.error().code == ErrorCode::kNotFound) continue;
-    if (!done) return session.fail(Error(done.error()).in(letters.instance.node));
+    if (!done) return session.fail(Error(done.error()).in(letters.label));
     dropped += done->letters;
   }
   program.streams().out << letters_text(dropped) << " dropped\n";

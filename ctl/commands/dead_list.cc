@@ -32,14 +32,14 @@ class Listing {
   void add(const InstanceLog& log) {
     Status read = read_dead_letters(log.dir, filter(), on_letter_);
     if (!read && read.error().code == ErrorCode::kConflict) {
-      running_ += (running_.empty() ? "" : ", ") + log.node;
+      running_ += (running_.empty() ? "" : ", ") + log.label;
       return;
     }
-    note(std::move(read), log.node);
+    note(std::move(read), log.label);
   }
 
-  void add(Broker& broker, const wire::InstanceKey& instance) {
-    note(read_dead_letters(broker, instance, filter(), on_letter_), instance.node);
+  void add(Broker& broker, const PlacedInstance& instance) {
+    note(read_dead_letters(broker, instance.key, filter(), on_letter_), instance.label);
   }
 
   int end() {
@@ -76,8 +76,8 @@ class Listing {
     return program_.streams().out.good();
   }
 
-  void note(Status read, const std::string& node) {
-    if (!read && !failure_) failure_ = std::move(read).error().in(node);
+  void note(Status read, const std::string& label) {
+    if (!read && !failure_) failure_ = std::move(read).error().in(label);
   }
 
   Program& program_;
@@ -105,7 +105,7 @@ int list_cluster(Program& program, Session& session, const Options& options) {
                                           {options.names.begin() + 1, options.names.end()});
   if (!instances) return session.fail(instances.error());
   Listing listing(program, is_json(options.format));
-  for (const wire::InstanceKey& instance : *instances) {
+  for (const PlacedInstance& instance : *instances) {
     listing.add(session.broker(), instance);
     if (const int signal = session.broker().signal(); signal != 0) return 128 + signal;
   }

@@ -68,27 +68,27 @@ int show_of_folder(Program& program, const Options& options) {
           return false;
         });
     if (found) return kDone;
-    if (!read) failure = read.error();
+    if (!read) failure = Error(read.error()).in(log.label);
   }
-  return program.fail(failure ? std::move(*failure).in(options.node) : no_such_letter(options));
+  return program.fail(failure ? *std::move(failure) : no_such_letter(options));
 }
 
 int show_of_cluster(Program& program, Session& session, const Options& options) {
   const auto instances = placed_instances(session.broker(), options.pipeline, {options.node});
   if (!instances) return session.fail(instances.error());
   std::optional<Error> failure;
-  for (const wire::InstanceKey& instance : *instances) {
+  for (const PlacedInstance& instance : *instances) {
     bool found = false;
-    const Status read = read_dead_letters(session.broker(), instance, filter_of(options),
+    const Status read = read_dead_letters(session.broker(), instance.key, filter_of(options),
                                           [&](const auto& letter, auto record) {
                                             print(program.streams().out, options, letter, record);
                                             found = true;
                                             return false;
                                           });
     if (found) return kDone;
-    if (!read) failure = read.error();
+    if (!read) failure = Error(read.error()).in(instance.label);
   }
-  return session.fail(failure ? std::move(*failure).in(options.node) : no_such_letter(options));
+  return session.fail(failure ? *std::move(failure) : no_such_letter(options));
 }
 
 int show(Program& program, Options& options) {

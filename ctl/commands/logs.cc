@@ -10,6 +10,7 @@
 #include "ctl/logs/broker_logs.h"
 #include "ctl/logs/follow.h"
 #include "ctl/logs/log_files.h"
+#include "ctl/output/instances.h"
 #include "ctl/up/run_folder.h"
 #include "schema/graph/topology.h"
 
@@ -45,12 +46,14 @@ bool has_log(const graph::PipelineSpec& spec, uint32_t node, wire::LogKind kind)
   return false;
 }
 
-// As `up` shows them: nothing stands in front where only one node is shown, or has anything to say.
+// As `up` shows them: nothing stands in front where only one instance is shown, or has anything to
+// say.
 LineFormat line_format(const graph::PipelineSpec& spec, wire::LogKind kind,
                        const std::vector<std::string>& nodes) {
   size_t speakers = 0;
   for (const std::string& node : nodes) {
-    speakers += has_log(spec, *graph::find_node(spec, node), kind) ? 1 : 0;
+    const uint32_t index = *graph::find_node(spec, node);
+    speakers += has_log(spec, index, kind) ? graph::instance_count(spec.nodes[index]) : 0;
   }
   if (speakers <= 1) return [](const auto& /*node*/, auto line) { return std::string(line); };
   return [](const std::string& node, auto line) { return (node + "| ").append(line); };
@@ -80,6 +83,9 @@ int logs_of_folder(Program& program, const Options& options) {
   config.suffix = options.wrapper ? kWrapperLogSuffix : kStderrSuffix;
   const LineFormat format = line_format(folder->spec(), kind_of(options), *nodes);
   config.nodes = *std::move(nodes);
+  config.label = [&](const auto& node, uint32_t instance) {
+    return instance_label(folder->spec(), node, instance);
+  };
   config.tail = options.tail;
   config.follow = options.follow;
   config.is_complete = [&] { return folder->is_complete(); };

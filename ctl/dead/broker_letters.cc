@@ -2,6 +2,7 @@
 
 #include "ctl/base/node_names.h"
 #include "ctl/dead/letters.h"
+#include "ctl/output/instances.h"
 
 namespace weir::ctl {
 namespace {
@@ -24,24 +25,22 @@ Result<std::string> rest_of(Broker& broker, const wire::InstanceKey& instance,
 
 }  // namespace
 
-Result<std::vector<wire::InstanceKey>> placed_instances(Broker& broker, const std::string& pipeline,
-                                                        const std::vector<std::string>& nodes) {
+Result<std::vector<PlacedInstance>> placed_instances(Broker& broker, const std::string& pipeline,
+                                                     const std::vector<std::string>& nodes) {
   const auto spec = broker.ask<wire::PipelineSpecIs>(wire::PipelineGet{pipeline});
   if (!spec) return spec.error();
   const auto named = nodes_named(spec->spec, nodes);
   if (!named) return named.error();
   const auto status = broker.ask<wire::PipelineStatus>(wire::PipelineStatusRequest{pipeline});
   if (!status) return status.error();
-  std::vector<wire::InstanceKey> instances;
-  for (const wire::NodeStatus& node : status->nodes) {
-    if (std::find(named->begin(), named->end(), node.name) == named->end()) continue;
-    for (const wire::InstanceReport& report : node.instances) {
-      if (!report.agent.empty()) {
-        instances.push_back({pipeline, node.name, report.status.instance});
-      }
-    }
+  std::vector<PlacedInstance> placed;
+  for (const KnownInstance& instance : instances_of(*status)) {
+    const bool is_named =
+        std::find(named->begin(), named->end(), instance.node->name) != named->end();
+    if (!is_named || instance.report->agent.empty()) continue;
+    placed.push_back({instance.key(pipeline), instance.label});
   }
-  return instances;
+  return placed;
 }
 
 Status read_dead_letters(Broker& broker, const wire::InstanceKey& instance,

@@ -40,7 +40,7 @@ Result<std::vector<Letters>> letters_named(Broker& broker, const LettersNamed& n
   const auto instances = placed_instances(broker, named.pipeline, nodes);
   if (!instances) return instances.error();
   std::vector<Letters> all;
-  for (const wire::InstanceKey& key : *instances) all.push_back({key, {}});
+  for (const PlacedInstance& placed : *instances) all.push_back({placed.key, placed.label, {}});
   if (named.all) return all;
   for (const std::string& id : named.ids) {
     const auto instance = instance_of(id);

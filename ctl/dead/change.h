@@ -14,6 +14,7 @@ namespace weir::ctl {
 // The letters of one instance that a command is about.
 struct Letters {
   wire::InstanceKey instance;
+  std::string label;             // As users call it.
   std::vector<std::string> ids;  // Empty: all of them.
 };
 

@@ -36,8 +36,13 @@ Status read_dead_letters(const std::string& log_dir, const LetterFilter& filter,
 Status read_dead_letters(Broker& broker, const wire::InstanceKey& instance,
                          const LetterFilter& filter, const OnDeadLetter& on_letter);
 
+struct PlacedInstance {
+  wire::InstanceKey key;
+  std::string label;  // As users call it.
+};
+
 // The instances of these nodes (of all, without names) that were ever placed on an agent.
-Result<std::vector<wire::InstanceKey>> placed_instances(Broker& broker, const std::string& pipeline,
-                                                        const std::vector<std::string>& nodes);
+Result<std::vector<PlacedInstance>> placed_instances(Broker& broker, const std::string& pipeline,
+                                                     const std::vector<std::string>& nodes);
 
 }  // namespace weir::ctl

@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "ctl/output/instances.h"
+
 namespace weir::ctl {
 namespace {
 
@@ -90,20 +92,16 @@ Status BrokerLogs::look_for_moves(const OnLine& on_line) {
   const bool is_first = !looked_at_;
   looked_at_ = broker_.now();
   is_completed_ = status->state == wire::PipelineState::kCompleted;
+  const std::vector<KnownInstance> instances = instances_of(*status);
   for (const std::string& name : config_.nodes) {
-    const auto node = std::find_if(status->nodes.begin(), status->nodes.end(),
-                                   [&](const auto& one) { return one.name == name; });
-    if (node == status->nodes.end()) continue;
-    for (const wire::InstanceReport& report : node->instances) {
-      const uint32_t index = report.status.instance;
-      Reader& reader =
-          reader_of({config_.pipeline, name, index},
-                    node->instances.size() > 1 ? name + "." + std::to_string(index) : name);
+    for (const KnownInstance& instance : instances) {
+      if (instance.node->name != name) continue;
+      Reader& reader = reader_of(instance.key(config_.pipeline), instance.label);
       // Of what comes later all is wanted.
       if (!is_first && reader.agent.empty()) reader.has_begun = true;
-      if (reader.agent == report.agent) continue;
+      if (reader.agent == instance.report->agent) continue;
       if (!reader.agent.empty()) begin_anew(reader, on_line);
-      reader.agent = report.agent;
+      reader.agent = instance.report->agent;
     }
   }
   return {};

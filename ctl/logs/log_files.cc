@@ -1,9 +1,23 @@
 #include "ctl/logs/log_files.h"
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 
 namespace weir::ctl {
+namespace {
+
+// "grep.0"; what stands behind the number says of which run the instance was.
+std::pair<std::string, uint32_t> instance_named(const std::string& name) {
+  const size_t dot = std::min(name.rfind('.'), name.size());
+  uint32_t instance = 0;
+  if (dot < name.size()) {
+    std::from_chars(name.data() + dot + 1, name.data() + name.size(), instance);
+  }
+  return {name.substr(0, dot), instance};
+}
+
+}  // namespace
 
 Status LogFiles::find_files() {
   Result<std::vector<std::string>> folders = config_.folders();
@@ -24,14 +38,13 @@ Status LogFiles::find_files_in(const std::string& folder) {
     if (name.ends_with(".1")) name.resize(name.size() - 2);
     if (!name.ends_with(config_.suffix)) continue;
     const std::string path = (entry.path().parent_path() / name).string();
-    // "grep.0.stderr" is of node grep.
     name.resize(name.size() - config_.suffix.size());
-    name.resize(std::min(name.rfind('.'), name.size()));
+    const auto [node, instance] = instance_named(name);
     const auto& nodes = config_.nodes;
-    const auto place = std::find(nodes.begin(), nodes.end(), name);
+    const auto place = std::find(nodes.begin(), nodes.end(), node);
     if (!nodes.empty() && place == nodes.end()) continue;
     const auto rank = static_cast<size_t>(place - nodes.begin());
-    if (Status added = add(path, name, rank); !added) result = added;
+    if (Status added = add(path, config_.label(node, instance), rank); !added) result = added;
   }
   // A folder that is not there yet has no files.
   if (failure && failure != std::errc::no_such_file_or_directory) {
@@ -40,8 +53,9 @@ Status LogFiles::find_files_in(const std::string& folder) {
   return result;
 }
 
-Status LogFiles::add(const std::string& path, const std::string& node, size_t rank) {
-  const auto [at, is_new] = files_.try_emplace({rank, path}, File{node, LineFile(path)});
+Status LogFiles::add(const std::string& path, std::string label, size_t rank) {
+  const auto [at, is_new] =
+      files_.try_emplace({rank, path}, File{std::move(label), LineFile(path)});
   if (!is_new) return {};
   LineFile& lines = at->second.lines;
   Status begun;
@@ -51,7 +65,7 @@ Status LogFiles::add(const std::string& path, const std::string& node, size_t ra
 }
 
 Result<bool> LogFiles::poll_file(File& file, const OnLine& on_line) const {
-  const auto of_node = [&](std::string_view line) { on_line(file.node, line); };
+  const auto of_node = [&](std::string_view line) { on_line(file.label, line); };
   Result<bool> drained = file.lines.poll(of_node);
   // What is not followed is shown file by file.
   while (!config_.follow && drained && !*drained) drained = file.lines.poll(of_node);
@@ -78,7 +92,7 @@ Result<LogSource::Progress> LogFiles::poll(const OnLine& on_line) {
 void LogFiles::finish(const OnLine& on_line) {
   for (auto& entry : files_) {
     File& file = entry.second;
-    file.lines.finish([&](std::string_view line) { on_line(file.node, line); });
+    file.lines.finish([&](std::string_view line) { on_line(file.label, line); });
   }
 }
 

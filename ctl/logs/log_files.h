@@ -4,6 +4,7 @@
 // Owns the open files. Thread: one.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -25,6 +26,9 @@ struct LogFilesConfig {
   std::string_view suffix = kStderrSuffix;
   // Only these nodes, in this order; empty: all.
   std::vector<std::string> nodes{};
+  // What lines of an instance are handed out under.
+  std::function<std::string(const std::string& node, uint32_t instance)> label =
+      [](const std::string& node, uint32_t /*instance*/) { return node; };
   // Of each file that is there at the first look only so many last lines.
   std::optional<size_t> tail{};
   bool follow = true;  // False: what is there at the first look is all that is wanted.
@@ -42,13 +46,13 @@ class LogFiles : public LogSource {
 
  private:
   struct File {
-    std::string node;
+    std::string label;
     LineFile lines;
   };
 
   Status find_files();
   Status find_files_in(const std::string& folder);
-  Status add(const std::string& path, const std::string& node, size_t rank);
+  Status add(const std::string& path, std::string label, size_t rank);
   Result<bool> poll_file(File& file, const OnLine& on_line) const;
 
   LogFilesConfig config_;

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "ctl/output/columns.h"
+#include "ctl/output/instances.h"
 #include "ctl/output/text.h"
 #include "ctl/output/units.h"
 #include "schema/graph/diagnostic.h"
@@ -23,11 +24,10 @@ std::string joined(const std::vector<std::string>& names) {
 
 std::string rate(uint64_t per_second) { return readable_count(per_second) + "/s"; }
 
-std::vector<std::string> instance_row(const wire::NodeStatus& node,
-                                      const wire::InstanceReport& report) {
-  const wire::InstanceStatus& status = report.status;
-  return {instance_name(node, report),
-          or_dash(report.agent),
+std::vector<std::string> instance_row(const KnownInstance& instance) {
+  const wire::InstanceStatus& status = instance.report->status;
+  return {instance.label,
+          or_dash(instance.report->agent),
           std::string(wire::to_string(status.state)),
           readable_count(status.records_in),
           readable_count(status.records_out),
@@ -42,11 +42,6 @@ std::vector<std::string> instance_row(const wire::NodeStatus& node,
 }
 
 }  // namespace
-
-std::string instance_name(const wire::NodeStatus& node, const wire::InstanceReport& report) {
-  return node.instances.size() > 1 ? node.name + "." + std::to_string(report.status.instance)
-                                   : node.name;
-}
 
 std::string agents_table(const std::vector<wire::AgentSummary>& agents) {
   if (agents.empty()) return "no agent has registered; start one with 'weir-agent'\n";
@@ -95,17 +90,14 @@ std::string pipeline_text(const wire::PipelineStatus& status) {
                    ">LOG", ">RESTARTS", ">DEAD"});
   std::string errors;
   std::string notes;
-  for (const wire::NodeStatus& node : status.nodes) {
-    for (const wire::InstanceReport& report : node.instances) {
-      columns.add(instance_row(node, report));
-      if (!report.status.notes.empty()) {
-        notes += instance_name(node, report) + ": " +
-                 graph::printable(wire::to_string(report.status.notes.back())) + "\n";
-      }
-      if (report.status.last_error.empty()) continue;
-      errors +=
-          instance_name(node, report) + ": " + graph::printable(report.status.last_error) + "\n";
+  for (const KnownInstance& instance : instances_of(status)) {
+    columns.add(instance_row(instance));
+    const wire::InstanceStatus& known = instance.report->status;
+    if (!known.notes.empty()) {
+      notes += instance.label + ": " + graph::printable(wire::to_string(known.notes.back())) + "\n";
     }
+    if (known.last_error.empty()) continue;
+    errors += instance.label + ": " + graph::printable(known.last_error) + "\n";
   }
   text += columns.text();
   if (!errors.empty()) text += "\n" + errors;

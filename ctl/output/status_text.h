@@ -18,7 +18,4 @@ std::string pipeline_text(const wire::PipelineStatus& status);
 // Agents and pipelines on one screen.
 std::string cluster_text(const std::string& endpoint, const wire::BrokerStatus& status);
 
-// "even", or "even.1" if the node has several.
-std::string instance_name(const wire::NodeStatus& node, const wire::InstanceReport& report);
-
 }  // namespace weir::ctl

@@ -3,7 +3,7 @@
 #include <map>
 
 #include "ctl/output/columns.h"
-#include "ctl/output/status_text.h"
+#include "ctl/output/instances.h"
 #include "ctl/output/units.h"
 #include "schema/graph/topology.h"
 
@@ -11,21 +11,19 @@ namespace weir::ctl {
 
 std::vector<TopRow> top_rows(const graph::PipelineSpec& spec, const wire::PipelineStatus& status) {
   std::map<std::string, uint64_t> held;
-  for (const wire::NodeStatus& node : status.nodes) {
-    for (const wire::InstanceReport& report : node.instances) {
-      held[node.name] += report.status.unsettled_records;
-    }
+  const std::vector<KnownInstance> instances = instances_of(status);
+  for (const KnownInstance& instance : instances) {
+    held[instance.node->name] += instance.report->status.unsettled_records;
   }
   std::vector<TopRow> rows;
-  for (const wire::NodeStatus& node : status.nodes) {
+  for (const KnownInstance& instance : instances) {
+    const std::string& node = instance.node->name;
     uint64_t lag = 0;
-    if (const auto index = graph::find_node(spec, node.name)) {
+    if (const auto index = graph::find_node(spec, node)) {
       for (const uint32_t input : graph::inputs_of(spec, *index))
         lag += held[spec.nodes[input].name];
     }
-    for (const wire::InstanceReport& report : node.instances) {
-      rows.push_back({status.name, instance_name(node, report), node.name, report, lag});
-    }
+    rows.push_back({status.name, instance.label, node, *instance.report, lag});
   }
   return rows;
 }

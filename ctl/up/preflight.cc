@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "ctl/output/instances.h"
 #include "ctl/output/units.h"
 #include "schema/runtime/standard_fds.h"
 
@@ -99,7 +100,7 @@ Status preflight(const graph::PipelineSpec& spec, size_t agents, bool to_stdout)
   }
   if (Result<std::string> folder = current_folder(); !folder) return std::move(folder).error();
   if (Status fits = check_arguments(spec); !fits) return fits;
-  return check_processes(spec.nodes.size(), agents);
+  return check_processes(instances_of(spec).size(), agents);
 }
 
 }  // namespace weir::ctl

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "ctl/base/files.h"
+#include "ctl/output/instances.h"
 #include "ctl/up/completion.h"
 #include "schema/graph/diagnostic.h"
 #include "schema/wire/control.h"
@@ -90,6 +91,7 @@ Result<std::vector<InstanceLog>> RunFolder::record_logs(
     for (const std::string& name : *names) {
       InstanceLog log;
       if (!read_name(name, log)) continue;
+      log.label = instance_label(spec_, log.node, log.instance);
       log.dir.append(folder).append("/").append(name);
       if (std::find(nodes.begin(), nodes.end(), log.node) != nodes.end()) {
         logs.push_back(std::move(log));

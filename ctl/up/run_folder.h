@@ -16,7 +16,8 @@ namespace weir::ctl {
 struct InstanceLog {
   std::string node;
   uint32_t instance = 0;
-  std::string dir;
+  std::string label{};  // As users call it.
+  std::string dir{};
 };
 
 class RunFolder {

@@ -75,7 +75,7 @@ Sinks::Sinks(runtime::Loop& loop, runtime::ZmqContext& context, SinksConfig conf
       config_(std::move(config)),
       events_(std::move(events)),
       listener_(*this, [this](size_t input,
-                              const Error& why) { events_.on_note(lanes_[input].node, why.what); }),
+                              const Error& why) { events_.on_note(lanes_[input].of.label, why.what); }),
       worker_(loop) {}
 
 Sinks::~Sinks() { loop_.unwatch(watch_); }
@@ -99,7 +99,7 @@ Status Sinks::open_outputs() {
       Lane& lane = lanes_[i];
       const LanePosition& at = output.position.lanes[lane.place];
       lane.lane = std::make_unique<SinkLane>(
-          edge::EdgeName{config_.pipeline, lane.node + ".0", std::string(wire::kWeirctlName)},
+          edge::EdgeName{config_.pipeline, lane.of.lane, std::string(wire::kWeirctlName)},
           kCreditBytes, at.reader, at.begun, extent.open_lane == lane.place + 1);
       lanes.push_back(lane.lane.get());
     }
@@ -119,18 +119,18 @@ Status Sinks::lock_folder() {
 }
 
 void Sinks::assign_lanes() {
-  lanes_.resize(config_.nodes.size());
+  lanes_.resize(config_.sinks.size());
   outputs_.resize(to_files() ? lanes_.size() : 1);
   for (size_t i = 0; i < lanes_.size(); ++i) {
     Lane& lane = lanes_[i];
-    lane.node = config_.nodes[i];
+    lane.of = config_.sinks[i];
     lane.output = to_files() ? i : 0;
     Output& output = outputs_[lane.output];
     lane.place = output.lanes.size();
     output.lanes.push_back(i);
     if (!to_files()) continue;
-    output.path = config_.output_dir + "/" + lane.node;
-    output.position_path = config_.output_dir + "/." + lane.node + ".weir";
+    output.path = config_.output_dir + "/" + lane.of.label;
+    output.position_path = config_.output_dir + "/." + lane.of.label + ".weir";
   }
   if (!to_files() && !config_.state_dir.empty()) {
     outputs_.front().position_path = config_.state_dir + "/stdout";
@@ -229,7 +229,7 @@ std::optional<edge::Refuse> Sinks::on_hello(size_t input, const edge::Hello& hel
 void Sinks::on_writer_frame(size_t input, const edge::Frame& frame) {
   const SinkLane::Heard heard = lanes_[input].lane->on_frame(frame);
   if (heard.reset) send(listener_.route_of(input), *heard.reset);
-  if (heard.note) events_.on_note(lanes_[input].node, *heard.note);
+  if (heard.note) events_.on_note(lanes_[input].of.label, *heard.note);
 }
 
 void Sinks::on_block(size_t input, wire::Block block) { lanes_[input].lane->on_block(block); }

@@ -7,7 +7,7 @@
 // for positions is taken before anything is written: a full disk keeps none from being remembered.
 //
 // Owns sockets, files and the worker that writes. Thread: loop. What survives a crash: the position
-// files, FOLDER/.NODE.weir beside each output file, and STATE/stdout.
+// files, FOLDER/.LABEL.weir beside each output file, and STATE/stdout.
 #pragma once
 
 #include <atomic>
@@ -30,12 +30,18 @@
 
 namespace weir::ctl {
 
+// One instance of a sink.
+struct SinkInstance {
+  std::string lane;   // "sort.0"
+  std::string label;  // As users call it, and its file under --output.
+};
+
 struct SinksConfig {
   std::string pipeline;
-  std::vector<std::string> nodes;  // The sinks, by name.
-  std::string output_dir;          // Empty: stdout.
-  std::string state_dir;           // Where the position on stdout is kept; empty: not at all.
-  uint64_t run = 0;                // DataFolder::run()
+  std::vector<SinkInstance> sinks;
+  std::string output_dir;  // Empty: stdout.
+  std::string state_dir;   // Where the position on stdout is kept; empty: not at all.
+  uint64_t run = 0;        // DataFolder::run()
   int stdout_fd = 1;
 };
 
@@ -45,7 +51,7 @@ class Sinks : private edge::Inputs {
 
   struct Events {
     std::function<void()> on_before_write;  // Something is about to go to stdout.
-    std::function<void(const std::string& node, const std::string& text)> on_note;
+    std::function<void(const std::string& label, const std::string& text)> on_note;
     std::function<void()> on_ended;              // All lanes have ended and are written.
     std::function<void()> on_closed;             // Nobody reads stdout any more.
     std::function<void(const Error&)> on_error;  // Something cannot be written.
@@ -79,7 +85,7 @@ class Sinks : private edge::Inputs {
   static constexpr int kMessagesPerTurn = 64;
 
   struct Lane {
-    std::string node;
+    SinkInstance of;
     std::unique_ptr<SinkLane> lane;
     size_t output = 0;  // Where it goes, and which of that one's lanes it is.
     size_t place = 0;

@@ -20,9 +20,7 @@ StatusWatch::News StatusWatch::on_status(const wire::PipelineStatus& status, Tim
   news.was_up = status.state == PipelineState::kRunning ||
                 status.state == PipelineState::kDegraded || news.completed;
   news.all_ended = !status.nodes.empty();
-  for (const wire::NodeStatus& node : status.nodes) {
-    for (const wire::InstanceReport& report : node.instances) look_at(node, report, now, news);
-  }
+  for (const KnownInstance& instance : instances_of(status)) look_at(instance, now, news);
   if (status.state == PipelineState::kFailed && !news.failure) {
     news.failure = NodeText{"", status.reason.empty() ? "failed" : status.reason};
   }
@@ -30,11 +28,10 @@ StatusWatch::News StatusWatch::on_status(const wire::PipelineStatus& status, Tim
   return news;
 }
 
-void StatusWatch::look_at(const wire::NodeStatus& node, const wire::InstanceReport& report,
-                          Time now, News& news) {
-  const wire::InstanceStatus& status = report.status;
-  std::string label = node.name;
-  if (node.instances.size() > 1) label += "." + std::to_string(status.instance);
+void StatusWatch::look_at(const KnownInstance& instance, Time now, News& news) {
+  const wire::NodeStatus& node = *instance.node;
+  const wire::InstanceStatus& status = instance.report->status;
+  const std::string& label = instance.label;
   Instance& seen = instances_[{node.name, status.instance}];
   const bool waits = status.state == InstanceState::kRunning;
   look_at_trouble({label, waits ? status.last_error : ""}, seen, news);
@@ -42,7 +39,8 @@ void StatusWatch::look_at(const wire::NodeStatus& node, const wire::InstanceRepo
   look_at_starts(label, status, now, seen, news);
   if (status.nonzero_exits > seen.nonzero_exits) {
     seen.nonzero_exits = status.nonzero_exits;
-    news.exits.push_back({label, "exited with status " + std::to_string(status.last_nonzero_exit)});
+    news.exits.push_back(
+        {node.name, {label, "exited with status " + std::to_string(status.last_nonzero_exit)}});
   }
   if (status.dead_letters > 0) seen.dead_letters = status.dead_letters;
   if (status.state != InstanceState::kEnded) news.all_ended = false;

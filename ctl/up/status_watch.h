@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "ctl/output/instances.h"
 #include "schema/wire/control.h"
 
 namespace weir::ctl {
@@ -22,14 +23,20 @@ class StatusWatch {
   static constexpr std::chrono::milliseconds kTellAgain{10'000};
 
   struct NodeText {
-    std::string node;  // Empty: the pipeline as a whole. "NODE.INDEX" where a node has several.
+    std::string who;  // Empty: the pipeline as a whole. Else the label of an instance.
     std::string text;
 
     bool operator==(const NodeText&) const = default;
   };
+  struct Exit {
+    std::string node;  // Its name.
+    NodeText told;     // "exited with status 1"
+
+    bool operator==(const Exit&) const = default;
+  };
   struct News {
     std::vector<NodeText> notes;
-    std::vector<NodeText> exits;     // "exited with status 1", which was accepted.
+    std::vector<Exit> exits;         // With statuses that were accepted.
     std::vector<NodeText> troubles;  // It waits for something, and somebody has to help.
     std::optional<NodeText> failure;
     std::string failed_node;     // Its name.
@@ -61,8 +68,7 @@ class StatusWatch {
     std::optional<Time> end_told_at;
   };
 
-  void look_at(const wire::NodeStatus& node, const wire::InstanceReport& report, Time now,
-               News& news);
+  void look_at(const KnownInstance& instance, Time now, News& news);
   static void look_at_trouble(const NodeText& trouble, Instance& seen, News& news);
   static void look_at_notes(const std::string& label, const wire::InstanceStatus& status,
                             Instance& seen, News& news);

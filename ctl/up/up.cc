@@ -14,6 +14,7 @@
 #include "ctl/base/exit_code.h"
 #include "ctl/base/files.h"
 #include "ctl/base/shell_word.h"
+#include "ctl/output/instances.h"
 #include "ctl/output/units.h"
 #include "ctl/up/actions.h"
 #include "ctl/up/completion.h"
@@ -82,6 +83,9 @@ Status Up::start() {
     stderr_folders.push_back(folder_.agent(agent) + "/logs/" + options_.spec.name);
   }
   LogFilesConfig stderr_files;
+  stderr_files.label = [this](const auto& node, uint32_t instance) {
+    return instance_label(options_.spec, node, instance);
+  };
   stderr_files.folders = [folders = std::move(stderr_folders)] { return folders; };
   // What is there now was shown by an earlier run.
   if (folder_.resumed()) stderr_files.tail = 0;
@@ -114,7 +118,7 @@ Status Up::start() {
 // R7: a run that has no room to work is told so before it begins.
 Status Up::share_room() {
   constexpr uint64_t kUnknownBytes = 1ull << 30;
-  const size_t logs = options_.spec.nodes.size();
+  const size_t logs = instances_of(options_.spec).size();
   const std::optional<uint64_t> bytes = folder_.room_bytes();
   room_ = run_room(bytes.value_or(kUnknownBytes), logs);
   if (!bytes) room_.reserve_bytes = 1;
@@ -135,7 +139,10 @@ Status Up::open_sinks() {
   SinksConfig config;
   config.pipeline = options_.spec.name;
   for (const uint32_t node : graph::sinks(options_.spec)) {
-    config.nodes.push_back(options_.spec.nodes[node].name);
+    const std::string& name = options_.spec.nodes[node].name;
+    for (SpecInstance& sink : instances_of(options_.spec, node)) {
+      config.sinks.push_back({wire::lane_name(name, sink.instance), std::move(sink.label)});
+    }
   }
   config.output_dir = options_.output_dir;
   if (!folder_.is_temporary()) config.state_dir = folder_.own();
@@ -148,7 +155,7 @@ Status Up::open_sinks() {
     console_.progress("");
     console_.finish(milliseconds(100));
   };
-  events.on_note = [this](const auto& node, const auto& text) { note(node, text); };
+  events.on_note = [this](const auto& who, const auto& text) { note(who, text); };
   events.on_ended = [this] {
     complete_ = true;
     end_soon(options_.strict ? kClosedWait : kLastWordsWait);
@@ -252,17 +259,16 @@ void Up::poll() {
 void Up::on_status(const wire::PipelineStatus& status) {
   const StatusWatch::News news = watch_.on_status(status, loop_.now());
   all_told_ = all_told_ || news.all_ended || news.completed;
-  for (const auto& [node, text] : news.notes) note(node, text);
+  for (const auto& [who, text] : news.notes) note(who, text);
   // Nobody would know why nothing moves: said whatever else is not.
-  for (const auto& [node, text] : news.troubles) console_.say(node + ": " + text);
+  for (const auto& [who, text] : news.troubles) say(who, text);
   // Where everything is accepted, as in a shell, it is shown; in a file somebody has chosen it.
-  for (const auto& [node, text] : news.exits) {
-    if (accepts_as_a_shell(node.substr(0, node.find('.')))) note(node, text);
+  for (const auto& [node, told] : news.exits) {
+    if (accepts_as_a_shell(node)) note(told.who, told.text);
   }
   if (news.failure) {
     poll_stderr();  // Its last words first.
-    const std::string& node = news.failure->node;
-    console_.say(node.empty() ? news.failure->text : node + ": " + news.failure->text);
+    say(news.failure->who, news.failure->text);
     failed_node_ = news.failed_node;
     return finish(kFailed);
   }
@@ -318,7 +324,9 @@ void Up::show_progress() {
 
 size_t Up::programs() const {
   size_t count = 0;
-  for (const graph::NodeSpec& node : options_.spec.nodes) count += node.caller_stdin ? 0 : 1;
+  for (const SpecInstance& instance : instances_of(options_.spec)) {
+    count += options_.spec.nodes[instance.node].caller_stdin ? 0 : 1;
+  }
   return count;
 }
 
@@ -326,16 +334,20 @@ size_t Up::programs() const {
 bool Up::poll_stderr() {
   if (!stderr_) return false;
   const auto progress =
-      stderr_->poll([this](const auto& node, auto line) { show_stderr(node, line); });
+      stderr_->poll([this](const auto& who, auto line) { show_stderr(who, line); });
   return progress && *progress == LogSource::Progress::kMore;
 }
 
-void Up::show_stderr(const std::string& node, std::string_view line) {
-  console_.raw(programs() == 1 ? std::string(line) : node + "| " + std::string(line));
+void Up::show_stderr(const std::string& who, std::string_view line) {
+  console_.raw(programs() == 1 ? std::string(line) : who + "| " + std::string(line));
 }
 
-void Up::note(const std::string& node, const std::string& text) {
-  if (!options_.quiet) console_.say(node.empty() ? text : node + ": " + text);
+void Up::note(const std::string& who, const std::string& text) {
+  if (!options_.quiet) say(who, text);
+}
+
+void Up::say(const std::string& who, const std::string& text) {
+  console_.say(who.empty() ? text : who + ": " + text);
 }
 
 // ---- ending
@@ -412,7 +424,7 @@ void Up::finish(int code) {
 int Up::close() {
   while (poll_stderr()) {
   }
-  if (stderr_) stderr_->finish([this](const auto& node, auto line) { show_stderr(node, line); });
+  if (stderr_) stderr_->finish([this](const auto& who, auto line) { show_stderr(who, line); });
   const bool interrupted = exit_code_ > 128;
   const bool dead_letters = !watch_.dead_letters().empty();
   const bool failed = has_begun_ && !interrupted && exit_code_ != kDone;

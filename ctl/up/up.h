@@ -80,9 +80,11 @@ class Up {
   void look_at_time();
   void show_progress();
   bool poll_stderr();
-  void show_stderr(const std::string& node, std::string_view line);
+  void show_stderr(const std::string& who, std::string_view line);
 
-  void note(const std::string& node, const std::string& text);
+  // Of an instance, by its label, or of the run as a whole: "". The first says it unless --quiet.
+  void note(const std::string& who, const std::string& text);
+  void say(const std::string& who, const std::string& text);
   void fail(const Error& error);
   void end_soon(std::chrono::milliseconds limit);
   void end_complete();

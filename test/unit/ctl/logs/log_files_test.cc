@@ -44,6 +44,17 @@ TEST_F(LogFilesTest, FilesOfTheirSortFromAllFolders) {
   EXPECT_EQ(next(files), "grep| three\n");
 }
 
+TEST_F(LogFilesTest, LinesComeUnderTheLabelOfTheirInstance) {
+  folder_.append("a/a.0.stderr", "one\n");
+  folder_.append("b/a.1.stderr", "two\n");
+  LogFilesConfig labelled = config();
+  labelled.label = [](const std::string& node, uint32_t instance) {
+    return node + "/" + std::to_string(instance);
+  };
+  LogFiles files(std::move(labelled));
+  EXPECT_EQ(next(files), "a/0| one\na/1| two\n");
+}
+
 TEST_F(LogFilesTest, NodesInTheirOrder) {
   folder_.append("a/a.0.stderr", "one\n");
   folder_.append("a/b.0.stderr", "two\n");

@@ -131,8 +131,8 @@ TEST(StatusWatch, TellsOfAcceptedExits) {
   wire::PipelineStatus now = status();
   instance(now, 1).nonzero_exits = 1;
   instance(now, 1).last_nonzero_exit = 3;
-  using Notes = std::vector<StatusWatch::NodeText>;
-  EXPECT_EQ(watch.on_status(now, kStart).exits, (Notes{{"wc", "exited with status 3"}}));
+  EXPECT_EQ(watch.on_status(now, kStart).exits,
+            (std::vector<StatusWatch::Exit>{{"wc", {"wc", "exited with status 3"}}}));
   EXPECT_TRUE(watch.on_status(now, kStart).exits.empty());
 }
 
