@@ -40,7 +40,7 @@ std::vector<AgentEffect> AgentCore::from_broker(wire::Envelope envelope, uint64_
   broker_heard_ = now;
   if (const auto* orders = std::get_if<wire::AgentOrders>(&envelope.message)) {
     known_ = Known::kAll;
-    if (!std::exchange(refused_, "").empty()) log::info("the broker takes this agent now");
+    if (!std::exchange(refused_, "").empty()) log::info("the broker accepts this agent now");
     if (!shutting_down_) take_orders(*orders, free_bytes, now);
   } else if (const auto* notes = std::get_if<wire::NotesTaken>(&envelope.message)) {
     take_notes_taken(*notes);
@@ -260,7 +260,7 @@ void AgentCore::take_hello(const std::string& peer, const wire::InstanceKey& key
                            const HelloCame& hello, SteadyTime now) {
   const auto found = lives_.find(key);
   if (found == lives_.end()) {
-    log::warn(wire::to_string(key) + ": runs without an order; told to stop");
+    log::warn(wire::to_string(key) + ": runs without an order; it is told to stop");
     effects_.emplace_back(ToWrapper{peer, wire::WrapperStop{false}});
     return;
   }

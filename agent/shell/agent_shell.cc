@@ -169,7 +169,7 @@ AgentShell::~AgentShell() {
 
 void AgentShell::start() {
   if (core_.holds_starts()) {
-    log::info("the host was booted: waits for the broker before anything is started");
+    log::info("this host was booted: nothing is started before the broker has answered");
   }
   started_ = true;
   carry_out(core_.tick(loop_.now()));

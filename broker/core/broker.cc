@@ -613,7 +613,7 @@ void BrokerCore::note_progress(Pipeline& pipeline) {
     pipeline.settled_since = now_;
   }
   if (now.all_settled) changes_.at_tick.insert(pipeline.spec().name);
-  // The others have a moment for their last words and figures; then all are taken down.
+  // The others have a moment to report the last notes and figures; then all are taken down.
   const bool completed =
       now.all_settled && (now.all_ended || now_ - *pipeline.settled_since >= kEndGrace);
   if (running == record.was_running && !completed) return;

@@ -264,8 +264,8 @@ void BrokerCore::begin_anew_on(const std::string& agent) {
   }
 }
 
-// R8: what has ended and is settled up to the sinks begins nowhere anew: upstream has nothing left
-// for it, and its program would run on nothing. A source knows by itself (`finished`).
+// R8: what has ended and is settled up to the sinks is not started elsewhere: upstream has nothing
+// left for it, and its program would run on nothing. A source knows by itself (`finished`).
 bool BrokerCore::retire(Pipeline& pipeline, uint32_t instance) {
   if (pipeline.inputs_of(instance).empty()) return false;
   if (state_.placements.at(pipeline.key(instance)).finished) return true;
@@ -280,7 +280,7 @@ void BrokerCore::retire_from(Pipeline& pipeline, uint32_t instance) {
   if (placed.finished) return;
   placed.finished = true;
   store(placed);
-  log::info(wire::to_string(placed.key) + ": has ended, and begins nowhere anew");
+  log::info(wire::to_string(placed.key) + ": has ended, and is not started on another agent");
   for (const uint32_t output : pipeline.outputs_of(instance)) retire_from(pipeline, output);
 }
 

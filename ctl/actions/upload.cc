@@ -87,14 +87,15 @@ Status fetch_action(Broker& broker, const wire::ActionRef& action,
     if (!data) return std::move(data).error();
     const std::string& bytes = data->data.value;
     if (data->offset != offset || bytes.empty() || bytes.size() > action.bytes - offset) {
-      return damaged("the broker has fewer or other bytes than it said");
+      return damaged("the broker sent fewer or other bytes than it announced");
     }
     hash.add(bytes);
     if (Status written = write(bytes); !written) return written;
     offset += bytes.size();
   }
   on_piece(action.bytes, action.bytes);
-  if (hash.finish() != action.sha256) return damaged("what came is not what its SHA-256 says");
+  if (hash.finish() != action.sha256)
+    return damaged("what was received does not match its SHA-256");
   return {};
 }
 

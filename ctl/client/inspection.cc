@@ -100,7 +100,7 @@ Status Inspection::wait() {
   if (!status) return Error(status.error()).in("weir-wrapper");
   child_.reset();
   if (WIFEXITED(*status) && WEXITSTATUS(*status) == 0) return {};
-  const std::string words = last_words();
+  const std::string words = end_of_stderr();
   if (!WIFEXITED(*status) || words.empty()) {
     return strange_answer(runtime::describe_wait_status(*status) + (words.empty() ? "" : ": ") +
                           words);
@@ -115,7 +115,7 @@ Status Inspection::wait() {
   }
 }
 
-std::string Inspection::last_words() const {
+std::string Inspection::end_of_stderr() const {
   const off_t size = ::lseek(err_.get(), 0, SEEK_END);
   const off_t from = std::max<off_t>(0, size - static_cast<off_t>(kErrorBytesMax));
   std::string text(kErrorBytesMax, '\0');

@@ -36,7 +36,7 @@ class Inspection {
 
  private:
   Inspection() = default;
-  std::string last_words() const;
+  std::string end_of_stderr() const;
 
   std::optional<runtime::Child> child_;
   UniqueFd out_;

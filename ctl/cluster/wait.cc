@@ -89,7 +89,8 @@ Error failed(const wire::PipelineStatus& status) {
 Error meanwhile(const wire::PipelineStatus& status, Wanted wanted) {
   return Error{ErrorCode::kConflict,
                "pipeline '" + status.name + "' will not be " + std::string(to_string(wanted)) +
-                   ": somebody has changed that meanwhile, and it is " + state_text(status)};
+                   ": somebody has asked for something else meanwhile, and it is " +
+                   state_text(status)};
 }
 
 }  // namespace

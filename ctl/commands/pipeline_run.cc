@@ -59,7 +59,7 @@ class Run {
     }
     if (status.state == wire::PipelineState::kCompleted) {
       program_.note(
-          "it has worked off all its input already; to do that once more, remove it "
+          "it has processed all its input already; to do that once more, remove it "
           "('weirctl pipeline rm " +
           options_.name + "') and put it again");
     }

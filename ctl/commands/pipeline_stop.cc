@@ -33,11 +33,12 @@ int stop(Program& program, Session& session, const Options& options) {
       }
     }
     out << "pipeline '" << options.name << "' is "
-        << (options.end ? "to work off what it has, and to end" : "to stop") << "\n";
+        << (options.end ? "ending: what its sources have written is still processed" : "stopping")
+        << "\n";
     return kDone;
   }
   Wait wait{options.name, Wanted::kStopped, options.timeout.value_or(kTimeoutDefault)};
-  // How long it takes to work off a backlog, nobody knows.
+  // Nobody knows how long a backlog takes.
   if (options.end) wait = {options.name, Wanted::kCompleted, options.timeout};
   if (const Status came = wait_for(program, session, wait); !came) {
     return session.fail(came.error());
@@ -63,9 +64,10 @@ void add_pipeline_stop(Program& program) {
                            [&](Session& session) { return stop(program, session, *options); });
       });
   command.argument({.names = "NAME", .help = "the pipeline", .is_required = true}, options->name);
-  command.flag({.names = "--end",
-                .help = "its sources end; what is under way is worked off, then it is completed"},
-               options->end);
+  command.flag(
+      {.names = "--end",
+       .help = "its sources end; what they have written is processed, then it is completed"},
+      options->end);
   command.flag(
       {.names = "--wait",
        .help = "until it is stopped (at most 60s without --timeout), or with --end completed"},

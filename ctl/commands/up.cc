@@ -117,7 +117,7 @@ void add_up(Program& program) {
   command.option(
       {.names = "-e,--expression",
        .type = "EXPR",
-       .help = "an expression of commands in quotes instead of a file; several are united"},
+       .help = "an expression of commands in quotes instead of a file; several are joined"},
       options->expressions);
   command.flag({.names = "--print", .help = "print the pipeline file that this stands for"},
                options->print);

@@ -21,7 +21,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLook{100};
 // A folder that is removed may be made again at once.
 constexpr milliseconds kGoneMax{3000};
-constexpr milliseconds kLastWordsWait{1000};
+constexpr milliseconds kFlushWait{1000};
 
 class Follower {
  public:
@@ -40,7 +40,7 @@ class Follower {
     look();
     loop_.run();
     source_.finish(on_line_);
-    out_.finish(kLastWordsWait);
+    out_.finish(kFlushWait);
     if (error_) return *error_;
     return code_;
   }

@@ -185,8 +185,8 @@ Status DataFolder::prepare(const graph::PipelineSpec& spec) {
     if (lock.error().code != ErrorCode::kTimeout) return std::move(lock).error();
     return Error{ErrorCode::kConflict,
                  path_ +
-                     " is in use: another 'weirctl up' runs on it, or what one has started is "
-                     "still going away"};
+                     " is in use: another 'weirctl up' runs on it, or processes of an earlier "
+                     "one are still ending"};
   }
   lock_.emplace(*std::move(lock));
   if (Status read = read_graph(spec); !read) return read;

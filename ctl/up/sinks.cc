@@ -381,8 +381,8 @@ void Sinks::keep_positions() {
     if (!anything) continue;
     if (const Status kept = output.position_file->write(encode(position), Sync::kNo); !kept) {
       events_.on_note("",
-                      "how far standard output has come cannot be kept: a resumed run repeats "
-                      "what came last (" +
+                      "cannot remember how far standard output has come: a resumed run repeats "
+                      "the last part of it (" +
                           kept.error().what + ")");
     }
   }

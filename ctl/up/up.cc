@@ -158,7 +158,7 @@ Status Up::open_sinks() {
   events.on_note = [this](const auto& who, const auto& text) { note(who, text); };
   events.on_ended = [this] {
     complete_ = true;
-    end_soon(options_.strict ? kClosedWait : kLastWordsWait);
+    end_soon(options_.strict ? kClosedWait : kReportsWait);
   };
   events.on_closed = [this] { end_soon(kClosedWait); };
   events.on_error = [this](const Error& error) { fail(error); };
@@ -267,7 +267,7 @@ void Up::on_status(const wire::PipelineStatus& status) {
     if (accepts_as_a_shell(node)) note(told.who, told.text);
   }
   if (news.failure) {
-    poll_stderr();  // Its last words first.
+    poll_stderr();  // What it wrote to the end comes first.
     say(news.failure->who, news.failure->text);
     failed_node_ = news.failed_node;
     return finish(kFailed);
@@ -294,7 +294,9 @@ void Up::look_at_stdin() {
   int bytes = 0;
   if (!looks_at_stdin_ || ::ioctl(STDIN_FILENO, FIONREAD, &bytes) != 0 || bytes == 0) return;
   looks_at_stdin_ = false;
-  note("", "what is piped in is not read: - as an entry of the graph reads it (\"- ; 'sort'\")");
+  note("",
+       "nothing reads the standard input that is piped in: use - as an entry of the graph (\"- ; "
+       "'sort'\")");
 }
 
 void Up::look_at_time() {
@@ -393,7 +395,7 @@ int Up::strict_code() {
   }
   if (complete_ && all_told_ && !folder_.is_temporary()) {
     if (Status kept = write_completion(folder_.path(), completion); !kept) {
-      note("", "that the run is complete cannot be kept: " + kept.error().what);
+      note("", "cannot remember that the run is complete: " + kept.error().what);
     }
   }
   if (!options_.strict || (all_told_ && completion.is_clean())) return kDone;
@@ -431,7 +433,7 @@ int Up::close() {
   const bool keep = !folder_.is_temporary() || failed || (dead_letters && !interrupted);
   if (sinks_) sinks_->keep_positions();
   look_at_stdin();
-  last_words(keep);
+  say_what_is_left(keep);
   if (exit_code_ == kDone) exit_code_ = strict_code();
   console_.finish(kConsoleWait);
   if (!keep && sinks_) sinks_->forget_positions();
@@ -443,7 +445,7 @@ int Up::close() {
   return exit_code_;
 }
 
-void Up::last_words(bool keep) {
+void Up::say_what_is_left(bool keep) {
   const std::map<std::string, uint64_t> letters = watch_.dead_letters();
   for (const auto& [node, count] : letters) {
     console_.say(node + ": " + grouped(count) + (count == 1 ? " dead letter" : " dead letters"));

@@ -58,7 +58,7 @@ class Up {
   static constexpr std::chrono::milliseconds kStatusWait{5'000};
   static constexpr std::chrono::milliseconds kBrokerSilenceMax{60'000};
   static constexpr std::chrono::milliseconds kStartWait{120'000};
-  static constexpr std::chrono::milliseconds kLastWordsWait{1'500};
+  static constexpr std::chrono::milliseconds kReportsWait{1'500};
   static constexpr std::chrono::milliseconds kClosedWait{10'000};
   static constexpr std::chrono::milliseconds kConsoleWait{5'000};
 
@@ -92,7 +92,7 @@ class Up {
   void look_at_stdin();
   void finish(int code);
   int close();
-  void last_words(bool keep);
+  void say_what_is_left(bool keep);
   std::string resume_command() const;
   std::string on_this_data(const std::string& command) const;
   size_t programs() const;

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "test/e2e/cluster.h"
+#include "test/e2e/support/cluster.h"
 
 namespace weir::e2e {
 namespace {
@@ -64,10 +64,10 @@ class Commands : public ::testing::Test {
     scene.write("project/evens.toml", pipeline(scene.folder()));
   }
 
-  UserCluster cluster_{{"alpha", "beta"}};
+  Cluster cluster_{user_cluster({"alpha", "beta"})};
 };
 
-TEST_F(Commands, FromAFileToItsEnd) {
+TEST_F(Commands, APipelineFileIsStoredAndRunToItsEnd) {
   write_pipeline();
   EXPECT_EQ(cluster_.run({"pipeline", "check", "--broker", "project/evens.toml"}).code, 0);
   const std::string put = cluster_.out({"pipeline", "put", "project/evens.toml"});
@@ -102,7 +102,7 @@ TEST_F(Commands, FromAFileToItsEnd) {
   EXPECT_EQ(cluster_.json({"action", "list"})[0]["version"], 2);
 }
 
-TEST_F(Commands, ActionsThereAndBack) {
+TEST_F(Commands, ActionsComeBackAsTheyWerePut) {
   Scene& scene = cluster_.scene();
   // More than a chunk, and no multiple of it.
   const std::string large = large_script(3'500'000);
@@ -132,33 +132,33 @@ TEST_F(Commands, ActionsThereAndBack) {
   EXPECT_EQ(cluster_.run({"action", "rm", "tool"}).code, 6);
 }
 
-TEST_F(Commands, UploadsThatAreCutOff) {
+TEST_F(Commands, UploadsThatAreCutOffAreGoneOnWith) {
   Scene& scene = cluster_.scene();
-  const std::string large = large_script(96u << 20);
+  const std::string large = large_script(48u << 20);
   scene.write("large", large);
   const auto is_under_way = [&] {
     std::error_code none;
     for (const auto& entry :
-         fs::directory_iterator(cluster_.processes().folder() + "/broker-data/actions", none)) {
+         fs::directory_iterator(cluster_.folder() + "/broker-data/actions", none)) {
       if (entry.path().extension() == ".part" && fs::file_size(entry.path(), none) > 0) return true;
     }
     return false;
   };
-  Command killed = cluster_.start({"action", "put", "tool", "large"});
+  Command killed = cluster_.begin({"action", "put", "tool", "large"});
   EXPECT_TRUE(wait_until(is_under_way));
   killed.signal(SIGKILL);
   EXPECT_EQ(killed.wait().code, 128 + SIGKILL);
   // This one goes on where that was, and loses it when the broker dies.
-  Command put = cluster_.start({"action", "put", "tool", "large"});
+  Command put = cluster_.begin({"action", "put", "tool", "large"});
   EXPECT_TRUE(wait_until(is_under_way));
-  cluster_.processes().kill("broker");
-  cluster_.processes().start_broker();
+  cluster_.kill("broker");
+  cluster_.start_broker();
   const Outcome done = put.wait();
   EXPECT_EQ(done.code, 0) << done.err;
   cluster_.out({"action", "get", "tool", "-O", "back"});
   EXPECT_TRUE(large == scene.read("back"));
   // A fetch that is interrupted leaves nothing.
-  Command fetch = cluster_.start({"action", "get", "tool", "-O", "again"});
+  Command fetch = cluster_.begin({"action", "get", "tool", "-O", "again"});
   const auto leftovers = [&] {
     size_t count = 0;
     for (const auto& entry : fs::directory_iterator(scene.folder())) {
@@ -174,7 +174,7 @@ TEST_F(Commands, UploadsThatAreCutOff) {
   EXPECT_EQ(leftovers(), 0u);
 }
 
-TEST_F(Commands, RunStopAndEnd) {
+TEST_F(Commands, APipelineIsRunStoppedAndEnded) {
   cluster_.put(
       "name = \"p\"\ndataflow = \"a ; b\"\n"
       "node.a = { run = \"i=0; while :; do i=$((i + 1)); echo $i; sleep 0.01; done\" }\n"
@@ -198,7 +198,7 @@ TEST_F(Commands, RunStopAndEnd) {
             "pipeline 'p' is removed\n");
 }
 
-TEST_F(Commands, WaitingForAHostThatIsAway) {
+TEST_F(Commands, AWaitNamesTheHostThatIsAway) {
   cluster_.put(
       "name = \"p\"\ndataflow = \"a\"\nnode.a = { run = \"sleep 1000\", hosts = "
       "[\"gamma\"] }\n");
@@ -210,14 +210,14 @@ TEST_F(Commands, WaitingForAHostThatIsAway) {
   EXPECT_NE(late.err.find("is not running after 500ms: starting: a: waits for agent gamma"),
             std::string::npos)
       << late.err;
-  Command wait = cluster_.start({"pipeline", "run", "p", "--wait"});
-  cluster_.processes().start_agent("gamma");
+  Command wait = cluster_.begin({"pipeline", "run", "p", "--wait"});
+  cluster_.start_agent("gamma");
   const Outcome came = wait.wait();
   EXPECT_EQ(came.code, 0) << came.err;
   cluster_.out({"pipeline", "stop", "p", "--wait"});
 }
 
-TEST_F(Commands, AProgramThatIsNotThere) {
+TEST_F(Commands, AMissingProgramFailsThePipeline) {
   cluster_.put("name = \"p\"\ndataflow = \"a\"\nnode.a = { run = \"no-such-program\" }\n");
   // Its shell runs for a moment.
   const Outcome failed = cluster_.run({"pipeline", "run", "p", "--wait=completed"});
@@ -227,11 +227,11 @@ TEST_F(Commands, AProgramThatIsNotThere) {
   cluster_.out({"pipeline", "stop", "p", "--wait"});
 }
 
-TEST_F(Commands, InterruptedWhileItWaits) {
+TEST_F(Commands, AnInterruptedWaitLeavesThePipelineAsItIs) {
   cluster_.put(
       "name = \"p\"\ndataflow = \"a\"\nnode.a = { run = \"sleep 1000\", hosts = "
       "[\"gamma\"] }\n");
-  Command wait = cluster_.start({"pipeline", "run", "p", "--wait"});
+  Command wait = cluster_.begin({"pipeline", "run", "p", "--wait"});
   // It says so after it was asked to run, when that has been the reason for a while.
   ASSERT_TRUE(wait_until([&] {
     return wait.err_so_far().find("pipeline 'p': starting") != std::string::npos;
@@ -242,45 +242,45 @@ TEST_F(Commands, InterruptedWhileItWaits) {
   cluster_.out({"pipeline", "stop", "p", "--wait"});
 }
 
-TEST_F(Commands, ABrokerThatIsRestartedMeanwhile) {
+TEST_F(Commands, AWaitOutlivesARestartOfTheBroker) {
   cluster_.put(
       "name = \"p\"\ndataflow = \"a\"\nnode.a = { run = \"sleep 1000\", hosts = "
       "[\"gamma\"] }\n");
-  Command wait = cluster_.start({"pipeline", "run", "p", "--wait"});
+  Command wait = cluster_.begin({"pipeline", "run", "p", "--wait"});
   ASSERT_TRUE(cluster_.wait_for_state("p", "starting"));
-  cluster_.processes().kill("broker");
-  cluster_.processes().start_broker();
-  cluster_.processes().start_agent("gamma");
+  cluster_.kill("broker");
+  cluster_.start_broker();
+  cluster_.start_agent("gamma");
   const Outcome came = wait.wait();
   EXPECT_EQ(came.code, 0) << came.err;
   cluster_.out({"pipeline", "stop", "p", "--wait"});
 }
 
-TEST_F(Commands, NobodyThere) {
-  cluster_.processes().kill("broker");
+TEST_F(Commands, ABrokerThatDoesNotAnswerIsNamedWithAHint) {
+  cluster_.kill("broker");
   const Outcome away = cluster_.run({"status"});
   EXPECT_EQ(away.code, 4);
-  const std::string endpoint = cluster_.processes().broker_endpoint();
+  const std::string endpoint = cluster_.broker_endpoint();
   EXPECT_EQ(away.err, "weirctl: no broker answers at " + endpoint +
                           " (from WEIR_BROKER): " + endpoint +
                           " refuses the connection: nobody listens\nhint: start one with "
                           "'weir-broker --data DIR', or name another with --broker ENDPOINT or "
                           "WEIR_BROKER\n");
-  cluster_.processes().start_broker();
+  cluster_.start_broker();
   cluster_.wait_for_agents(2);
-  ASSERT_EQ(::kill(cluster_.processes().pid("broker"), SIGSTOP), 0);
-  Command asks = cluster_.start({"status"});
+  ASSERT_EQ(::kill(cluster_.pid("broker"), SIGSTOP), 0);
+  Command asks = cluster_.begin({"status"});
   asks.signal(SIGINT);
   EXPECT_EQ(asks.wait().code, 130);
-  ASSERT_EQ(::kill(cluster_.processes().pid("broker"), SIGCONT), 0);
+  ASSERT_EQ(::kill(cluster_.pid("broker"), SIGCONT), 0);
 }
 
-TEST_F(Commands, TheClusterOnOneScreen) {
+TEST_F(Commands, StatusShowsTheWholeCluster) {
   write_pipeline();
   cluster_.out({"pipeline", "put", "project/evens.toml"});
   cluster_.out({"pipeline", "run", "evens", "--wait=completed"});
   const json status = cluster_.json({"status"});
-  EXPECT_EQ(status["broker"], cluster_.processes().broker_endpoint());
+  EXPECT_EQ(status["broker"], cluster_.broker_endpoint());
   EXPECT_EQ(status["agents"].size(), 2u);
   EXPECT_EQ(status["agents"][0]["name"], "alpha");
   EXPECT_EQ(status["agents"][0]["connected"], true);
@@ -298,8 +298,8 @@ TEST_F(Commands, TheClusterOnOneScreen) {
   cluster_.out({"pipeline", "put", "project/again.toml"});
 }
 
-TEST_F(Commands, EventsAsTheyHappen) {
-  Command follow = cluster_.start({"events", "-f", "-o", "json", "--tail", "0"});
+TEST_F(Commands, EventsAreFollowed) {
+  Command follow = cluster_.begin({"events", "-f", "-o", "json", "--tail", "0"});
   const auto kinds = [&] {
     std::vector<std::string> all;
     std::istringstream lines(follow.out_so_far());
@@ -316,8 +316,8 @@ TEST_F(Commands, EventsAsTheyHappen) {
     cluster_.put("name = \"p\"\ndataflow = \"a\"\nnode.a = { run = \"echo\" }\n");
     return !kinds().empty();
   })) << follow.err_so_far();
-  cluster_.processes().kill("broker");
-  cluster_.processes().start_broker();
+  cluster_.kill("broker");
+  cluster_.start_broker();
   // Nobody waits for a broker that refuses.
   ASSERT_TRUE(wait_until([&] { return cluster_.run({"status"}).code == 0; }));
   cluster_.out({"pipeline", "run", "p", "--wait=completed"});

@@ -10,7 +10,7 @@
 #include <set>
 #include <sstream>
 
-#include "test/e2e/cluster.h"
+#include "test/e2e/support/cluster.h"
 
 namespace weir::e2e {
 namespace {
@@ -65,8 +65,7 @@ unit = "batch"
     scene().make_folder("out");
     cluster_.put(pipeline(work));
     cluster_.out({"pipeline", "run", "p", "--wait"});
-    ASSERT_TRUE(
-        cluster_.processes().wait("the poison is dead", [&] { return letters().size() == dead; }));
+    ASSERT_TRUE(cluster_.wait("the poison is dead", [&] { return letters().size() == dead; }));
   }
   json letters() {
     const Outcome outcome = cluster_.run({"dead", "list", "p", "-o", "json"});
@@ -97,7 +96,7 @@ unit = "batch"
     return 0;
   }
 
-  mutable UserCluster cluster_{{"alpha", "beta"}};
+  mutable Cluster cluster_{user_cluster({"alpha", "beta"})};
 };
 
 TEST_F(ClusterDead, R9AreListedShownDroppedAndTriedAgain) {
@@ -128,7 +127,7 @@ TEST_F(ClusterDead, R9AreListedShownDroppedAndTriedAgain) {
   EXPECT_EQ(again.code, 1);
   EXPECT_EQ(again.out, "0 dead letters accepted\n");
   EXPECT_EQ(letters()[0]["attempts"], all[0]["attempts"].get<int>() + 1);
-  ASSERT_TRUE(cluster_.processes().wait("status shows it", [&] { return dead_in_status() == 5; }));
+  ASSERT_TRUE(cluster_.wait("status shows it", [&] { return dead_in_status() == 5; }));
   // A new version of the program, so to speak.
   scene().write("cured", "");
   EXPECT_EQ(cluster_.out({"dead", "retry", "p", "--all", "--wait", "--timeout", "60s"}),
@@ -136,14 +135,14 @@ TEST_F(ClusterDead, R9AreListedShownDroppedAndTriedAgain) {
   EXPECT_EQ(cluster_.out({"dead", "list", "p"}), "no dead letters\n");
   std::multiset<int> expected = numbers(60, true);
   expected.erase(17);
-  ASSERT_TRUE(cluster_.processes().wait("all is kept", [&] { return kept() == expected; }));
+  ASSERT_TRUE(cluster_.wait("all is kept", [&] { return kept() == expected; }));
   scene().write("go", "");
   ASSERT_TRUE(cluster_.wait_for_state("p", "completed"));
   EXPECT_EQ(cluster_.out({"pipeline", "rm", "p", "--wait"}), "pipeline 'p' is removed\n");
 }
 
-// Of a node that does not run, the log is looked at.
-TEST_F(ClusterDead, R9OfANodeThatDoesNotRun) {
+// Dead letters of a node that does not run are read from its log.
+TEST_F(ClusterDead, R9CanBeReadOfANodeThatDoesNotRun) {
   run_until_dead(batch(), 6);
   const json before = letters();
   cluster_.out({"pipeline", "stop", "p", "--wait"});
@@ -192,15 +191,15 @@ TEST_P(ClusterDeadKill, R9EachRecordOnceThroughKills) {
     // Between at once and when one or two are accepted.
     ::poll(nullptr, 0, static_cast<int>(random() % 250));
     const char* const nodes[] = {"work", "work", "keep", "numbers"};
-    kills += cluster_.processes().kill_wrapper(nodes[random() % 4]) ? 1 : 0;
+    kills += cluster_.kill_wrapper(nodes[random() % 4]) ? 1 : 0;
     if (random() % 6 == 0) {
       const std::string agent = random() % 2 == 0 ? "alpha" : "beta";
-      cluster_.processes().kill(agent);
-      cluster_.processes().start_agent(agent);
+      cluster_.kill(agent);
+      cluster_.start_agent(agent);
     }
   }
   EXPECT_GT(kills, 2) << "seed " << seed;
-  cluster_.processes().wait("all is accepted", [&] {
+  cluster_.wait("all is accepted", [&] {
     (void)cluster_.run({"dead", "retry", "p", "--all"});
     return none_left();
   });
@@ -209,7 +208,7 @@ TEST_P(ClusterDeadKill, R9EachRecordOnceThroughKills) {
   EXPECT_EQ(kept(), numbers(69, true)) << "seed " << seed;
 }
 
-TEST_F(ClusterDead, OfTwoAgentsWithOneNameTheLaterWaits) {
+TEST_F(ClusterDead, TheLaterOfTwoAgentsWithOneNameWaits) {
   cluster_.put(
       "name = \"q\"\ndataflow = \"a\"\nnode.a = { run = \"sleep 1000\", hosts = [\"alpha\"] }\n");
   cluster_.out({"pipeline", "run", "q", "--wait"});
@@ -217,7 +216,7 @@ TEST_F(ClusterDead, OfTwoAgentsWithOneNameTheLaterWaits) {
     return cluster_.json({"pipeline", "status", "q"})["nodes"][0]["instances"][0]["pid"];
   };
   const json first = pid();
-  Cluster& processes = cluster_.processes();
+  Cluster& processes = cluster_;
   processes.start_agent_as("impostor", "alpha", "debug");
   const auto refusals = [&](const std::string& level) {
     std::ifstream log(processes.folder() + "/impostor.log");

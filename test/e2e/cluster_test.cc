@@ -5,14 +5,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <random>
 #include <sstream>
-#include <tuple>
 
-#include "test/e2e/control_cluster.h"
+#include "test/e2e/support/cluster.h"
+#include "test/e2e/support/ledger.h"
 
 namespace weir::e2e {
 namespace {
@@ -52,30 +53,6 @@ graph::NodeSpec archive(const std::string& name, const std::string& folder,
   return node;
 }
 
-// TERM-BOOT-NUMBER as three numbers.
-std::tuple<uint64_t, uint64_t, uint64_t> unit_of(const std::string& name) {
-  unsigned long long term = 0;
-  unsigned long long boot = 0;
-  unsigned long long number = 0;
-  std::sscanf(name.c_str(), "%llu-%llu-%llu", &term, &boot, &number);
-  return {term, boot, number};
-}
-
-// All that an archive has, in the order of its units.
-std::string archived(const std::string& folder) {
-  std::vector<std::string> names;
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(folder, none)) {
-    const std::string name = entry.path().filename().string();
-    if (name[0] != '.') names.push_back(name);
-  }
-  std::sort(names.begin(), names.end(),
-            [](const auto& a, const auto& b) { return unit_of(a) < unit_of(b); });
-  std::ostringstream all;
-  for (const std::string& name : names) all << std::ifstream(folder + "/" + name).rdbuf();
-  return all.str();
-}
-
 std::string multiples(long of, long upto) {
   std::string all;
   for (long i = of; i <= upto; i += of) all += std::to_string(i) + "\n";
@@ -92,20 +69,6 @@ void expect_same(const std::string& got, const std::string& expected) {
 
 class ClusterTest : public ::testing::Test {
  protected:
-  void start(const std::vector<std::string>& agents) {
-    cluster_.start_broker();
-    for (const std::string& agent : agents) cluster_.start_agent(agent);
-    wait_for_agents(agents.size());
-  }
-
-  bool wait_for_agents(size_t count) {
-    return cluster_.wait("the agents are connected", [&] {
-      const auto answer = cluster_.ask(wire::BrokerStatusRequest{});
-      const auto* status = std::get_if<wire::BrokerStatus>(&answer);
-      return status != nullptr && status->agents.size() == count;
-    });
-  }
-
   void run(const graph::PipelineSpec& spec) {
     ASSERT_TRUE(cluster_.ok(wire::PipelinePut{spec}));
     ASSERT_TRUE(cluster_.ok(wire::PipelineRun{spec.name, {}, {}}));
@@ -143,8 +106,8 @@ class ClusterTest : public ::testing::Test {
 };
 
 // numgen ; filter2 ; (printer2 || (filter3 ; printer6))
-TEST_F(ClusterTest, GoStreamingsExampleOverTwoAgents) {
-  start({"alpha", "beta"});
+TEST_F(ClusterTest, FramesOverTwoAgentsAreComplete) {
+  cluster_.start({"alpha", "beta"});
   run(graph_of({frames("numgen", "numbers 50000", "alpha"), frames("filter2", "filter 2", "beta"),
                 archive("printer2", folder("two"), "alpha"), frames("filter3", "filter 3", "alpha"),
                 archive("printer6", folder("six"), "beta")},
@@ -164,8 +127,8 @@ TEST_F(ClusterTest, GoStreamingsExampleOverTwoAgents) {
   EXPECT_EQ(records_in("printer6"), 50000u / 6);
 }
 
-TEST_F(ClusterTest, GoStreamingsExampleOverThreeAgentsWithKills) {
-  start({"alpha", "beta", "gamma"});
+TEST_F(ClusterTest, FramesOverThreeAgentsAreCompleteThroughKills) {
+  cluster_.start({"alpha", "beta", "gamma"});
   auto numgen = pipe("numgen", "seq 1 60000", "alpha", graph::Unit::kStream);
   numgen.durability = graph::Durability::kDisk;
   numgen.rerun = true;
@@ -194,7 +157,7 @@ TEST_F(ClusterTest, GoStreamingsExampleOverThreeAgentsWithKills) {
 }
 
 TEST_F(ClusterTest, WithoutTheBrokerARestartedWrapperIsFoundByItsRemoteNeighbours) {
-  start({"alpha", "beta"});
+  cluster_.start({"alpha", "beta"});
   run_in_two_halves();
   ASSERT_TRUE(cluster_.wait("records flow", [&] { return records_in("sink") > 0; }));
   const int64_t pid = cluster_.status().nodes.at(1).instances.at(0).status.pid;
@@ -208,8 +171,8 @@ TEST_F(ClusterTest, WithoutTheBrokerARestartedWrapperIsFoundByItsRemoteNeighbour
   expect_same(archived(folder("all")), multiples(1, 4000));
 }
 
-TEST_F(ClusterTest, AReaderThatDoesNotAnswerIsSaidAndGoesOnWhenItDoes) {
-  start({"alpha", "beta"});
+TEST_F(ClusterTest, AReaderThatDoesNotAnswerIsReportedUntilItDoes) {
+  cluster_.start({"alpha", "beta"});
   run_in_two_halves();
   ASSERT_TRUE(cluster_.wait("records flow", [&] { return records_in("sink") > 0; }));
   const auto pid = static_cast<pid_t>(cluster_.status().nodes.at(1).instances.at(0).status.pid);
@@ -233,7 +196,7 @@ TEST_F(ClusterTest, WhenMemoryIsShortTheKernelIsToKillProgramsFirst) {
     std::ifstream("/proc/" + std::to_string(pid) + "/oom_score_adj") >> value;
     return value;
   };
-  start({"alpha"});
+  cluster_.start({"alpha"});
   run(graph_of({pipe("source", "sleep 1000", "alpha", graph::Unit::kStream)}, {}));
   const auto source = [&] { return cluster_.status().nodes.at(0).instances.at(0).status; };
   ASSERT_TRUE(cluster_.wait("its program runs", [&] { return source().action_pid > 0; }));
@@ -250,7 +213,7 @@ TEST_F(ClusterTest, WhenMemoryIsShortTheKernelIsToKillProgramsFirst) {
 }
 
 TEST_F(ClusterTest, RunAfterAStopGoesOnWhereItWas) {
-  start({"alpha", "beta"});
+  cluster_.start({"alpha", "beta"});
   auto source = pipe("source", "seq $((WEIR_POSITION + 1)) 100000", "alpha", graph::Unit::kStream);
   source.durability = graph::Durability::kDisk;
   run(graph_of({source, pipe("middle", "cat", "beta"), archive("sink", folder("all"), "alpha")},
@@ -266,7 +229,7 @@ TEST_F(ClusterTest, RunAfterAStopGoesOnWhereItWas) {
 }
 
 TEST_F(ClusterTest, StopEndLetsAnEndlessPipelineComplete) {
-  start({"alpha", "beta"});
+  cluster_.start({"alpha", "beta"});
   run(graph_of({pipe("source", "i=0; while :; do i=$((i + 1)); echo $i; done", "alpha",
                      graph::Unit::kStream),
                 archive("sink", folder("all"), "beta")},
@@ -280,9 +243,9 @@ TEST_F(ClusterTest, StopEndLetsAnEndlessPipelineComplete) {
   expect_same(got, multiples(1, count));
 }
 
-TEST_F(ClusterTest, TwoHundredNodes) {
+TEST_F(ClusterTest, AGraphOfTwoHundredNodesCompletes) {
   constexpr uint32_t kBranches = 198;
-  start({"alpha", "beta"});
+  cluster_.start({"alpha", "beta"});
   auto source = pipe("source", "seq 1 10", "", graph::Unit::kStream);
   source.rerun = true;
   graph::PipelineSpec spec = graph_of({source}, {});
@@ -305,9 +268,7 @@ TEST_F(ClusterTest, TwoHundredNodes) {
 TEST(Cluster, FiftyPipelinesStartedAndStoppedInRandomOrder) {
   constexpr int kPipelines = 50;
   Cluster cluster;
-  cluster.start_broker();
-  cluster.start_agent("alpha");
-  cluster.start_agent("beta");
+  cluster.start({"alpha", "beta"});
   const auto name = [](int i) { return "p" + std::to_string(i); };
   for (int i = 0; i < kPipelines; ++i) {
     auto spec = Cluster::chain({{"src", "seq 1 10"}, {"out", "wc -l"}});
@@ -340,8 +301,8 @@ TEST(Cluster, FiftyPipelinesStartedAndStoppedInRandomOrder) {
 }
 
 // R10: what it does not know runs on; when it is told of it again, it takes a higher term.
-TEST_F(ClusterTest, ABrokerRestoredFromAnOldCopy) {
-  start({"alpha", "beta"});
+TEST_F(ClusterTest, ABrokerRestoredFromAnOldCopyTakesAHigherTerm) {
+  cluster_.start({"alpha", "beta"});
   const auto pipeline = [&](const std::string& name) {
     auto source =
         pipe("source", "seq $((WEIR_POSITION + 1)) 100000", "alpha", graph::Unit::kStream);
@@ -355,14 +316,14 @@ TEST_F(ClusterTest, ABrokerRestoredFromAnOldCopy) {
   cluster_.kill("broker");
   fs::copy(folder("broker-data"), folder("old-copy"), fs::copy_options::recursive);
   cluster_.start_broker();
-  wait_for_agents(2);
+  cluster_.wait_for_agents(2);
   run(pipeline("q"));
   ASSERT_TRUE(cluster_.wait("q writes too", [&] { return !archived(folder("q")).empty(); }));
   cluster_.kill("broker");
   fs::remove_all(folder("broker-data"));
   fs::rename(folder("old-copy"), folder("broker-data"));
   cluster_.start_broker();
-  wait_for_agents(2);
+  cluster_.wait_for_agents(2);
   EXPECT_TRUE(
       std::holds_alternative<wire::Refusal>(cluster_.ask(wire::PipelineStatusRequest{"q"})));
   run(pipeline("q"));

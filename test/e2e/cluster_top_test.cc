@@ -8,7 +8,7 @@
 #include <cstdlib>
 
 #include "schema/base/unique_fd.h"
-#include "test/e2e/cluster.h"
+#include "test/e2e/support/cluster.h"
 
 namespace weir::e2e {
 namespace {
@@ -62,7 +62,7 @@ class Top : public ::testing::Test {
   ~Top() override { cluster_.out({"pipeline", "stop", "p", "--wait"}); }
 
   Command top() {
-    CommandOptions options = cluster_.options({"top"});
+    CommandOptions options = cluster_.weirctl({"top"});
     options.stdin_fd = options.stdout_fd = terminal_.inner();
     return cluster_.scene().start(options);
   }
@@ -70,7 +70,7 @@ class Top : public ::testing::Test {
     return wait_until([&] { return terminal_.shown().find(text) != std::string::npos; });
   }
 
-  UserCluster cluster_{{"alpha"}};
+  Cluster cluster_{user_cluster({"alpha"})};
   Terminal terminal_;
 };
 
@@ -88,7 +88,7 @@ TEST_F(Top, EndsWithQAndLeavesTheTerminalAsItWas) {
   EXPECT_TRUE(terminal_.echoes());
 }
 
-TEST_F(Top, EndsWithASignal) {
+TEST_F(Top, EndsOnASignalAndLeavesTheTerminalAsItWas) {
   Command top = this->top();
   EXPECT_TRUE(waits_for("ticker")) << terminal_.shown();
   top.signal(SIGINT);
@@ -100,9 +100,9 @@ TEST_F(Top, EndsWithASignal) {
 TEST_F(Top, GoesOnWhileTheBrokerIsAway) {
   Command top = this->top();
   EXPECT_TRUE(waits_for("ticker")) << terminal_.shown();
-  cluster_.processes().kill("broker");
+  cluster_.kill("broker");
   EXPECT_TRUE(waits_for("the broker did not answer")) << terminal_.shown();
-  cluster_.processes().start_broker();
+  cluster_.start_broker();
   EXPECT_TRUE(wait_until([&] {
     const std::string& shown = terminal_.shown();
     return shown.rfind("ticker") > shown.rfind("the broker did not answer");

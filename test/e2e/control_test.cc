@@ -4,12 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <set>
 
 #include "schema/content/sha256.h"
-#include "test/e2e/control_cluster.h"
+#include "test/e2e/support/cluster.h"
 
 namespace weir::e2e {
 namespace {
@@ -104,7 +105,7 @@ TEST_F(Control, KilledAgentAdoptsItsWrappers) {
   expect_no_conflicts();
 }
 
-// What it started last has not come so far as to open its own lock.
+// The wrapper that the agent started last has not opened its own lock yet.
 TEST_F(Control, AnAgentThatDiesAfterAStartFindsTheSlowWrapper) {
   cluster_.arm("alpha", "agent.launched");
   start_one({{"src", "slow"}});
@@ -115,11 +116,7 @@ TEST_F(Control, AnAgentThatDiesAfterAStartFindsTheSlowWrapper) {
   // A new broker knows of no agent but from the one that is there now, which has looked around.
   cluster_.kill("broker");
   cluster_.start_broker();
-  ASSERT_TRUE(cluster_.wait("the agent is connected", [&] {
-    const auto answer = cluster_.ask(wire::BrokerStatusRequest{});
-    const auto* status = std::get_if<wire::BrokerStatus>(&answer);
-    return status != nullptr && status->agents.size() == 1 && status->agents[0].connected;
-  }));
+  ASSERT_TRUE(cluster_.wait_for_agents(1));
   std::ofstream(cluster_.layout("alpha").first_log_dir({"p", "src", 0}) + "/go");
   ASSERT_TRUE(cluster_.wait_for_state(PipelineState::kRunning));
   EXPECT_EQ(cluster_.lines("alpha", "src", "starts").size(), 1u);
@@ -202,7 +199,7 @@ TEST_F(Control, AnyMixtureOfKillsComesBack) {
   expect_no_conflicts();
 }
 
-TEST_F(Control, ThePipelineIsWholeWhileTheBrokerIsAway) {
+TEST_F(Control, AWrapperIsStartedAgainWhileTheBrokerIsAway) {
   start_one();
   ASSERT_TRUE(wait_until_whole());
   const auto before = pids(cluster_.status());
@@ -230,7 +227,7 @@ TEST_F(Control, R10AfterABootTheAgentWaitsForTheBroker) {
   ASSERT_TRUE(cluster_.wait("it waits", [&] {
     std::ifstream log(cluster_.folder() + "/alpha.log");
     const std::string text{std::istreambuf_iterator<char>(log), {}};
-    return text.find("waits for the broker") != std::string::npos;
+    return text.find("nothing is started before the broker") != std::string::npos;
   }));
   for (const auto& [node, pid] : before) {
     EXPECT_EQ(cluster_.lines("alpha", node, "starts").size(), 1u) << node;
@@ -320,7 +317,7 @@ TEST_F(Control, CompletedStaysCompletedOverABrokersDeath) {
   ASSERT_TRUE(cluster_.wait_for_state(PipelineState::kCompleted));
 }
 
-TEST_F(Control, FailuresAreTold) {
+TEST_F(Control, AFailedStartIsReported) {
   start_one({{"src", "seq"}, {"mid", "fail"}, {"out", "wc -l"}});
   ASSERT_TRUE(cluster_.wait_for_state(PipelineState::kFailed));
   EXPECT_EQ(cluster_.status().reason, "mid: cannot do that");
@@ -342,7 +339,7 @@ TEST_F(Control, AWrapperThatEndsAgainAndAgainIsPaced) {
   EXPECT_EQ(cluster_.status().state, PipelineState::kStarting);
 }
 
-TEST_F(Control, TermStopsWrappersAndTheNextAgentGoesOn) {
+TEST_F(Control, AnAgentThatIsTerminatedStopsItsWrappersAndTheNextOneGoesOn) {
   start_one();
   ASSERT_TRUE(wait_until_whole());
   cluster_.terminate("alpha");
@@ -526,27 +523,12 @@ TEST_F(Control, LogsAreReadThroughTheBroker) {
   EXPECT_TRUE(std::get<wire::LogData>(answer).at_end);
 }
 
-TEST_F(Control, TooLongARunFolderIsSaidAtOnce) {
-  runtime::SpawnOptions options;
-  options.program = WEIR_AGENT;
-  const std::string log = cluster_.folder() + "/long.log";
-  options.argv = {WEIR_AGENT,
-                  "--name",
-                  "alpha",
-                  "--data",
-                  cluster_.folder() + "/x",
-                  "--run-dir",
-                  cluster_.folder() + "/" + std::string(100, 'r')};
-  const UniqueFd output(::open(log.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-  options.fds = {{output.get(), 2}};
-  auto child = runtime::spawn(options);
-  ASSERT_TRUE(child);
-  auto status = runtime::reap_within(*child, kLimit);
-  ASSERT_TRUE(status);
-  EXPECT_EQ(runtime::describe_wait_status(*status), "exit status 1");
-  std::ifstream file(log);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  EXPECT_NE(text.find("--run-dir"), std::string::npos) << text;
+TEST_F(Control, ARunFolderWithTooLongANameIsRefused) {
+  const Outcome refused = cluster_.scene().run(
+      {.argv = {WEIR_AGENT, "--name", "alpha", "--data", cluster_.folder() + "/x", "--run-dir",
+                cluster_.folder() + "/" + std::string(100, 'r')}});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_NE(refused.err.find("--run-dir"), std::string::npos) << refused.err;
 }
 
 }  // namespace

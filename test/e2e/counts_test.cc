@@ -6,7 +6,7 @@
 #include <cstdio>
 
 #include "schema/base/unique_fd.h"
-#include "test/e2e/harness.h"
+#include "test/e2e/support/scene.h"
 
 namespace weir::e2e {
 namespace {
@@ -24,7 +24,7 @@ double field(const std::string& text, const std::string& name) {
   return at == std::string::npos ? -1 : std::stod(text.substr(at + name.size() + 2));
 }
 
-// From the start of the process (proc(5), /proc/PID/io).
+// The costs of a process since its start (proc(5), /proc/PID/io).
 Costs costs_of(pid_t pid) {
   const std::string io = read_file("/proc/" + std::to_string(pid) + "/io");
   return {field(io, "syscr"), field(io, "syscw"), field(io, "rchar"), field(io, "wchar")};

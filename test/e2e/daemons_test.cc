@@ -10,7 +10,7 @@
 #include <csignal>
 #include <filesystem>
 
-#include "test/e2e/harness.h"
+#include "test/e2e/support/scene.h"
 
 namespace weir::e2e {
 namespace {

@@ -11,7 +11,7 @@
 #include <set>
 #include <sstream>
 
-#include "test/e2e/harness.h"
+#include "test/e2e/support/scene.h"
 
 namespace weir::e2e {
 namespace {
@@ -187,7 +187,7 @@ TEST_F(Damaged, R5ASourceAndASinkStopAndSayWhichFile) {
 }
 
 // A block that is read back long after it was written.
-TEST_F(Damaged, R3WhileItRuns) {
+TEST_F(Damaged, R3AnInnerNodeThatIsDamagedWhileItRunsGoesOnFromUpstream) {
   constexpr size_t kManyLines = 5'000'000;  // More than is kept in memory.
   scene_.write("p.toml", pipeline_file(kManyLines, 200'000));
   Command up = scene_.start(command());
@@ -204,7 +204,7 @@ TEST_F(Damaged, R3WhileItRuns) {
   EXPECT_GT(first, 0);
 }
 
-TEST_F(Damaged, WalOfALogThatIsWhole) {
+TEST_F(Damaged, WalVerifyCallsAnUndamagedLogWhole) {
   scene_.write("p.toml", pipeline_file(kLines));
   scene_.write("go", "");
   ASSERT_EQ(scene_.run(command()).code, 0);
@@ -243,7 +243,7 @@ TEST_F(Damaged, WalOfALogThatIsWhole) {
       << table.out;
 }
 
-TEST_F(Damaged, WalOfALogThatIsInUseOrNotThere) {
+TEST_F(Damaged, WalVerifyRefusesALogThatIsInUseOrMissing) {
   scene_.write("p.toml", pipeline_file(10));
   Command up = scene_.start(command());
   ASSERT_TRUE(wait_until_seen(10)) << up.err_so_far();

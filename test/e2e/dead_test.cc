@@ -9,7 +9,7 @@
 #include <random>
 #include <sstream>
 
-#include "test/e2e/harness.h"
+#include "test/e2e/support/scene.h"
 
 namespace weir::e2e {
 namespace {
@@ -152,7 +152,7 @@ TEST_F(Dead, R9ShowGivesTheRecordBack) {
   EXPECT_TRUE(snapshot() == before);
 }
 
-TEST_F(Dead, FoldersThatHoldNoRun) {
+TEST_F(Dead, FoldersWithoutARunAreRefused) {
   const Outcome none = list();
   EXPECT_EQ(none.code, 3);
   EXPECT_EQ(none.err, "weirctl: d: there is no such folder\n");
@@ -210,7 +210,7 @@ TEST_F(Dead, ADamagedLogIsNamedAndDoesNotHideTheOthers) {
 }
 
 // What a `lines` program dies of, and what it leaves unanswered.
-TEST_F(Dead, R9OfAProgramThatAnswersLineByLine) {
+TEST_F(Dead, R9OfAProgramThatAnswersLineByLineAreTheLinesItFailsOn) {
   scene_.write("lines.toml", R"toml(name = "lines"
 dataflow = "numbers ; (dies || leaves)"
 [node.numbers]
@@ -244,7 +244,7 @@ backoff = "10ms"
 }
 
 // A large record comes back whole; a page and a line show its beginning.
-TEST_F(Dead, R9ALargeRecord) {
+TEST_F(Dead, R9OfALargeRecordAllIsKept) {
   scene_.write("large.toml", R"toml(name = "large"
 dataflow = "big ; bad"
 [node.big]
@@ -296,7 +296,7 @@ TEST_F(Dead, LogsOfRunsThatWereKilledCanBeRead) {
 }
 
 // weirctl trusts nothing that it is told, and waits for nobody for ever.
-TEST_F(Dead, AWeirWrapperThatIsNotThereOrDoesNotAnswerAsItShould) {
+TEST_F(Dead, AMissingOrStrangeWeirWrapperIsNamed) {
   run_with_poison();
   fs::create_directory(scene_.path("bin"));
   fs::copy_file(WEIRCTL, scene_.path("bin/weirctl"));

@@ -6,7 +6,7 @@
 #include <csignal>
 #include <filesystem>
 
-#include "test/e2e/cluster.h"
+#include "test/e2e/support/cluster.h"
 
 namespace weir::e2e {
 namespace {
@@ -50,7 +50,7 @@ class Descriptors : public ::testing::Test {
   }
 
   pid_t wrapper_of(const std::string& node) {
-    for (const wire::NodeStatus& one : cluster_.processes().status("p").nodes) {
+    for (const wire::NodeStatus& one : cluster_.status("p").nodes) {
       if (one.name == node) return static_cast<pid_t>(one.instances.at(0).status.pid);
     }
     return 0;
@@ -72,10 +72,10 @@ class Descriptors : public ::testing::Test {
     EXPECT_EQ(same.code, 0) << same.out << same.err;
   }
 
-  UserCluster cluster_{{"alpha"}};
+  Cluster cluster_{user_cluster({"alpha"})};
 };
 
-TEST_F(Descriptors, AWrapperThatHasNoneBeginsAgain) {
+TEST_F(Descriptors, AWrapperWithoutDescriptorsIsStartedAgain) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "UBSan tests by means of a pipe whether an object can be read, and takes a "
                   "process without descriptors for one with broken objects";
@@ -88,9 +88,9 @@ TEST_F(Descriptors, AWrapperThatHasNoneBeginsAgain) {
   expect_all_once_at_the_end();
 }
 
-TEST_F(Descriptors, AnAgentThatHasNoneGoesOnWhenThereAreSome) {
+TEST_F(Descriptors, AnAgentWithoutDescriptorsGoesOnWhenItHasSome) {
   {
-    const NoMoreDescriptors none(cluster_.processes().pid("alpha"));
+    const NoMoreDescriptors none(cluster_.pid("alpha"));
     ASSERT_EQ(::kill(wrapper_of("inner"), SIGKILL), 0);
     expect_said();
   }

@@ -7,8 +7,8 @@
 #include <sstream>
 
 #include "schema/runtime/process_tree.h"
-#include "test/e2e/cluster.h"
-#include "test/e2e/small_disk.h"
+#include "test/e2e/support/cluster.h"
+#include "test/e2e/support/small_disk.h"
 
 namespace weir::e2e {
 namespace {
@@ -29,7 +29,7 @@ bool says(const std::string& err, const std::string& node, const std::string& wh
   return false;
 }
 
-TEST(DiskFull, R7ALogThatFillsItDrains) {
+TEST(DiskFull, R7ALogThatFillsTheDiskDrains) {
   // More than fits, with the inner node's copy of it.
   const std::string numbers = "seq -f %0199.0f 1 1200000";
   Scene scene;
@@ -100,14 +100,14 @@ std::string steady_pipeline(const std::string& folder) {
          folder + "/out/$WEIR_UNIT\"\nunit = \"batch\"\n";
 }
 
-TEST(DiskFull, R7SomebodyElseFillsIt) {
-  UserCluster cluster({"alpha"});
+TEST(DiskFull, R7OfSomebodyElsesFilesLosesNothing) {
+  Cluster cluster(user_cluster({"alpha"}));
   Scene& scene = cluster.scene();
   scene.make_folder("out");
-  const SmallDisk disk(cluster.processes().layout("alpha").data_dir + "/wal", kDiskMiB);
+  const SmallDisk disk(cluster.layout("alpha").data_dir + "/wal", kDiskMiB);
   if (!disk.mounted()) GTEST_SKIP() << disk.why_not();
-  cluster.processes().kill("alpha");
-  cluster.processes().start_agent("alpha");
+  cluster.kill("alpha");
+  cluster.start_agent("alpha");
   cluster.wait_for_agents(1);
   const auto arrived = [&] {
     return std::distance(fs::directory_iterator(scene.path("out")), fs::directory_iterator());
@@ -142,10 +142,10 @@ TEST(DiskFull, R7SomebodyElseFillsIt) {
 
 // An empty folder looks like a first start: the source would begin anew, and what only its log had
 // would be lost.
-TEST(DiskGone, R5R7NobodyBeginsAnew) {
-  UserCluster cluster({"alpha"});
+TEST(DiskGone, R5R7StopsASourceUntilItIsBack) {
+  Cluster cluster(user_cluster({"alpha"}));
   Scene& scene = cluster.scene();
-  Cluster& processes = cluster.processes();
+  Cluster& processes = cluster;
   scene.make_folder("out");
   const SmallDisk disk(processes.layout("alpha").wal_dir(), kDiskMiB);
   if (!disk.mounted()) GTEST_SKIP() << disk.why_not();

@@ -4,7 +4,7 @@
 
 #include <random>
 
-#include "test/e2e/reference.h"
+#include "test/e2e/support/reference.h"
 
 namespace weir::e2e {
 namespace {
@@ -65,7 +65,7 @@ std::string long_line(size_t mebibytes) {
   return "head -c " + std::to_string(mebibytes << 20) + " /dev/zero | tr '\\0' x";
 }
 
-TEST(Equality, PlainPipes) {
+TEST(Equality, WithTheShellOfChains) {
   run_all({
       {"count", seq({"seq 1 1000", "grep 7", "wc -l"}), ""},
       {"sorted", seq({"seq 1 20000", "sort", "uniq -c", "tail -n 7"}), ""},
@@ -80,7 +80,7 @@ TEST(Equality, PlainPipes) {
   });
 }
 
-TEST(Equality, EndsOfInput) {
+TEST(Equality, WithTheShellOfOddEndsOfInput) {
   run_all({
       {"no newline at the end", seq({"printf 'a\\nb\\nc'", "cat"}), ""},
       {"no newline through three", seq({"printf 'x'", "cat", "cat", "cat"}), ""},
@@ -97,7 +97,7 @@ TEST(Equality, EndsOfInput) {
   });
 }
 
-TEST(Equality, EarlyExit) {
+TEST(Equality, WithTheShellOfProgramsThatReadOnlyAPart) {
   run_all({
       {"head", seq({"seq 1 1000000", "head -n 5"}), ""},
       {"head in the middle", seq({"seq 1 1000000", "head -n 5", "cat"}), ""},
@@ -113,7 +113,7 @@ TEST(Equality, EarlyExit) {
 }
 
 // The programs that read late wait for a fifo that a later line of the same script fills.
-TEST(Equality, ReadsLate) {
+TEST(Equality, WithTheShellOfProgramsThatReadLate) {
   const std::string late =
       "mkfifo f; (dd if=/dev/zero bs=1M count=300 2>/dev/null | cksum >f) & "
       "read x <f; cat";
@@ -124,7 +124,7 @@ TEST(Equality, ReadsLate) {
   });
 }
 
-TEST(Equality, OddBytes) {
+TEST(Equality, WithTheShellOfBinaryDataAndLongLines) {
   run_all({
       {"all bytes", seq({from_stdin(), "cat"}), kAllBytes},
       {"all bytes, branches", seq({from_stdin(), par({"cat", "rev | rev", "od -c"})}), kAllBytes},
@@ -137,7 +137,7 @@ TEST(Equality, OddBytes) {
   });
 }
 
-TEST(Equality, Stdin) {
+TEST(Equality, WithTheShellOfStandardInput) {
   run_all({
       {"words", seq({from_stdin(), "tr ' ' '\\n'", "sort", "uniq -c"}), "b a b\na c\nb"},
       {"nothing", seq({from_stdin(), "wc -c"}), ""},
@@ -148,7 +148,7 @@ TEST(Equality, Stdin) {
   });
 }
 
-TEST(Equality, Branches) {
+TEST(Equality, WithTheShellOfBranches) {
   run_all({
       {"two", seq({"seq 1 50000", par({"grep 7", "wc -l"})}), ""},
       {"five", seq({"seq 1 5000", par({"sort", "tac", "rev", "nl", "head -n 1"})}), ""},
@@ -251,9 +251,11 @@ void run_generated(uint64_t first_seed, size_t count) {
   run_all(cases);
 }
 
-TEST(Equality, GeneratedGraphs) { run_generated(seed_from_environment(1), 24); }
+TEST(Equality, WithTheShellOfGeneratedGraphs) { run_generated(seed_from_environment(1), 12); }
 
-TEST(EqualityLong, GeneratedGraphs) { run_generated(seed_from_environment(1000), 500); }
+TEST(EqualityLong, WithTheShellOfGeneratedGraphs) {
+  run_generated(seed_from_environment(1000), 500);
+}
 
 }  // namespace
 }  // namespace weir::e2e

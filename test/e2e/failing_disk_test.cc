@@ -8,8 +8,8 @@
 #include <fstream>
 
 #include "schema/wire/wrapper_process.h"
-#include "test/e2e/one_wrapper.h"
-#include "test/e2e/small_disk.h"
+#include "test/e2e/support/one_wrapper.h"
+#include "test/e2e/support/small_disk.h"
 
 namespace weir::e2e {
 namespace {
@@ -121,7 +121,7 @@ TEST(ReadOnlyDisk, R6R7TheLogIsNotOpenedAndNothingIsLost) {
   expect_all_once_at_the_end(wrapper, order);
 }
 
-TEST(Pressure, R7MemoryIsShortAndThereAgain) {
+TEST(Pressure, R7WhileMemoryIsShortNoInputIsTaken) {
   OneWrapper wrapper;
   const auto memory = [&](const char* kib) {
     std::ofstream(wrapper.path("meminfo.new"))

@@ -2,7 +2,7 @@
 // the request that is asked again is done once, and all comes to where it was wanted.
 #include <gtest/gtest.h>
 
-#include "test/e2e/control_cluster.h"
+#include "test/e2e/support/cluster.h"
 
 namespace weir::e2e {
 namespace {
@@ -10,22 +10,15 @@ namespace {
 using wire::PipelineState;
 
 const std::vector<std::pair<std::string, std::string>> kTwo{{"src", "seq 1 10"}, {"out", "wc -l"}};
-// More than any of these requests takes; where fewer are passed, nothing dies and that is the end.
+// No request passes a failpoint more often; where one passes it less often, nothing dies and that
+// is the end.
 constexpr int kHitsMax = 8;
+// The first passes are tried each time, all of them in the long tests.
+constexpr int kHitsShort = 2;
 
 // Each gets a failpoint and the number of the pass at which it kills. Whether it was passed so
 // often.
 using Scenario = bool (*)(const std::string& process, const std::string& failpoint);
-
-void start(Cluster& cluster) {
-  cluster.start_broker();
-  cluster.start_agent("alpha");
-  cluster.wait("the agent is there", [&] {
-    const auto answer = cluster.ask(wire::BrokerStatusRequest{});
-    const auto* status = std::get_if<wire::BrokerStatus>(&answer);
-    return status != nullptr && status->agents.size() == 1;
-  });
-}
 
 // Starts the process anew, with the failpoint armed, and waits until it is at work.
 void restart_armed(Cluster& cluster, const std::string& process, const std::string& failpoint) {
@@ -44,7 +37,7 @@ void reach(Cluster& cluster, PipelineState state) {
 
 bool run_and_die(const std::string& process, const std::string& failpoint) {
   Cluster cluster;
-  start(cluster);
+  cluster.start({"alpha"});
   restart_armed(cluster, process, failpoint);
   EXPECT_TRUE(cluster.ok(wire::PipelinePut{Cluster::chain(kTwo)}));
   EXPECT_TRUE(cluster.ok(wire::PipelineRun{"p", {}, {}}));
@@ -57,7 +50,7 @@ bool run_and_die(const std::string& process, const std::string& failpoint) {
 
 bool stop_and_die(const std::string& process, const std::string& failpoint) {
   Cluster cluster;
-  start(cluster);
+  cluster.start({"alpha"});
   cluster.put_and_run(kTwo);
   cluster.wait_for_state(PipelineState::kRunning);
   restart_armed(cluster, process, failpoint);
@@ -74,10 +67,10 @@ bool stop_and_die(const std::string& process, const std::string& failpoint) {
 }
 
 void at_each_step(Scenario scenario, const std::string& process,
-                  const std::vector<std::string>& failpoints) {
+                  const std::vector<std::string>& failpoints, int hits) {
   for (const std::string& failpoint : failpoints) {
     int deaths = 0;
-    for (int hit = 1; hit <= kHitsMax && !::testing::Test::HasFailure(); ++hit) {
+    for (int hit = 1; hit <= hits && !::testing::Test::HasFailure(); ++hit) {
       if (!scenario(process, failpoint + ":" + std::to_string(hit))) break;
       ++deaths;
     }
@@ -85,20 +78,31 @@ void at_each_step(Scenario scenario, const std::string& process,
   }
 }
 
+const std::vector<std::string> kOfBroker{"broker.decided", "broker.written", "broker.sent"};
+const std::vector<std::string> kOfStart{"agent.reported", "agent.order_stored", "agent.launched"};
+const std::vector<std::string> kOfStop{"agent.reported", "agent.order_removed"};
+
 TEST(Failpoints, TheBrokerDiesWhileAPipelineIsPutAndRun) {
-  at_each_step(run_and_die, "broker", {"broker.decided", "broker.written", "broker.sent"});
+  at_each_step(run_and_die, "broker", kOfBroker, kHitsShort);
 }
 
 TEST(Failpoints, TheBrokerDiesWhileAPipelineIsStoppedAndRemoved) {
-  at_each_step(stop_and_die, "broker", {"broker.decided", "broker.written", "broker.sent"});
+  at_each_step(stop_and_die, "broker", kOfBroker, kHitsShort);
 }
 
 TEST(Failpoints, TheAgentDiesWhileAPipelineIsRun) {
-  at_each_step(run_and_die, "alpha", {"agent.reported", "agent.order_stored", "agent.launched"});
+  at_each_step(run_and_die, "alpha", kOfStart, kHitsShort);
 }
 
 TEST(Failpoints, TheAgentDiesWhileAPipelineIsStoppedAndRemoved) {
-  at_each_step(stop_and_die, "alpha", {"agent.reported", "agent.order_removed"});
+  at_each_step(stop_and_die, "alpha", kOfStop, kHitsShort);
+}
+
+TEST(FailpointsLong, BrokerAndAgentDieAtEachPass) {
+  at_each_step(run_and_die, "broker", kOfBroker, kHitsMax);
+  at_each_step(stop_and_die, "broker", kOfBroker, kHitsMax);
+  at_each_step(run_and_die, "alpha", kOfStart, kHitsMax);
+  at_each_step(stop_and_die, "alpha", kOfStop, kHitsMax);
 }
 
 }  // namespace

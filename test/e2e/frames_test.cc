@@ -3,7 +3,7 @@
 // reply is ever shifted onto another input.
 #include <gtest/gtest.h>
 
-#include "test/e2e/harness.h"
+#include "test/e2e/support/scene.h"
 
 namespace weir::e2e {
 namespace {
@@ -33,7 +33,7 @@ Outcome run(Scene& scene, const std::string& toml) {
   return scene.run(scene.up({"--output", scene.path("out"), scene.path("frames.toml")}));
 }
 
-TEST(Frames, GoStreamingsExample) {
+TEST(Frames, FromSourceToSinksComeThroughAGraphWithBranches) {
   Scene scene;
   const Outcome outcome = run(scene, head("numgen ; filter2 ; (printer2 || (filter3 ; printer6))") +
                                          frames_node("numgen", "'numbers', '20000'") +
@@ -46,7 +46,7 @@ TEST(Frames, GoStreamingsExample) {
   EXPECT_EQ(scene.leftovers(), "");
 }
 
-TEST(Frames, LinesAnswerOneByOne) {
+TEST(Frames, OfLinesAreAnsweredOneByOne) {
   Scene scene;
   const Outcome outcome = run(scene,
                               "name = \"lines\"\ndataflow = \"numbers ; even ; show\"\n"
@@ -76,9 +76,9 @@ void expect_large(const std::string& count, const std::string& bytes) {
   EXPECT_EQ(scene.leftovers(), "");
 }
 
-TEST(Frames, OfOneMebibyte) { expect_large("20", "1048576"); }
-TEST(Frames, JustOverOneMebibyte) { expect_large("5", "1048577"); }
-TEST(Frames, OfSixtyFourMebibytes) { expect_large("2", "67108864"); }
+TEST(Frames, OfOneMebibyteComeThrough) { expect_large("20", "1048576"); }
+TEST(Frames, JustOverOneMebibyteComeThrough) { expect_large("5", "1048577"); }
+TEST(Frames, OfSixtyFourMebibytesComeThrough) { expect_large("2", "67108864"); }
 
 // One input at a time: with more under way, a reply too many is told from an answer only at the
 // end.
@@ -95,18 +95,20 @@ void expect_mended(const std::string& how, long at, const std::string& message) 
   EXPECT_EQ(scene.leftovers(), "");
 }
 
-TEST(BrokenProtocol, R11AReplyThatNothingAskedFor) {
+TEST(BrokenProtocol, R11AReplyTooManyFailsTheRunOfTheProgram) {
   expect_mended("extra", 500, "weir: bad: wrote a reply that nothing asked for; attempt 1");
 }
-TEST(BrokenProtocol, R11AReplyThatIsMissing) {
+TEST(BrokenProtocol, R11AMissingReplyFailsTheRunOfTheProgram) {
   expect_mended("missing", 3000,
                 "weir: bad: exited with status 0 with 1 inputs unanswered; attempt 1");
 }
-TEST(BrokenProtocol, R11AFrameOverTheLimit) {
+TEST(BrokenProtocol, R11AFrameOverTheLimitFailsTheRunOfTheProgram) {
   expect_mended("huge", 500,
                 "weir: bad: wrote a frame of 2147483647 bytes; the limit is 104857600; attempt 1");
 }
-TEST(BrokenProtocol, R11AnEndInTheMiddleOfAReply) { expect_mended("cut", 500, "; attempt 1"); }
+TEST(BrokenProtocol, R11AnEndInTheMiddleOfAReplyFailsTheRunOfTheProgram) {
+  expect_mended("cut", 500, "; attempt 1");
+}
 
 }  // namespace
 }  // namespace weir::e2e

@@ -4,7 +4,7 @@
 #include <csignal>
 #include <filesystem>
 
-#include "test/e2e/harness.h"
+#include "test/e2e/support/scene.h"
 
 namespace weir::e2e {
 namespace {
@@ -23,7 +23,7 @@ std::string file_with_failures() {
          "retries = 1, backoff = \"10ms\" }\n";
 }
 
-TEST(Logs, OfProgramsThatFailed) {
+TEST(Logs, AreKeptOfProgramsThatFailed) {
   Scene scene;
   scene.write("bad.toml", file_with_failures());
   const Outcome up = scene.run(scene.up({"--data", "d", "bad.toml"}));

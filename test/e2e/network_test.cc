@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <map>
 
-#include "test/e2e/network_run.h"
+#include "test/e2e/support/network_run.h"
 
 namespace weir::e2e {
 namespace {
@@ -17,12 +17,12 @@ using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 using wire::InstanceState;
 
-// Of the link that the scenario calls slow.
+// The slow link of scenarios carries so much.
 constexpr int64_t kSlowBytesPerSecond = 1'000'000;
 constexpr uint64_t kSmallLog = 4 << 20;
-// After that what was under way when a link broke has been worked off.
+// Records that were under way when a link broke have arrived after so long.
 constexpr milliseconds kInFlight{1000};
-// From the cut to records that flow again: up to 5 s (R10), and some more on a busy machine.
+// Records flow again so long after the cut: up to 5 s (R10), and some more on a busy machine.
 constexpr double kElsewhereWithinS = 8.0 * kSlowdown;
 
 struct Scenario {

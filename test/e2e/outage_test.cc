@@ -10,7 +10,7 @@
 #include <set>
 #include <sstream>
 
-#include "test/e2e/harness.h"
+#include "test/e2e/support/scene.h"
 
 namespace weir::e2e {
 namespace {
@@ -70,7 +70,7 @@ class Outage : public testing::TestWithParam<Sink> {
 INSTANTIATE_TEST_SUITE_P(Sinks, Outage, testing::ValuesIn(kSinks),
                          [](const auto& one) { return one.param.name; });
 
-TEST_P(Outage, R9IsNotPoison) {
+TEST_P(Outage, R9OfWhatASinkNeedsDropsNoRecord) {
   scene_.write("out.toml", file(stdout_program()));
   Command up = scene_.start(scene_.up({"out.toml"}));
   ASSERT_TRUE(wait_until([&] { return up.out_so_far() == seq(1, 40); })) << up.err_so_far();
@@ -88,7 +88,7 @@ TEST_P(Outage, R9IsNotPoison) {
   EXPECT_EQ(outcome.err.find("dead letter"), std::string::npos) << outcome.err;
 }
 
-// Those whose program is run for each unit: what a `lines` program does outside is done again when
+// Sinks whose program is run for each unit: what a `lines` program does outside is done again when
 // it is killed before its answer is committed.
 class OutageOfFiles : public Outage {};
 INSTANTIATE_TEST_SUITE_P(Sinks, OutageOfFiles,
@@ -98,7 +98,7 @@ INSTANTIATE_TEST_SUITE_P(Sinks, OutageOfFiles,
 // The sink writes a file for each unit and renames it: exactly once, whatever is killed when. But
 // for one case (docs/guarantees.md): a batch that is halved because its program fails for too long,
 // after a kill between the end of a good run and its commit, has other names then, and comes twice.
-TEST_P(OutageOfFiles, R9AndKillsLoseAndRepeatNothing) {
+TEST_P(OutageOfFiles, R9WithKillsLosesAndRepeatsNothing) {
   const uint64_t seed = seed_from_environment(5);
   const bool may_be_halved = std::string(GetParam().name) == "BatchFails";
   std::mt19937_64 random(seed);
@@ -159,7 +159,7 @@ TEST_P(OutageOfFiles, R9AndKillsLoseAndRepeatNothing) {
 }
 
 // Poison among good records, counted by the program itself, in runs for each way of running it.
-TEST(Poison, R9IsIsolatedInLogarithmicallyManyRuns) {
+TEST(Poison, R9RecordsAreIsolatedInLogarithmicallyManyRuns) {
   Scene scene;
   scene.write("p.toml", R"toml(name = "p"
 dataflow = "numbers ; (batch || lines)"

@@ -2,7 +2,7 @@
 // examples, empty records, and programs that keep their answers back (R12).
 #include <gtest/gtest.h>
 
-#include "test/e2e/harness.h"
+#include "test/e2e/support/scene.h"
 
 namespace weir::e2e {
 namespace {
@@ -97,7 +97,7 @@ TEST(Buffering, R12AFilterBehindAQuietSourceLosesNothing) {
 
 // The source goes on when its first record has come out; without line buffering that would take a
 // minute.
-TEST(Buffering, ByLineItIsNotMetAtAll) {
+TEST(Buffering, WithProtocolLinesNothingIsHeldBack) {
   Scene scene;
   scene.write(
       "protocols.toml",
@@ -110,7 +110,7 @@ TEST(Buffering, ByLineItIsNotMetAtAll) {
   EXPECT_EQ(outcome.out, "x1\nx2\n");
 }
 
-TEST(Buffering, IsWarnedOfBeforehand) {
+TEST(Buffering, OfAFilterIsWarnedOfAtThePut) {
   Scene scene;
   scene.write("p.toml", commands("seq 3", "run = \"sed 's/^/x/'\"\nprotocol = \"lines\"\n"));
   const Outcome outcome = scene.run(scene.weirctl({"pipeline", "check", "p.toml"}));

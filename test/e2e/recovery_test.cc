@@ -4,13 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <numeric>
 
-#include "test/e2e/control_cluster.h"
-#include "test/e2e/ledger.h"
+#include "test/e2e/support/cluster.h"
+#include "test/e2e/support/ledger.h"
 
 namespace weir::e2e {
 namespace {
@@ -36,13 +37,15 @@ graph::NodeSpec node(const std::string& name, const std::string& run,
 }
 
 // Numbers in order, slow enough for a loss in the middle.
-graph::NodeSpec source(std::vector<std::string> hosts, const std::string& pause) {
+// It hurries once there is the file `hurry`.
+graph::NodeSpec source(std::vector<std::string> hosts, const std::string& pause,
+                       const std::string& hurry) {
   graph::NodeSpec result =
       node("source",
            "n=" + std::to_string(kRecords) +
                "; i=$((${WEIR_POSITION:-0} + 1)); while [ $i -le $n ]; do j=$((i + 499)); "
-               "[ $j -le $n ] || j=$n; seq $i $j; i=$((j + 1)); sleep " +
-               pause + "; done",
+               "[ $j -le $n ] || j=$n; seq $i $j; i=$((j + 1)); [ -e " +
+               hurry + " ] || sleep " + pause + "; done",
            std::move(hosts), graph::Unit::kStream);
   result.durability = graph::Durability::kDisk;
   return result;
@@ -62,22 +65,12 @@ graph::NodeSpec archive(const std::string& folder, std::vector<std::string> host
 
 class Recovery : public ::testing::Test {
  protected:
-  void start(const std::vector<std::string>& agents) {
-    cluster_.start_broker();
-    for (const std::string& agent : agents) cluster_.start_agent(agent);
-    ASSERT_TRUE(cluster_.wait("the agents are connected", [&] {
-      const auto answer = cluster_.ask(wire::BrokerStatusRequest{});
-      const auto* status = std::get_if<wire::BrokerStatus>(&answer);
-      return status != nullptr && status->agents.size() == agents.size();
-    }));
-  }
-
   // source ; middle ; sink
   void run(std::vector<std::string> source_hosts, std::vector<std::string> middle_hosts,
            std::vector<std::string> sink_hosts) {
     graph::PipelineSpec spec;
     spec.name = "p";
-    spec.nodes = {source(std::move(source_hosts), pause_),
+    spec.nodes = {source(std::move(source_hosts), pause_, hurry()),
                   node("middle", "cat", std::move(middle_hosts)),
                   archive(folder(), std::move(sink_hosts))};
     spec.edges = {{0, 1}, {1, 2}};
@@ -91,6 +84,7 @@ class Recovery : public ::testing::Test {
   }
 
   std::string folder() const { return cluster_.folder() + "/out"; }
+  std::string hurry() const { return cluster_.folder() + "/hurry"; }
   // Where a portable source began, each time.
   std::string begins() const { return cluster_.folder() + "/begins"; }
   std::vector<long> positions() const {
@@ -144,8 +138,8 @@ class Recovery : public ::testing::Test {
   Cluster cluster_{{.real_wrappers = true, .addresses = true}};
 };
 
-TEST_F(Recovery, R4TheHostOfAnInnerNodeIsLostWithItsLog) {
-  start({"alpha", "beta", "gamma"});
+TEST_F(Recovery, R4NothingIsLostWithTheHostOfAnInnerNode) {
+  cluster_.start({"alpha", "beta", "gamma"});
   run({"alpha"}, {"beta", "gamma"}, {"alpha"});
   cluster_.signal_host("beta", SIGKILL);
   fs::remove_all(cluster_.layout("beta").data_dir);
@@ -154,8 +148,8 @@ TEST_F(Recovery, R4TheHostOfAnInnerNodeIsLostWithItsLog) {
   expect_all(false);
 }
 
-TEST_F(Recovery, R4TheHostOfASinkIsLostWithItsLog) {
-  start({"alpha", "beta", "gamma"});
+TEST_F(Recovery, R4NothingIsLostWithTheHostOfASink) {
+  cluster_.start({"alpha", "beta", "gamma"});
   run({"alpha"}, {"alpha"}, {"beta", "gamma"});
   cluster_.signal_host("beta", SIGKILL);
   fs::remove_all(cluster_.layout("beta").data_dir);
@@ -164,7 +158,7 @@ TEST_F(Recovery, R4TheHostOfASinkIsLostWithItsLog) {
 }
 
 TEST_F(Recovery, R5ALostSourceIsDrainedWhenItsHostIsBack) {
-  start({"alpha", "beta", "gamma"});
+  cluster_.start({"alpha", "beta", "gamma"});
   run({"alpha", "gamma"}, {"beta"}, {"beta"});
   cluster_.signal_host("alpha", SIGKILL);
   ASSERT_TRUE(wait_for_records("a source", 0));
@@ -178,8 +172,8 @@ TEST_F(Recovery, R5ALostSourceIsDrainedWhenItsHostIsBack) {
   expect_all(false);
 }
 
-TEST_F(Recovery, R5WhatIsAbandonedIsWaitedForNoMore) {
-  start({"alpha", "beta", "gamma"});
+TEST_F(Recovery, R5AnAbandonedLogIsWaitedForNoMore) {
+  cluster_.start({"alpha", "beta", "gamma"});
   run({"alpha", "gamma"}, {"beta"}, {"beta"});
   cluster_.signal_host("alpha", SIGKILL);
   ASSERT_TRUE(cluster_.wait("the pipeline waits for alpha", [&] {
@@ -194,7 +188,7 @@ TEST_F(Recovery, R5WhatIsAbandonedIsWaitedForNoMore) {
 
 TEST_F(Recovery, R5APortableSourceGoesOnElsewhereAndNobodyIsWaitedFor) {
   portable_ = true;
-  start({"alpha", "beta", "gamma"});
+  cluster_.start({"alpha", "beta", "gamma"});
   run({"alpha", "gamma"}, {"beta"}, {"beta"});
   ASSERT_TRUE(cluster_.wait("something is settled",
                             [&] { return !instance(0).status.settled_position.none(); }));
@@ -210,9 +204,9 @@ TEST_F(Recovery, R5APortableSourceGoesOnElsewhereAndNobodyIsWaitedFor) {
   EXPECT_TRUE(first == 0 || first > positions()[1]) << first << ", began at " << positions()[1];
 }
 
-TEST_F(Recovery, R5WhatComesBackOfAPortableSourceIsStopped) {
+TEST_F(Recovery, R5APortableSourceWhoseHostComesBackIsStoppedThere) {
   portable_ = true;
-  start({"alpha", "beta", "gamma"});
+  cluster_.start({"alpha", "beta", "gamma"});
   run({"alpha", "gamma"}, {"beta"}, {"beta"});
   cluster_.signal_host("alpha", SIGSTOP);
   ASSERT_TRUE(wait_for_records("a portable source whose host hangs", 0));
@@ -224,7 +218,7 @@ TEST_F(Recovery, R5WhatComesBackOfAPortableSourceIsStopped) {
 }
 
 TEST_F(Recovery, R10ARestartedAgentMovesNothing) {
-  start({"alpha", "beta", "gamma"});
+  cluster_.start({"alpha", "beta", "gamma"});
   pause_ = "0.2";
   run({"alpha", "gamma"}, {"beta", "gamma"}, {"beta", "gamma"});
   for (const char* agent : {"alpha", "beta"}) {
@@ -242,12 +236,13 @@ TEST_F(Recovery, R10ARestartedAgentMovesNothing) {
     cluster_.start_agent(agent);
   }
   for (size_t i = 0; i < 3; ++i) EXPECT_EQ(instance(i).status.term, 1u) << i;
+  cluster_.scene().write("hurry", "");
   expect_all(true);
 }
 
 // Stopped for longer than the timeouts, and then goes on, as if nothing had happened: a zombie.
-TEST_F(Recovery, R2AZombieIsFencedOut) {
-  start({"alpha", "beta", "gamma"});
+TEST_F(Recovery, R2AnInstanceThatWasReplacedIsFencedOut) {
+  cluster_.start({"alpha", "beta", "gamma"});
   run({"alpha"}, {"beta", "gamma"}, {"alpha"});
   cluster_.signal_host("beta", SIGSTOP);
   ASSERT_TRUE(wait_for_records("a stopped host", 1));
@@ -259,7 +254,7 @@ TEST_F(Recovery, R2AZombieIsFencedOut) {
 }
 
 TEST_F(Recovery, WithoutAnotherHostItWaitsAndGoesOnWhereItWas) {
-  start({"alpha", "beta"});
+  cluster_.start({"alpha", "beta"});
   run({"alpha"}, {"beta"}, {"alpha"});
   cluster_.signal_host("beta", SIGKILL);
   ASSERT_TRUE(cluster_.wait("it is lost",
@@ -271,8 +266,8 @@ TEST_F(Recovery, WithoutAnotherHostItWaitsAndGoesOnWhereItWas) {
   EXPECT_EQ(instance(1).status.term, 1u);
 }
 
-TEST_F(Recovery, R4EverythingAtOnceAndTheBrokerToo) {
-  start({"alpha", "beta", "gamma"});
+TEST_F(Recovery, R4AllAgentsAndTheBrokerAreKilledAtOnceAndNothingIsLost) {
+  cluster_.start({"alpha", "beta", "gamma"});
   run({"alpha"}, {"beta"}, {"gamma"});
   for (const char* agent : {"alpha", "beta", "gamma"}) cluster_.signal_host(agent, SIGKILL);
   cluster_.kill("broker");

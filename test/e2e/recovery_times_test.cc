@@ -16,7 +16,7 @@
 #include <sstream>
 #include <thread>
 
-#include "test/e2e/cluster.h"
+#include "test/e2e/support/cluster.h"
 
 namespace weir::e2e {
 namespace {
@@ -36,7 +36,7 @@ constexpr milliseconds kHeldUpWithin{kSlowdown * 500};
 constexpr milliseconds kWorstMax{kSlowdown * 15'000};
 constexpr const char* kNodes[] = {"source", "inner", "sink"};
 
-// When each number came that is higher than all before it.
+// The times at which numbers came that are higher than all before them.
 class Arrivals {
  public:
   explicit Arrivals(std::string path) : path_(std::move(path)), thread_([this] { run(); }) {}
@@ -130,7 +130,6 @@ class RecoveryTimesLong : public ::testing::Test {
   }
 
   Scene& scene() { return cluster_.scene(); }
-  Cluster& processes() { return cluster_.processes(); }
 
   bool wait_for_records(uint64_t count) {
     const uint64_t wanted = arrivals_->highest() + count;
@@ -139,7 +138,7 @@ class RecoveryTimesLong : public ::testing::Test {
 
   // 0: it is not there just now.
   pid_t pid_of(const std::string& what, const std::string& node) {
-    for (const wire::NodeStatus& one : processes().status("p").nodes) {
+    for (const wire::NodeStatus& one : cluster_.status("p").nodes) {
       if (one.name != node) continue;
       const wire::InstanceStatus& status = one.instances.at(0).status;
       const auto wrapper = static_cast<pid_t>(status.pid);
@@ -155,8 +154,8 @@ class RecoveryTimesLong : public ::testing::Test {
     if (what == "broker" || what == "agent") {
       const std::string name = what == "broker" ? what : turn % 2 == 0 ? "alpha" : "beta";
       const auto now = Clock::now();
-      processes().kill(name);
-      name == "broker" ? processes().start_broker() : processes().start_agent(name);
+      cluster_.kill(name);
+      name == "broker" ? cluster_.start_broker() : cluster_.start_agent(name);
       return now;
     }
     pid_t pid = 0;
@@ -170,7 +169,7 @@ class RecoveryTimesLong : public ::testing::Test {
   size_t given_up() {
     size_t count = 0;
     for (const auto& [node, agent] : {std::pair("source", "alpha"), std::pair("inner", "beta")}) {
-      std::istringstream log(read_file(processes().layout(agent).wrapper_log({"p", node, 0, 0})));
+      std::istringstream log(read_file(cluster_.layout(agent).wrapper_log({"p", node, 0, 0})));
       for (std::string line; std::getline(log, line);) {
         count += line.find("does not answer: connects anew") != std::string::npos ? 1 : 0;
       }
@@ -210,12 +209,12 @@ class RecoveryTimesLong : public ::testing::Test {
     }
   }
 
-  UserCluster cluster_{{"alpha", "beta"}};
+  Cluster cluster_{user_cluster({"alpha", "beta"})};
   std::optional<Arrivals> arrivals_;
   std::mt19937_64 random_;
 };
 
-TEST_F(RecoveryTimesLong, OfWhatIsKilled) {
+TEST_F(RecoveryTimesLong, AreShortWhateverIsKilled) {
   ASSERT_TRUE(wait_for_records(10));
   const std::string only = setting("WEIR_KILLED", "");
   for (const char* what : {"wrapper", "guard", "program", "agent", "broker"}) {

@@ -9,23 +9,13 @@
 #include <csignal>
 #include <filesystem>
 
-#include "test/e2e/harness.h"
-#include "test/e2e/small_disk.h"
+#include "test/e2e/support/scene.h"
+#include "test/e2e/support/small_disk.h"
 
 namespace weir::e2e {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string numbers(int from, int to) {
-  std::string text;
-  for (int i = from; i <= to; ++i) text += std::to_string(i) + "\n";
-  return text;
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 // weirctl as $1 of a shell script.
 CommandOptions script(const std::string& text) {
@@ -130,7 +120,7 @@ TEST(NonBlockingStdin, IsReadToItsEnd) {
   EXPECT_EQ(done.code, 0) << done.err;
 }
 
-TEST(ClosedStdout, IsNoSuccess) {
+TEST(ClosedStdout, MakesTheRunFail) {
   Scene scene;
   const Outcome up = scene.run(script("$1 up -e \"'seq 3'\" >&-"));
   EXPECT_EQ(up.code, 1);
@@ -151,7 +141,7 @@ TEST(ClosedStdout, IsNoSuccess) {
 }
 
 // What is opened later gets the number of what was closed.
-TEST(ClosedStdout, AndStderrDoNotBecomeFilesOfTheRun) {
+TEST(ClosedStdout, AndStderrAreNotReplacedByFilesOfTheRun) {
   Scene scene;
   const Outcome all = scene.run(
       script("$1 up --data d --output o -e \"'seq 3; echo said >&2' ; 'cat'\" <&- >&- 2>&-"));
@@ -163,7 +153,7 @@ TEST(ClosedStdout, AndStderrDoNotBecomeFilesOfTheRun) {
   EXPECT_TRUE(contains(again.err, "this run is complete")) << again.err;
 }
 
-TEST(Strict, WhatIsAcceptedMakesExitCode1) {
+TEST(Strict, EndsWith1ForStatusesThatWereAccepted) {
   const struct {
     const char* expression;
     int code;
@@ -191,7 +181,7 @@ TEST(Strict, WhatIsAcceptedMakesExitCode1) {
   }
 }
 
-TEST(Strict, DeadLettersMakeExitCode1AlsoOfARunThatIsComplete) {
+TEST(Strict, EndsWith1ForDeadLettersAlsoWhenTheRunIsComplete) {
   Scene scene;
   scene.write("p.toml",
               "name = \"p\"\ndataflow = \"a ; b\"\nnode.a = { run = \"seq 3\" }\n"
@@ -206,9 +196,10 @@ TEST(Strict, DeadLettersMakeExitCode1AlsoOfARunThatIsComplete) {
   EXPECT_EQ(scene.run(scene.up({"--data", "d", "p.toml"})).code, 0);
 }
 
-TEST(PipedIn, WithoutADashItIsSaidThatNobodyReadsIt) {
+TEST(PipedIn, DataThatNobodyReadsIsNoted) {
   Scene scene;
-  const std::string note = "what is piped in is not read: - as an entry of the graph reads it";
+  const std::string note =
+      "nothing reads the standard input that is piped in: use - as an entry of the graph";
   // At any time, and not only at the start.
   const Outcome piped = scene.run(
       script("(until [ -e begun ]; do sleep 0.02; done; seq 3) | $1 up -e \"'touch begun; "
@@ -227,7 +218,7 @@ TEST(PipedIn, WithoutADashItIsSaidThatNobodyReadsIt) {
 
 // ---- processes
 
-TEST(Limits, OfProcessesAreSaidBeforeAnythingIsMade) {
+TEST(Limits, OfProcessesAreCheckedBeforeAnythingIsMade) {
   Scene scene;
   fs::permissions(scene.folder(), fs::perms::all);
   fs::permissions(scene.path("tmp"), fs::perms::all);
@@ -282,7 +273,7 @@ TEST(Daemons, WhyOneEndsIsToldOnce) {
   EXPECT_EQ(up.wait().code, 130);
 }
 
-TEST(Grandchild, ThatKeepsStdoutIsNamedAfterTenSeconds) {
+TEST(GrandchildLong, ThatKeepsStdoutIsNamedAfterTenSeconds) {
   Scene scene;
   Command up = scene.start(
       scene.up({"-q", "-e", "'seq 3; (until [ -e go ]; do sleep 0.1; done) & exit 0' ; 'cat'"}));
@@ -329,7 +320,7 @@ TEST(Output, AFifoIsRefused) {
   }
 }
 
-TEST(CurrentFolder, ThatIsGoneIsSaidAndNothingIsLeft) {
+TEST(CurrentFolder, ThatIsGoneIsNamedAndNothingIsLeft) {
   Scene scene;
   const Outcome gone = scene.run(script("mkdir x; cd x; rmdir ../x; $1 up -e \"'seq 3'\""));
   EXPECT_EQ(gone.code, 1);
@@ -372,7 +363,7 @@ TEST(DataFolder, IsOnesOwnAndProgramsKeepTheirUmask) {
   EXPECT_TRUE(contains(open.err, "d is open to other users (mode 0750): 'chmod go= ")) << open.err;
 }
 
-TEST(DataFolder, ADanglingLinkIsCalledThat) {
+TEST(DataFolder, AsADanglingLinkIsRefusedAsThat) {
   Scene scene;
   fs::create_symlink("nowhere", scene.path("link"));
   for (const char* option : {"--data", "--output"}) {
@@ -384,7 +375,7 @@ TEST(DataFolder, ADanglingLinkIsCalledThat) {
   }
 }
 
-TEST(Arguments, ThatAreTooLongAreNotCalledGood) {
+TEST(Arguments, TheKernelWouldRefuseAreRefusedBeforehand) {
   Scene scene;
   const auto file = [](const std::string& args, const std::string& env) {
     return "name = \"p\"\ndataflow = \"a\"\naction.tool = { file = \"/bin/echo\" }\n"

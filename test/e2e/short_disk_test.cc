@@ -7,19 +7,13 @@
 #include <csignal>
 #include <filesystem>
 
-#include "test/e2e/harness.h"
-#include "test/e2e/small_disk.h"
+#include "test/e2e/support/scene.h"
+#include "test/e2e/support/small_disk.h"
 
 namespace weir::e2e {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string numbers(int from, int to) {
-  std::string text;
-  for (int i = from; i <= to; ++i) text += std::to_string(i) + "\n";
-  return text;
-}
 
 // Slow enough to be stopped in the middle.
 constexpr const char* kSteady =
@@ -27,7 +21,7 @@ constexpr const char* kSteady =
 
 long lines_of(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
 
-TEST(ShortDisk, ItFillsUpAndNothingIsPutOutTwice) {
+TEST(ShortDisk, ThatFillsUpRepeatsNoOutput) {
   Scene scene;
   const SmallDisk disk(scene.path("disk"), 100);
   if (!disk.mounted()) GTEST_SKIP() << disk.why_not();
@@ -44,7 +38,7 @@ TEST(ShortDisk, ItFillsUpAndNothingIsPutOutTwice) {
   EXPECT_EQ(difference(numbers(1, 100), stopped.out + done.out), "") << stopped.err << done.err;
 }
 
-TEST(ShortDisk, ItsFolderGoesAndNothingButDataIsPutOut) {
+TEST(ShortDisk, ThatLosesTheFolderOfARunPutsOutNothingButData) {
   Scene scene;
   Command up = scene.start(scene.up({"--data", "d", "-e", quoted(kSteady) + " ; 'cat'"}));
   ASSERT_TRUE(wait_until([&] { return lines_of(up.out_so_far()) > 10; }));
@@ -57,7 +51,7 @@ TEST(ShortDisk, ItsFolderGoesAndNothingButDataIsPutOut) {
 }
 
 // What a write that failed had put out already is known to the byte.
-TEST(ShortDisk, StandardOutputIsFullAndIsGoneOnWithToTheByte) {
+TEST(ShortDisk, OfStandardOutputIsGoneOnWithToTheByte) {
   Scene scene;
   const SmallDisk disk(scene.path("disk"), 1);
   if (!disk.mounted()) GTEST_SKIP() << disk.why_not();
@@ -122,7 +116,7 @@ TEST_P(LittleRoom, ThreeNodesWorkOn16MiB) {
 INSTANTIATE_TEST_SUITE_P(All, LittleRoom, testing::ValuesIn(kStreams),
                          [](const auto& one) { return std::string(one.param.name); });
 
-TEST(ShortDisk, ThreeRecordsNeedNoMoreThanAnEmptyRunDoes) {
+TEST(ShortDisk, IsHardlyTakenByThreeRecords) {
   Scene scene;
   const SmallDisk disk(scene.path("tmp"), 12);
   if (!disk.mounted()) GTEST_SKIP() << disk.why_not();
@@ -132,7 +126,7 @@ TEST(ShortDisk, ThreeRecordsNeedNoMoreThanAnEmptyRunDoes) {
   EXPECT_EQ(done.err, "");
 }
 
-TEST(ShortDisk, WithoutRoomItSaysSoBeforeItBegins) {
+TEST(ShortDisk, WithoutRoomIsRefusedBeforeTheRunBegins) {
   Scene scene;
   const SmallDisk disk(scene.path("tmp"), 4);
   if (!disk.mounted()) GTEST_SKIP() << disk.why_not();
@@ -147,8 +141,8 @@ TEST(ShortDisk, WithoutRoomItSaysSoBeforeItBegins) {
   EXPECT_EQ(scene.leftovers(), "");
 }
 
-// Nothing of what a stream unit holds may go there.
-TEST(ShortDisk, WithADataFolderItFailsAtOnceWhenItsLogIsFull) {
+// A log may drop nothing of what a stream unit holds.
+TEST(ShortDisk, FailsARunWithADataFolderWhenItsLogIsFull) {
   Scene scene;
   const SmallDisk disk(scene.path("disk"), 16);
   if (!disk.mounted()) GTEST_SKIP() << disk.why_not();
@@ -160,8 +154,8 @@ TEST(ShortDisk, WithADataFolderItFailsAtOnceWhenItsLogIsFull) {
   EXPECT_NE(failed.err.find("give it more room (log_limit)"), std::string::npos) << failed.err;
 }
 
-// What its logs have already is room that it has.
-TEST(ShortDisk, ARunThatIsGoneOnWithHasTheSameRoom) {
+// The bytes that the logs have already count as room.
+TEST(ShortDisk, HasTheSameRoomForAResumedRun) {
   Scene scene;
   const SmallDisk disk(scene.path("disk"), 16);
   if (!disk.mounted()) GTEST_SKIP() << disk.why_not();
@@ -189,7 +183,7 @@ TEST(ShortDisk, ARunThatIsGoneOnWithHasTheSameRoom) {
   EXPECT_EQ(difference(numbers(1, 3'000'000), scene.read("o/c")), "");
 }
 
-TEST(ShortDisk, SomebodyElseFillsItAndThatIsSaidWhateverElseIsNot) {
+TEST(ShortDisk, ThatSomebodyElseFillsIsNamedEvenWithQuiet) {
   Scene scene;
   const SmallDisk disk(scene.path("tmp"), 64);
   if (!disk.mounted()) GTEST_SKIP() << disk.why_not();

@@ -11,7 +11,7 @@
 #include <fstream>
 #include <random>
 
-#include "test/e2e/harness.h"
+#include "test/e2e/support/scene.h"
 
 namespace weir::e2e {
 namespace {
@@ -156,13 +156,13 @@ void rotate_and_kill(uint64_t default_seed, bool copies, int rounds, const std::
   following.finish();
 }
 
-TEST(Tail, R4RenamedFilesWithKillsAndRestarts) {
+TEST(Tail, R4LosesAndRepeatsNothingOfRenamedFilesWhenKilled) {
   rotate_and_kill(1, false, 8, "path = \"app.log\"");
 }
-TEST(Tail, R4CopiedAndTruncatedFilesWithKillsAndRestarts) {
+TEST(Tail, R4LosesAndRepeatsNothingOfTruncatedFilesWhenKilled) {
   rotate_and_kill(2, true, 8, "path = \"app.log\"");
 }
-TEST(TailLong, R4RotationsWithKillsAndRestarts) {
+TEST(TailLong, R4LosesAndRepeatsNothingOverRotationsWhenKilled) {
   const uint64_t first = seed_from_environment(100);
   for (uint64_t seed = first; seed < first + 10; ++seed) {
     rotate_and_kill(seed, false, 24, "path = \"app.log\"");
@@ -192,7 +192,7 @@ TEST(Tail, AgreesWithTailF) {
   following.finish();
 }
 
-TEST(Tail, SeveralFilesByAPattern) {
+TEST(Tail, FollowsAllFilesOfAPattern) {
   Scene scene;
   const std::string logs = scene.make_folder("logs");
   scene.write("logs/a.log", "a1\n");
@@ -217,7 +217,7 @@ TEST(Tail, SeveralFilesByAPattern) {
   EXPECT_EQ(scene.leftovers(true), "");
 }
 
-TEST(Tail, WithoutFollowingItIsCat) {
+TEST(Tail, WithoutFollowingPrintsLikeCat) {
   Scene scene;
   std::mt19937_64 random(3);
   std::string bytes;
@@ -263,7 +263,7 @@ TEST(Tail, R8AReaderThatWantsNoMoreEndsIt) {
 }
 
 // A file that is there, and one that came while nothing ran.
-TEST(Tail, FromTheEndIsFromTheEndOnce) {
+TEST(Tail, FromTheEndGoesOnWhereItWasAfterARestart) {
   Following following(1, "path = [\"app.log\", \"app.log.new\"]\nfrom = \"end\"");
   Scene& scene = following.scene();
   scene.write("app.log", "old\n");

@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "schema/edge/frames.h"
-#include "test/e2e/one_wrapper.h"
+#include "test/e2e/support/one_wrapper.h"
 
 namespace weir::e2e {
 namespace {
@@ -96,8 +96,8 @@ TEST(Wrapper, R8AnOrderThatSaysEndStartsNoProgram) {
   EXPECT_FALSE(std::filesystem::exists(wrapper.path("started")));
 }
 
-// As a reader that knows this of the writer; each time that it says HELLO, which has its own
-// session.
+// The reader refuses the writer, of which it has `seen` this much, each time that the writer says
+// HELLO; each HELLO has its own session.
 void refuse_all(runtime::ZmqSocket& reader, const Incarnation& seen) {
   std::vector<runtime::Message> parts;
   while (reader.receive(parts).value()) {

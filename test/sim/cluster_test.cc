@@ -135,7 +135,7 @@ void run_kinds(const SeedRun& run, const std::vector<Fault>& kinds) {
   run_seeds(run, [&](uint64_t seed) { return run_faults(seed, kinds, draw_plan(seed)); });
 }
 
-// But a forgetful broker, and somebody who wants something of that.
+// All faults but a forgetful broker, and a user who relies on what it forgot.
 std::vector<Fault> all_kinds() {
   std::vector<Fault> all;
   for (int i = 0; i < static_cast<int>(Fault::kCount); ++i) {
@@ -182,7 +182,7 @@ TEST(Cluster, R3TwoInnerNodesInARow) {
     return run_faults(seed, all_kinds(), draw_plan(seed, Graphs::kLongChain));
   });
 }
-TEST(Cluster, Everything) { run_kinds({1000, 35}, all_kinds()); }
+TEST(Cluster, AllFaultsAtOnceLoseNothing) { run_kinds({1000, 35}, all_kinds()); }
 TEST(Cluster, SeedsThatFoundABug) {
   for (const uint64_t seed : kClusterSeeds) run_faults(seed, all_kinds(), draw_plan(seed));
 }

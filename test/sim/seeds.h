@@ -6,7 +6,7 @@
 
 namespace weir::sim {
 
-// Of clusters, with all kinds of faults.
+// Seeds of clusters with all kinds of faults.
 inline constexpr std::initializer_list<uint64_t> kClusterSeeds = {
     2123,  // A portable source was moved when its reader had ended, which lost its log afterwards.
     1008078,  // One that was moved was to end before it had written again what its old log held.

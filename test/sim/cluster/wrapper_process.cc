@@ -236,7 +236,7 @@ void WrapperProcess::report(bool always) {
   tell_agent(wire::WrapperReport{*reported_});
 }
 
-// Its socket keeps what it says until an agent is there, up to some limit.
+// Messages wait in the socket until an agent is there, up to some limit.
 void WrapperProcess::tell_agent(wire::Message message) {
   constexpr size_t kKept = 8;
   to_agent_.push_back({"", std::move(message)});

@@ -36,7 +36,7 @@ class CommandLine : public ::testing::Test {
   std::string said_;
 };
 
-TEST_F(CommandLine, Defaults) {
+TEST_F(CommandLine, HasDefaults) {
   const auto options = parse({"--name", "alpha", "--data", "/srv/weir/../weir"});
   ASSERT_TRUE(options) << said_;
   EXPECT_EQ(options->broker, "") << "the local socket";
@@ -47,7 +47,7 @@ TEST_F(CommandLine, Defaults) {
   EXPECT_EQ(options->processes.log_level, "info");
 }
 
-TEST_F(CommandLine, AFileOfSettingsAndOptionsThatWin) {
+TEST_F(CommandLine, TakesAFileOfSettingsOverWhichOptionsWin) {
   const char* file = config(
       "name = \"alpha\"\nbroker = \"tcp://10.0.0.1:7700\"\ndata = \"/srv/weir\"\n"
       "address = \"10.0.0.5\"\ninsecure = true\nlog_limit = \"8GiB\"\nlog_level = \"debug\"\n"
@@ -71,7 +71,7 @@ TEST_F(CommandLine, AFileOfSettingsAndOptionsThatWin) {
   EXPECT_EQ(other->layout.address, "10.0.0.5");
 }
 
-TEST_F(CommandLine, WhatIsWrongIsSaid) {
+TEST_F(CommandLine, MistakesAreNamed) {
   EXPECT_FALSE(parse({"--data", "/srv/weir"}));
   EXPECT_TRUE(said("--name is needed")) << said_;
   EXPECT_FALSE(parse({"--name", "alpha"}));

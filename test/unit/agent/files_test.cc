@@ -49,7 +49,7 @@ TEST_F(Files, WhatCannotBeDoneIsAnError) {
   EXPECT_FALSE(read_orders(path("none")));
 }
 
-TEST_F(Files, HowOftenSomethingWasStarted) {
+TEST_F(Files, StartsAreCountedOverRestarts) {
   EXPECT_EQ(read_starts(path("starts")).count, 0u);
   write_starts(path("starts"), {17, true});
   EXPECT_TRUE(read_starts(path("starts")).as_told);
@@ -60,7 +60,7 @@ TEST_F(Files, HowOftenSomethingWasStarted) {
   EXPECT_EQ(read_starts(path("starts")).count, 0u);
 }
 
-TEST_F(Files, TheLastLine) {
+TEST_F(Files, TheLastLineOfALogIsFoundWithoutItsPrefix) {
   const std::string log = path("log");
   EXPECT_EQ(last_line(log, 0), "");
   std::ofstream(log)

@@ -56,7 +56,7 @@ class LogReader : public ::testing::Test {
   wire::LogData last_;
 };
 
-TEST_F(LogReader, ThereIsNoFileYet) {
+TEST_F(LogReader, AMissingFileIsAtItsEnd) {
   const wire::LogData none = tail(100);
   EXPECT_EQ(none.file, 0u);
   EXPECT_TRUE(none.at_end);
@@ -68,7 +68,7 @@ TEST_F(LogReader, ThereIsNoFileYet) {
   EXPECT_EQ(next().data.value, "second\n");
 }
 
-TEST_F(LogReader, TailAndWhatFollows) {
+TEST_F(LogReader, GivesTheTailAndWhatFollows) {
   append("one\ntwo\nthree\n");
   EXPECT_EQ(tail(6).data.value, "three\n");
   EXPECT_TRUE(last_.at_end);

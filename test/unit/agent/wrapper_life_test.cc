@@ -144,7 +144,7 @@ struct EndCase {
   LifeState state;
 };
 
-TEST(WrapperLife, ExitStatusesDecide) {
+TEST(WrapperLife, ExitStatusesDecideWhetherItIsStartedAgain) {
   for (const EndCase& one :
        {EndCase{0, LifeState::kLaunching}, EndCase{75, LifeState::kLaunching},
         EndCase{1, LifeState::kLaunching}, EndCase{std::nullopt, LifeState::kLaunching},

@@ -92,7 +92,7 @@ struct PlacementCase {
   std::string expected;  // Empty: waits.
 };
 
-TEST(Broker, PlacesNodes) {
+TEST(Broker, PlacesNodesOnTheirHostsAndElseOnAnyAgent) {
   const std::vector<PlacementCase> cases{
       {"any agent", {}, {"alpha"}, "alpha"},
       {"the first by name", {}, {"beta", "alpha"}, "alpha"},
@@ -275,7 +275,7 @@ TEST(Broker, AStrayIsStoppedAndItsTermSurpassed) {
   EXPECT_EQ(world.instance("alpha", "a").term, 6u);
 }
 
-TEST(Broker, StatesOfAPipeline) {
+TEST(Broker, APipelineGoesThroughItsStates) {
   World world;
   const auto spec = chain({node("a"), node("b")});
   EXPECT_TRUE(world.ok(wire::PipelinePut{spec}));
@@ -476,7 +476,7 @@ wire::InstanceStatus running(const std::string& name, uint64_t term = 1) {
   return status;
 }
 
-// What it has not told yet is not taken for what it does not have: that would be started elsewhere.
+// An instance that the agent has not told of yet may run there: it is not started elsewhere.
 TEST(Broker, NothingIsDecidedAboutAnAgentThatHasToldOnlyAPart) {
   std::vector<StoreWrite> writes;
   auto core = BrokerCore::recover({}, writes);
@@ -530,7 +530,7 @@ TEST(Broker, AReportOfChangesLeavesTheRestAsItWas) {
   EXPECT_EQ(world.state(), PipelineState::kDegraded);
 }
 
-// Its last words about orders count once it has said all that it has.
+// A report in parts counts as obeyed orders only once its last part is there.
 TEST(Broker, AReportThatGoesOnDoesNotMakeAStop) {
   World world;
   world.hear("alpha");
@@ -589,7 +589,7 @@ TEST(InstanceGraphTest, KnowsEachInstanceByItsKeyAndItsNeighbours) {
   EXPECT_EQ(graph.readers_first, (std::vector<uint32_t>{2, 1, 0}));
 }
 
-TEST(Broker, RefusalsOfRequests) {
+TEST(Broker, RequestsThatCannotBeDoneAreRefused) {
   World world;
   world.hear("alpha");
   EXPECT_EQ(world.refused(wire::PipelineRun{"q", {}, {}}), ErrorCode::kNotFound);

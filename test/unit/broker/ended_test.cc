@@ -1,4 +1,4 @@
-// What has ended is started nowhere anew when its host is lost (R8).
+// Instances that have ended are not started elsewhere when their host is lost (R8).
 #include "test/unit/broker/world.h"
 
 namespace weir::broker {
@@ -39,8 +39,8 @@ class EndedTest : public ::testing::Test {
   World world_;
 };
 
-// Its program would run on nothing, and put that into the place of what is there.
-TEST_F(EndedTest, R8ASinkThatHadEndedIsStartedNowhereAnew) {
+// The program would run on an empty input, and its output would replace what is there.
+TEST_F(EndedTest, R8ASinkThatHadEndedIsNotStartedElsewhere) {
   world_.pass(seconds(60), {"alpha", "gamma"});
   EXPECT_FALSE(has_b("gamma"));
   EXPECT_EQ(world_.state(), PipelineState::kRunning);
@@ -58,8 +58,8 @@ TEST_F(EndedTest, R8ASinkThatHadEndedIsStartedNowhereAnew) {
   EXPECT_EQ(world_.state(), PipelineState::kCompleted);
 }
 
-// Its host is back with an old copy of its log: upstream would have to keep all for it.
-TEST_F(EndedTest, R8NorDoesItGoOnWhereItWas) {
+// The host is back with an old copy of the log: upstream would have to keep all for it.
+TEST_F(EndedTest, R8ASinkThatHadEndedIsNotStartedAgainWhereItWas) {
   world_.pass(seconds(4), {"alpha", "gamma"});
   world_.instance("beta", "b").state = InstanceState::kRunning;
   world_.instance("beta", "b").ended_and_settled = false;
@@ -70,7 +70,7 @@ TEST_F(EndedTest, R8NorDoesItGoOnWhereItWas) {
   EXPECT_EQ(world_.state(), PipelineState::kCompleted);
 }
 
-TEST_F(EndedTest, R8NorOnAnotherServerThatTookTheNameOfItsOwn) {
+TEST_F(EndedTest, R8ASinkThatHadEndedIsNotStartedOnAServerThatTookItsName) {
   world_.pass(seconds(4), {"alpha", "gamma"});
   world_.agents["beta"] = {};
   world_.agents["beta"].address = "host-beta";
@@ -82,7 +82,7 @@ TEST_F(EndedTest, R8NorOnAnotherServerThatTookTheNameOfItsOwn) {
   EXPECT_EQ(world_.state(), PipelineState::kCompleted);
 }
 
-// It was being started again when its host was lost.
+// The instance was being started again when its host was lost.
 TEST_F(EndedTest, R8TheEndOfALogStays) {
   world_.instance("beta", "b").state = InstanceState::kStarting;
   world_.instance("beta", "b").ended_and_settled = false;

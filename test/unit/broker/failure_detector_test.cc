@@ -156,7 +156,8 @@ TEST_F(LostAgentTest, R5TheLogOfALostSourceIsDrainedWhenItsHostIsBack) {
   EXPECT_THAT(lanes_of_b("beta"), ElementsAre("a.0"));
 }
 
-// It would take the END of the successor for the end of all, and never have what is drained.
+// A reader that does not read the drained lane yet would take the END of the successor for the end
+// of all.
 TEST_F(LostAgentTest, R5TheSuccessorStartsWhenItsReadersReadWhatIsDrained) {
   world_.drains_end = false;
   world_.agents["beta"].holds_back = true;
@@ -170,7 +171,7 @@ TEST_F(LostAgentTest, R5TheSuccessorStartsWhenItsReadersReadWhatIsDrained) {
   EXPECT_NE(order("gamma", kSource), nullptr);
 }
 
-// What was drained is settled, but not with the reader that was moved while it was.
+// The drained lane is settled, but not with the reader that was moved meanwhile.
 TEST_F(LostAgentTest, R5AReaderThatMovedMeanwhileDoesNotWaitForWhatIsDrained) {
   world_.drains_end = false;
   world_.pass(seconds(4), {"beta", "gamma"});

@@ -96,7 +96,7 @@ TEST(Forgetting, AnAgentWithARunningPipelineIsNotRemoved) {
   EXPECT_NE(std::get<wire::Refusal>(answer).what.find("weirctl pipeline rm p"), std::string::npos);
 }
 
-// It was decommissioned, and nobody has told the broker.
+// The agent was decommissioned, and nobody has told the broker.
 TEST(Forgetting, AnAgentThatWasAwayDelaysNoPlacementAfterARestart) {
   World world;
   for (const char* name : {"alpha", "beta"}) {
@@ -142,7 +142,7 @@ TEST(Forgetting, OldNamesDoNotKeepNewAgentsOut) {
   EXPECT_TRUE(world.core_state().identities.contains("needed"));
 }
 
-// Nothing depends on it any more.
+// The agent of a completed pipeline has nothing that anything depends on.
 TEST(Forgetting, AnAgentOfACompletedPipelineIsNotLookedAfter) {
   World world;
   world.hear("alpha");

@@ -95,7 +95,7 @@ TEST_F(LostAgentTest, R10WhatIsFoundOfACompletedPipelineIsStopped) {
   EXPECT_EQ(world_.state(), PipelineState::kCompleted);
 }
 
-// Its agent has another log than the one in the copy: it was away from there in between.
+// The agent has another log than the one in the copy: the instance was elsewhere in between.
 TEST_F(LostAgentTest, R10TheLogThatIsAtWorkStaysAtWork) {
   world_.keep_copy();
   world_.pass(seconds(4), {"beta", "gamma"});

@@ -64,7 +64,7 @@ TEST_F(PortableTest, R5ASecondHostGoesOnWhereTheFirstOneWas) {
   EXPECT_EQ(position_on("alpha"), 150u);
 }
 
-// It says less after a restart; what was settled stays so.
+// The wrapper reports less after a restart; what was settled stays so.
 TEST_F(PortableTest, R5APositionNeverGoesBack) {
   settle_up_to("alpha", 120);
   settle_up_to("alpha", 7);
@@ -199,7 +199,7 @@ TEST_F(PortableTest, R5R8OneThatIsToEndIsDrained) {
   EXPECT_THAT(world_.status().reason, HasSubstr("waits for alpha: its log of a"));
 }
 
-// What moved before may not have come so far as the one that it follows.
+// An instance that moved before may not have come so far as the one that it follows.
 TEST_F(PortableTest, R5R8WhatWasLeftBehindBeforeItWasToEndIsDrained) {
   world_.drains_end = false;
   settle_up_to("alpha", 120);

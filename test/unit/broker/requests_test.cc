@@ -104,7 +104,7 @@ TEST(Actions, TheLastVersionOfANamedActionStays) {
   EXPECT_TRUE(world.ok(wire::ActionRemove{"x", 1}));
 }
 
-TEST(Removal, OfAPipelineThatWasNeverRun) {
+TEST(Removal, OfAPipelineThatWasNeverRunIsDoneAtOnce) {
   World world;
   EXPECT_TRUE(world.ok(wire::PipelinePut{chain({node("a")})}));
   EXPECT_TRUE(world.ok(wire::PipelineRemove{"p"}, "id-1"));
@@ -159,7 +159,7 @@ TEST(Removal, WaitsForAllAgentsAndThenTermsGoOn) {
   EXPECT_EQ(world.status().nodes[0].instances[0].status.dead_letters, 0u);
 }
 
-TEST(Removal, OfAStoppedOneIsMoreThanTheStop) {
+TEST(Removal, OfAStoppedPipelineSaysMoreThanTheStop) {
   World world;
   world.hear("alpha");
   world.run(chain({node("a")}));
@@ -324,7 +324,8 @@ std::vector<std::string> texts_of(World& world, const std::string& kind) {
   return texts;
 }
 
-// However many there were: a wrapper tells them one after the other, and is told which were taken.
+// Notes come one after the other, however many there were, and the wrapper is told which were
+// taken.
 TEST(Events, EachNoteIsOneAndIsTaken) {
   World world;
   world.hear("alpha");

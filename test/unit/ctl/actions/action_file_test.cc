@@ -31,7 +31,7 @@ class ActionFileTest : public testing::Test {
   TempFolder folder_;
 };
 
-TEST_F(ActionFileTest, HashAndPieces) {
+TEST_F(ActionFileTest, GivesItsHashAndPieces) {
   const std::string text = "#!/bin/sh\n" + std::string(3'000'000, 'x');
   const auto file = ActionFile::open(write("a", text));
   ASSERT_TRUE(file) << file.error().what;
@@ -45,7 +45,7 @@ TEST_F(ActionFileTest, HashAndPieces) {
   EXPECT_TRUE(ActionFile::open("/bin/true")->looks_like_a_program());
 }
 
-TEST_F(ActionFileTest, WhatIsNoProgram) {
+TEST_F(ActionFileTest, RefusesWhatIsNoProgram) {
   EXPECT_EQ(error_of(folder_.path("none")).code, ErrorCode::kNotFound);
   EXPECT_EQ(error_of(folder_.path()).what, folder_.path() + " is a folder; an action is one file");
   const std::string empty = write("empty", "");
@@ -59,7 +59,7 @@ TEST_F(ActionFileTest, WhatIsNoProgram) {
   EXPECT_NE(error_of(large).what.find("an action may have 1073741824 (1 GiB)"), std::string::npos);
 }
 
-TEST_F(ActionFileTest, ChangedWhileItIsRead) {
+TEST_F(ActionFileTest, AChangeWhileItIsReadIsAnError) {
   const std::string path = write("a", "first");
   const auto file = ActionFile::open(path);
   ASSERT_TRUE(file);

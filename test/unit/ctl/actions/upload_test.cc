@@ -72,7 +72,7 @@ class UploadTest : public testing::Test {
   std::vector<uint64_t> seen_;
 };
 
-TEST_F(UploadTest, InPieces) {
+TEST_F(UploadTest, AContentIsSentInPieces) {
   const std::string text(2 * kMiB + 5, 'x');
   const ActionFile a = file(text);
   const auto uploaded = upload(a);
@@ -94,7 +94,7 @@ TEST_F(UploadTest, GoesOnWhereAnEarlierTryEnded) {
   EXPECT_EQ(world_.count<wire::ActionChunk>(), 2u);
 }
 
-TEST_F(UploadTest, ABrokerThatForgotBegins) {
+TEST_F(UploadTest, ABrokerThatForgotTheUploadBeginsAgain) {
   const std::string text(3 * kMiB, 'x');
   int chunks = 0;
   on_chunk_ = [&] {
@@ -107,14 +107,14 @@ TEST_F(UploadTest, ABrokerThatForgotBegins) {
   EXPECT_EQ(chunks, 5);
 }
 
-TEST_F(UploadTest, ButNotForEver) {
+TEST_F(UploadTest, ABrokerThatForgetsAgainAndAgainIsGivenUp) {
   on_chunk_ = [&] { is_begun_ = false; };
   const auto uploaded = upload(file("x"));
   ASSERT_FALSE(uploaded);
   EXPECT_EQ(uploaded.error().code, ErrorCode::kUnavailable);
 }
 
-TEST_F(UploadTest, AFileThatChanges) {
+TEST_F(UploadTest, AFileThatChangesMeanwhileIsAnError) {
   const ActionFile a = file("abc");
   std::ofstream(folder_.path("a")) << "abd";
   const auto uploaded = upload(a);
@@ -122,7 +122,7 @@ TEST_F(UploadTest, AFileThatChanges) {
   EXPECT_EQ(uploaded.error().code, ErrorCode::kConflict) << uploaded.error().what;
 }
 
-TEST_F(UploadTest, WhatComesBackIsVerified) {
+TEST_F(UploadTest, ADownloadIsVerified) {
   const std::string text = std::string(kMiB, 'x') + "end";
   const wire::ActionRef action{"tool", 2, content::sha256_of(text), text.size()};
   const auto fetch = [&](std::string kept) {
@@ -136,9 +136,10 @@ TEST_F(UploadTest, WhatComesBackIsVerified) {
   EXPECT_EQ(fetch(text), text);
   std::string other = text;
   other[7] = 'y';
-  EXPECT_EQ(fetch(other), "action \"tool\", version 2: what came is not what its SHA-256 says");
+  EXPECT_EQ(fetch(other),
+            "action \"tool\", version 2: what was received does not match its SHA-256");
   EXPECT_EQ(fetch(text.substr(0, kMiB)),
-            "action \"tool\", version 2: the broker has fewer or other bytes than it said");
+            "action \"tool\", version 2: the broker sent fewer or other bytes than it announced");
 }
 
 }  // namespace

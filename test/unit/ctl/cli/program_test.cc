@@ -40,7 +40,7 @@ node.work = { run = "cat", unit = "batch" }
 node.other = { action = "tool", unit = "batch" }
 )toml";
 
-TEST(Program, UsageErrors) {
+TEST(Program, UsageErrorsEndWith2AndAHint) {
   const struct {
     std::vector<std::string> arguments;
     std::string_view err;
@@ -114,7 +114,7 @@ TEST(Program, AnEmptyValueIsAUsageError) {
   EXPECT_EQ(run({"tree", "-e", "--data="}).code, kFailed);
 }
 
-TEST(Program, HelpAndVersionAsPeopleTypeThem) {
+TEST(Program, UnderstandsHelpAndVersionAsPeopleTypeThem) {
   EXPECT_EQ(run({"help"}).out, run({"--help"}).out);
   EXPECT_EQ(run({"help", "up"}).out, run({"up", "--help"}).out);
   EXPECT_EQ(run({"pipeline", "help"}).out, run({"pipeline", "--help"}).out);
@@ -140,7 +140,7 @@ TEST(Program, HelpHasExamplesFirst) {
   EXPECT_EQ(version.out.find("weirctl "), 0u);
 }
 
-TEST(Program, ExitCodesOfErrors) {
+TEST(Program, ErrorsHaveTheirExitCodes) {
   EXPECT_EQ(exit_code_for(ErrorCode::kNotFound), 3);
   EXPECT_EQ(exit_code_for(ErrorCode::kUnavailable), 4);
   EXPECT_EQ(exit_code_for(ErrorCode::kTimeout), 5);
@@ -148,7 +148,7 @@ TEST(Program, ExitCodesOfErrors) {
   EXPECT_EQ(exit_code_for(ErrorCode::kIo), 1);
 }
 
-TEST(PipelineCheck, Files) {
+TEST(PipelineCheck, FilesAreChecked) {
   const std::string path = testing::TempDir() + "weir_check_test.toml";
   std::ofstream(path) << kGood;
   Outcome outcome = run({"pipeline", "check", path});
@@ -172,7 +172,7 @@ TEST(PipelineCheck, Files) {
             "weirctl: /dev/zero: more than 262144 bytes, the most that a pipeline file may have\n");
 }
 
-TEST(PipelineCheck, StandardInputAndExpressions) {
+TEST(PipelineCheck, StandardInputAndExpressionsAreChecked) {
   Outcome outcome = run({"pipeline", "check", "--allow-unknown-actions", "-"}, kGood);
   EXPECT_EQ(outcome.code, kDone);
   EXPECT_EQ(outcome.out, "<stdin>: pipeline 'p' is good: 3 nodes, 2 edges\n");
@@ -191,7 +191,7 @@ TEST(PipelineCheck, StandardInputAndExpressions) {
   EXPECT_EQ(run({"pipeline", "check", "--up", "-"}, text).code, kDone);
 }
 
-TEST(PipelineCheck, Json) {
+TEST(PipelineCheck, JsonListsAllMistakes) {
   EXPECT_EQ(run({"pipeline", "check", "-o", "json", "-e", "'a'"}).out, "[]\n");
   const Outcome outcome = run({"pipeline", "check", "-o", "json", "-"}, "name = \"P\"\n");
   EXPECT_EQ(outcome.code, kFailed);

@@ -25,7 +25,7 @@ class BrokerChoiceTest : public testing::Test {
   TempFolder folder_;
 };
 
-TEST_F(BrokerChoiceTest, InThisOrder) {
+TEST_F(BrokerChoiceTest, OptionEnvironmentAndFilesComeInThisOrder) {
   const std::string own = file("own.toml", "broker = \"tcp://own:1\"\n");
   const std::string all = file("all.toml", "broker = \"ipc:///run/all\"\n");
   const std::string empty = file("empty.toml", "# nothing yet\n");
@@ -50,7 +50,7 @@ TEST_F(BrokerChoiceTest, InThisOrder) {
   }
 }
 
-TEST_F(BrokerChoiceTest, WhatIsNoEndpoint) {
+TEST_F(BrokerChoiceTest, WhatIsNoEndpointIsRefused) {
   for (const std::string text :
        {"localhost:7700", "tcp://", "tcp://:7700", "tcp://host", "tcp://host:", "tcp://host:0",
         "tcp://host:65536", "tcp://host:*", "tcp://a b:1", "ipc://", "inproc://x", "7700"}) {
@@ -63,7 +63,7 @@ TEST_F(BrokerChoiceTest, WhatIsNoEndpoint) {
   EXPECT_TRUE(error_of({"", "x", {}, ""}).starts_with("WEIR_BROKER: 'x' is not"));
 }
 
-TEST_F(BrokerChoiceTest, MistakesInAFile) {
+TEST_F(BrokerChoiceTest, MistakesInAFileAreShownWithTheirPlace) {
   std::string path = file("a.toml", "brokre = \"tcp://own:1\"\n");
   EXPECT_EQ(error_of({"", "", {path}}), path +
                                             ":1:1: error: unknown key 'brokre'\n"
@@ -77,7 +77,7 @@ TEST_F(BrokerChoiceTest, MistakesInAFile) {
   EXPECT_TRUE(choose_broker({"", "tcp://env:1", {path}}));
 }
 
-TEST(ConfigFiles, OwnBeforeAll) {
+TEST(ConfigFiles, TheUsersOwnComesBeforeThatOfAll) {
   const auto files = [](std::string home, std::string config) {
     return config_files([=](const char* name) {
       return std::string(name) == "HOME"              ? home

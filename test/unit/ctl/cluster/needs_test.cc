@@ -35,7 +35,7 @@ std::vector<std::string> descriptions(const std::vector<wire::AgentSummary>& age
   return texts;
 }
 
-TEST(Needs, Hosts) {
+TEST(Needs, NameHostsThatAreNotConnected) {
   using Texts = std::vector<std::string>;
   EXPECT_EQ(
       descriptions({agent("alpha", true), agent("beta", true), agent("gone", false)}),
@@ -51,7 +51,7 @@ TEST(Needs, Hosts) {
                    "node 'c' waits for host 'beta', which is not connected"}));
 }
 
-TEST(Needs, AnyAgentWillDo) {
+TEST(Needs, AreMetByAnyAgentWithoutHosts) {
   graph::PipelineSpec any = spec();
   for (graph::NodeSpec& node : any.nodes) node.hosts.clear();
   EXPECT_TRUE(missing_hosts(any, {agent("x", true)}).empty());
@@ -60,7 +60,7 @@ TEST(Needs, AnyAgentWillDo) {
   EXPECT_EQ(describe(any, missing[0]), "node 'a' waits for an agent: none is connected");
 }
 
-TEST(Needs, Actions) {
+TEST(Needs, NameActionsThatNobodyHas) {
   const auto missing = missing_actions(spec(), {{{"tol", 1, "", 1}, 0, {}}});
   ASSERT_EQ(missing.size(), 1u);
   EXPECT_EQ(describe(spec(), missing[0]),
@@ -78,7 +78,7 @@ std::vector<std::string> places(const graph::Diagnostics& diagnostics) {
   return all;
 }
 
-TEST(Needs, AsMistakesInTheText) {
+TEST(Needs, AreShownAsMistakesInTheText) {
   const auto wrong = check_against_cluster({"p.toml", kText}, spec(),
                                            {agent("alpha", true), agent("beta", true)}, {});
   EXPECT_EQ(places(wrong),
@@ -91,7 +91,7 @@ TEST(Needs, AsMistakesInTheText) {
                 "| 'weirctl agent list' shows those that are there"}));
 }
 
-TEST(Needs, WhatStandsNowhere) {
+TEST(Needs, WithoutAPlaceInTheTextAreShownWithoutOne) {
   graph::PipelineSpec any = spec();
   for (graph::NodeSpec& node : any.nodes) node.hosts.clear();
   const auto wrong = check_against_cluster({"-e", ""}, any, {}, {{{"tool", 1, "", 1}, 0, {}}});
@@ -101,7 +101,7 @@ TEST(Needs, WhatStandsNowhere) {
             "that are there");
 }
 
-TEST(Needs, AStandByMayBeAway) {
+TEST(Needs, DoNotNameAStandbyThatIsAway) {
   const std::vector<wire::ActionVersion> actions{{{"tool", 1, "", 1}, 0, {}}};
   const auto wrong = check_against_cluster(
       {"p.toml", kText}, spec(),

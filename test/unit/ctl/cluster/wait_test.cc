@@ -67,7 +67,7 @@ class WaitTest : public testing::Test {
       wire::PipelineStatus{"p", PipelineState::kStarting, "src: waits for agent beta", {}});
 };
 
-TEST_F(WaitTest, ItComes) {
+TEST_F(WaitTest, EndsWhenTheStateComes) {
   world_.on_pause = [this] {
     if (seconds() == 2) state_is(PipelineState::kRunning);
   };
@@ -77,7 +77,7 @@ TEST_F(WaitTest, ItComes) {
   EXPECT_EQ(run.err, "");
 }
 
-TEST_F(WaitTest, ItDoesNotComeInTime) {
+TEST_F(WaitTest, TimesOutWithStateAndReason) {
   const FakeRun run = run_with(world_, {"pipeline", "run", "p", "--wait", "--timeout", "10s"});
   EXPECT_EQ(run.code, kTimedOut);
   EXPECT_EQ(run.out, "");
@@ -88,22 +88,22 @@ TEST_F(WaitTest, ItDoesNotComeInTime) {
   EXPECT_EQ(seconds(), 10);
 }
 
-TEST_F(WaitTest, AMinuteWithoutTimeout) {
+TEST_F(WaitTest, TakesAMinuteAtMostWithoutTimeout) {
   EXPECT_EQ(run_with(world_, {"pipeline", "run", "p", "--wait"}).code, kTimedOut);
   EXPECT_EQ(seconds(), 60);
 }
 
-TEST_F(WaitTest, ForItsEndAsLongAsItTakes) {
+TEST_F(WaitTest, ForCompletionHasNoLimit) {
   state_is(PipelineState::kRunning);
   world_.on_pause = [this] {
-    if (seconds() == 100'000) state_is(PipelineState::kCompleted);
+    if (seconds() == 10'000) state_is(PipelineState::kCompleted);
   };
   const FakeRun run = run_with(world_, {"pipeline", "stop", "p", "--end", "--wait"});
   EXPECT_EQ(run.code, kDone) << run.err;
   EXPECT_EQ(run.out, "pipeline 'p' is completed\n");
 }
 
-TEST_F(WaitTest, ItFails) {
+TEST_F(WaitTest, EndsWithAnErrorWhenThePipelineFails) {
   state_is(PipelineState::kFailed, "src: no such program");
   const FakeRun run = run_with(world_, {"pipeline", "run", "p", "--wait=completed"});
   EXPECT_EQ(run.code, kFailed);
@@ -112,16 +112,16 @@ TEST_F(WaitTest, ItFails) {
       << run.err;
 }
 
-TEST_F(WaitTest, SomebodyElseStopsIt) {
+TEST_F(WaitTest, EndsWithAConflictWhenSomebodyElseStopsThePipeline) {
   world_.on_pause = [this] { state_is(PipelineState::kStopping); };
   const FakeRun run = run_with(world_, {"pipeline", "run", "p", "--wait"});
   EXPECT_EQ(run.code, kConflict);
   EXPECT_EQ(run.err,
-            "weirctl: pipeline 'p' will not be running: somebody has changed that meanwhile, and "
-            "it is stopping\n");
+            "weirctl: pipeline 'p' will not be running: somebody has asked for something else "
+            "meanwhile, and it is stopping\n");
 }
 
-TEST_F(WaitTest, ABrokerThatIsAwayForAWhile) {
+TEST_F(WaitTest, OutlivesABrokerThatIsAwayForAWhile) {
   world_.on_pause = [this] {
     status_ = Error{ErrorCode::kTimeout, "late"};
     if (seconds() >= 20) state_is(PipelineState::kRunning);
@@ -131,14 +131,14 @@ TEST_F(WaitTest, ABrokerThatIsAwayForAWhile) {
   EXPECT_EQ(run.err, "weirctl: note: pipeline 'p': the broker does not answer\n");
 }
 
-TEST_F(WaitTest, CtrlC) {
+TEST_F(WaitTest, EndsOnCtrlC) {
   world_.on_pause = [this] { world_.signal = SIGINT; };
   const FakeRun run = run_with(world_, {"pipeline", "run", "p", "--wait"});
   EXPECT_EQ(run.code, kInterrupted);
   EXPECT_EQ(run.err, "weirctl: note: the pipeline goes on; 'weirctl pipeline stop p' stops it\n");
 }
 
-TEST_F(WaitTest, UntilItIsGone) {
+TEST_F(WaitTest, ForRemovalEndsWhenThePipelineIsGone) {
   state_is(PipelineState::kStopping, "is being removed: src: waits for agent beta");
   world_.on_pause = [this] {
     if (seconds() == 1) status_ = Error{ErrorCode::kNotFound, "no pipeline is named \"p\""};
@@ -148,7 +148,7 @@ TEST_F(WaitTest, UntilItIsGone) {
   EXPECT_EQ(run.out, "pipeline 'p' is removed\n");
 }
 
-TEST_F(WaitTest, Usage) {
+TEST_F(WaitTest, WithTimeoutButWithoutWaitIsAUsageError) {
   EXPECT_EQ(run_with(world_, {"pipeline", "run", "p", "--timeout", "5s"}).code, kUsage);
   EXPECT_EQ(run_with(world_, {"pipeline", "run", "p", "--wait", "--timeout", "5"}).code, kUsage);
   EXPECT_EQ(run_with(world_, {"pipeline", "run", "p", "--wait=stopped"}).code, kUsage);

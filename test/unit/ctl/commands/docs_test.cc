@@ -17,7 +17,7 @@ namespace {
 // What a command takes: "-f", "--follow", "FILE".
 using Words = std::set<std::string>;
 
-// Told once for all commands.
+// Options that the page explains once for all commands.
 const Words kCommon{"-h", "--help", "-o", "--output-format", "--broker"};
 
 void add_commands(const CLI::App& app, const std::string& path, std::map<std::string, Words>& all) {

@@ -175,7 +175,7 @@ TEST_F(PipelineCommands, RunSaysWhatItWaitsFor) {
             "you mean 'alpah'?\n");
 }
 
-TEST_F(PipelineCommands, RunOfWhatHasComeToItsEnd) {
+TEST_F(PipelineCommands, RunOfACompletedPipelineSaysSo) {
   stored_ = spec();
   state_ = wire::PipelineState::kFailed;
   reason_ = "gen: no such program";
@@ -188,11 +188,11 @@ TEST_F(PipelineCommands, RunOfWhatHasComeToItsEnd) {
   EXPECT_EQ(run.code, kDone);
   EXPECT_EQ(run.out, "pipeline 'p' is completed\n");
   EXPECT_EQ(run.err,
-            "weirctl: note: it has worked off all its input already; to do that once more, remove "
+            "weirctl: note: it has processed all its input already; to do that once more, remove "
             "it ('weirctl pipeline rm p') and put it again\n");
 }
 
-TEST_F(PipelineCommands, ActionPut) {
+TEST_F(PipelineCommands, ActionPutPrintsTheVersion) {
   const FakeRun put = run({"action", "put", "tool", folder_.path("bin/tool.sh"), "-o", "json"});
   EXPECT_EQ(put.code, kDone) << put.err;
   const auto json = nlohmann::json::parse(put.out);

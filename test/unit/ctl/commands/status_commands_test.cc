@@ -107,7 +107,7 @@ class StatusCommands : public testing::Test {
   FakeWorld world_;
 };
 
-TEST_F(StatusCommands, TheWholeCluster) {
+TEST_F(StatusCommands, StatusShowsAgentsAndPipelines) {
   const FakeRun table = run({"status"});
   EXPECT_EQ(table.code, kDone) << table.err;
   EXPECT_EQ(
@@ -138,7 +138,7 @@ TEST_F(StatusCommands, TheWholeCluster) {
   EXPECT_EQ(json::parse(run({"pipeline", "list", "-o", "json"}).out), all["pipelines"]);
 }
 
-TEST_F(StatusCommands, OnePipeline) {
+TEST_F(StatusCommands, PipelineStatusShowsARowForEachInstance) {
   EXPECT_EQ(
       run({"pipeline", "status", "p"}).out,
       "p: degraded: out: is hung\n\n"
@@ -153,7 +153,7 @@ TEST_F(StatusCommands, OnePipeline) {
 }
 
 // The fields that design 8 promises, and no less.
-TEST_F(StatusCommands, OnePipelineForPrograms) {
+TEST_F(StatusCommands, PipelineStatusAsJsonHasAllFields) {
   const json all = json::parse(run({"pipeline", "status", "p", "-o", "json"}).out);
   EXPECT_EQ(all["name"], "p");
   EXPECT_EQ(all["state"], "degraded");
@@ -184,7 +184,7 @@ TEST_F(StatusCommands, OnePipelineForPrograms) {
   for (const auto& [key, value] : expected.items()) EXPECT_EQ(instance.at(key), value) << key;
 }
 
-TEST_F(StatusCommands, ATreeThatLives) {
+TEST_F(StatusCommands, TreeLiveShowsStatesAndRates) {
   EXPECT_EQ(run({"tree", "--live", "p"}).out,
             "p: degraded: out: is hung\n\n"
             "NODE             STATE    AGENT   IN/s  OUT/s  UNSETTLED\n"
@@ -206,7 +206,7 @@ TEST_F(StatusCommands, ATreeThatLives) {
             "hint: 'weirctl tree --live simplepipe' shows a pipeline that the broker has\n");
 }
 
-TEST_F(StatusCommands, Top) {
+TEST_F(StatusCommands, TopPrintsRowsOnceWithoutATerminal) {
   EXPECT_EQ(run({"top", "p"}).out,
             "PIPELINE  NODE   AGENT  STATE     IN/s  OUT/s  UNSETTLED  LAG      LOG  RESTARTS\n"
             "p         gen    alpha  running  12.3k    100         50    0  4.0 MiB         1\n"
@@ -219,7 +219,7 @@ TEST_F(StatusCommands, Top) {
   EXPECT_EQ(all[3]["node"], "out");
 }
 
-TEST_F(StatusCommands, Actions) {
+TEST_F(StatusCommands, ActionListShowsVersions) {
   EXPECT_EQ(run({"action", "list"}).out,
             "ACTION  VERSION     SIZE  STORED                    SHA256        USED BY\n"
             "tool          2  1.9 MiB  2026-01-02T03:04:05.678Z  aaaaaaaaaaaa  p, q\n"
@@ -236,7 +236,7 @@ TEST_F(StatusCommands, Actions) {
   EXPECT_EQ(none.err, "weirctl: no action is named \"tolo\"; did you mean 'tool'?\n");
 }
 
-TEST_F(StatusCommands, Events) {
+TEST_F(StatusCommands, EventsAreListed) {
   EXPECT_EQ(run({"events"}).out,
             "1970-01-01T00:00:00.000Z  agent.connected     alpha: at 10.0.0.1\n"
             "1970-01-01T00:00:01.000Z  node.placed         p/gen on alpha: term 1\n"
@@ -255,7 +255,7 @@ TEST_F(StatusCommands, Events) {
                           {"text", "term 1"}}));
 }
 
-TEST_F(StatusCommands, EventsAsTheyCome) {
+TEST_F(StatusCommands, EventsAreFollowed) {
   uint64_t shown = 2;
   bool is_away = false;
   world_.answer = [&](const wire::Message& question) -> Result<wire::Message> {
@@ -280,7 +280,7 @@ TEST_F(StatusCommands, EventsAsTheyCome) {
   EXPECT_EQ(numbers, (std::vector<uint64_t>{2, 4}));
 }
 
-TEST_F(StatusCommands, NoBroker) {
+TEST_F(StatusCommands, ABrokerThatDoesNotAnswerIsNamedWithAHint) {
   world_.reached = false;
   world_.answer = [](const wire::Message&) -> Result<wire::Message> {
     return Error{ErrorCode::kUnavailable, "it is away"};
@@ -323,7 +323,7 @@ TEST_F(StatusCommands, EachErrorHasItsCode) {
   EXPECT_EQ(code_of({ErrorCode::kTimeout, ""}, SIGINT), kInterrupted);
 }
 
-// Not as the broker's code calls the field that it is in.
+// The error names what the user typed, and not the field of a message that it is in.
 TEST_F(StatusCommands, ANameThatNoPipelineCanHaveIsNotFound) {
   const std::vector<std::vector<std::string>> kCases{
       {"pipeline", "status", "OK"},
@@ -348,7 +348,7 @@ TEST_F(StatusCommands, ANameThatNoPipelineCanHaveIsNotFound) {
   }
 }
 
-TEST_F(StatusCommands, WhichBroker) {
+TEST_F(StatusCommands, TheBrokerIsChosenByOptionEnvironmentAndFile) {
   run({"status", "--broker", "tcp://behind:1"});
   EXPECT_EQ(world_.endpoint, "tcp://behind:1");
   run({"--broker", "tcp://before:1", "agent", "list"});

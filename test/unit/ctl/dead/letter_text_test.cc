@@ -26,7 +26,7 @@ wire::DeadLetter sample() {
   return letter;
 }
 
-TEST(DeadLetterText, Json) {
+TEST(DeadLetterText, JsonHasAllFields) {
   EXPECT_EQ(to_json(sample(), "613\n").dump(),
             R"({"pipeline":"p","node":"work","instance":0,"id":"0.1.0",)"
             R"("origin":{"node":"gen-2","instance":0,"id":"1.1.613"},"unit":"1-1-4.0.1",)"
@@ -36,7 +36,7 @@ TEST(DeadLetterText, Json) {
             R"("record":"613\n","record_base64":null})");
 }
 
-TEST(DeadLetterText, JsonOfWhatIsNotKnownOrNoText) {
+TEST(DeadLetterText, JsonHasNullForWhatIsNotKnown) {
   wire::DeadLetter letter = sample();
   letter.unit.clear();
   letter.unix_ms = 0;
@@ -51,7 +51,7 @@ TEST(DeadLetterText, JsonOfWhatIsNotKnownOrNoText) {
   EXPECT_EQ(json["record_base64"], "Yf8K");
 }
 
-TEST(DeadLetterText, Line) {
+TEST(DeadLetterText, ALineShowsTheBeginningOfTheRecord) {
   EXPECT_EQ(to_line(sample(), "613\n"),
             (std::vector<std::string>{"work", "0.1.0", "2026-01-02T03:04:05.678Z", "4",
                                       "exited with status 3", "613", "cannot digest 613"}));
@@ -63,7 +63,7 @@ TEST(DeadLetterText, Line) {
   EXPECT_EQ(line[6], "?[31m" + std::string(55, 'x') + "...");
 }
 
-TEST(DeadLetterText, Page) {
+TEST(DeadLetterText, APageShowsWhatIsKnown) {
   EXPECT_EQ(to_page(sample(), "613\n"),
             "node      p/work.0\n"
             "id        0.1.0\n"

@@ -90,7 +90,7 @@ class BrokerLogsTest : public testing::Test {
   size_t piece_ = 4;
 };
 
-TEST_F(BrokerLogsTest, NodeByNode) {
+TEST_F(BrokerLogsTest, LogsComeNodeByNode) {
   logs_ = {{"alpha/seq", "from seq\nmore\n"},
            {"beta/grep", "from grep\n"},
            {"alpha/cat", "from cat\nunfinished"}};
@@ -101,7 +101,7 @@ TEST_F(BrokerLogsTest, NodeByNode) {
   EXPECT_EQ(logs({"cat", "grep"}).out, "grep| from grep\ncat| from cat\ncat| unfinished\n");
 }
 
-TEST_F(BrokerLogsTest, TheLastLines) {
+TEST_F(BrokerLogsTest, TailGivesTheLastLines) {
   std::string many;
   for (int i = 1; i <= 30'000; ++i) many += std::to_string(i) + "\n";
   logs_ = {{"alpha/seq", "one\ntwo\n"}, {"beta/grep", many}, {"alpha/cat", "x\nunfinished"}};
@@ -116,7 +116,7 @@ TEST_F(BrokerLogsTest, TheLastLines) {
   EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 20'000);
 }
 
-TEST_F(BrokerLogsTest, AnAgentThatIsAway) {
+TEST_F(BrokerLogsTest, AnAgentThatIsAwayIsNoted) {
   logs_ = {{"alpha/seq", "a\n"}};
   away_["beta"] = true;
   const FakeRun run = logs({});
@@ -154,7 +154,7 @@ TEST_F(BrokerLogsTest, FollowsUntilCtrlC) {
   EXPECT_EQ(run.err, "weirctl: note: grep: agent beta is not connected; waiting for it\n");
 }
 
-TEST_F(BrokerLogsTest, LinesThatAreMissing) {
+TEST_F(BrokerLogsTest, MissingLinesAreNoted) {
   logs_ = {{"alpha/seq", "a\nb"}};
   int pauses = 0;
   world_.on_pause = [&] {
@@ -195,7 +195,7 @@ TEST_F(BrokerLogsTest, ACompletedPipelineEndsItWhenAllIsShown) {
   EXPECT_GE(pauses, 20);
 }
 
-TEST_F(BrokerLogsTest, SeveralInstances) {
+TEST_F(BrokerLogsTest, SeveralInstancesHaveTheirNumbersInFront) {
   placed_["seq"] = {"alpha", "beta"};
   logs_ = {{"alpha/seq", "a\n"}, {"beta/seq", "b\n"}};
   EXPECT_EQ(logs({}).out, "seq.0| a\nseq.1| b\n");
@@ -210,14 +210,14 @@ TEST_F(BrokerLogsTest, OnlySinksKeepWhatTheyWrite) {
             "weirctl: node 'seq' is no sink: what it writes to stdout goes to its readers\n");
 }
 
-TEST_F(BrokerLogsTest, NotPlacedYet) {
+TEST_F(BrokerLogsTest, ANodeThatIsNotPlacedHasNoLog) {
   placed_ = {{"cat", {""}}, {"grep", {""}}, {"seq", {""}}};
   const FakeRun run = logs({});
   EXPECT_EQ(run.code, kDone) << run.err;
   EXPECT_EQ(run.out + run.err, "");
 }
 
-TEST_F(BrokerLogsTest, WhatDoesNotExist) {
+TEST_F(BrokerLogsTest, UnknownNamesAreErrorsWithHints) {
   const FakeRun run = logs({"gerp"});
   EXPECT_EQ(run.code, kNotFound);
   EXPECT_EQ(run.err, "weirctl: pipeline 'up' has no node 'gerp'\nhint: did you mean 'grep'?\n");

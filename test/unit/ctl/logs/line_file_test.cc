@@ -29,7 +29,7 @@ class LineFiles : public testing::Test {
   LineFile file_{folder_.path("f")};
 };
 
-TEST_F(LineFiles, WholeLines) {
+TEST_F(LineFiles, OnlyWholeLinesAreHandedOut) {
   EXPECT_EQ(next(file_), "");
   folder_.append("f", "one\ntw");
   EXPECT_EQ(next(file_), "|one\n");
@@ -53,7 +53,7 @@ TEST_F(LineFiles, WhatRotationLeftComesFirst) {
   EXPECT_EQ(next(file_), "|one\n|two\n|three\n");
 }
 
-TEST_F(LineFiles, OnlyWhatRotationLeft) {
+TEST_F(LineFiles, AFileOfWhichOnlyTheRotatedOneIsThereIsRead) {
   folder_.append("f.1", "one\n");
   EXPECT_EQ(next(file_), "|one\n");
   folder_.append("f", "two\n");
@@ -71,7 +71,7 @@ TEST_F(LineFiles, FollowsOverRotation) {
   EXPECT_EQ(next(file_), "|three\n");
 }
 
-TEST_F(LineFiles, TwoRotationsBetweenTwoLooks) {
+TEST_F(LineFiles, TwoRotationsBetweenTwoLooksLoseOnlyWhatIsGone) {
   folder_.append("f", "one\n");
   EXPECT_EQ(next(file_), "|one\n");
   folder_.append("f", "two\n");
@@ -82,7 +82,7 @@ TEST_F(LineFiles, TwoRotationsBetweenTwoLooks) {
   EXPECT_EQ(next(file_), "|two\n|three\n|four\n");
 }
 
-TEST_F(LineFiles, MadeAnew) {
+TEST_F(LineFiles, AFileThatIsMadeAgainIsReadFromItsBeginning) {
   folder_.append("f.1", "zero\n");
   folder_.append("f", "one\ncut");
   EXPECT_EQ(next(file_), "|zero\n|one\n");
@@ -92,7 +92,7 @@ TEST_F(LineFiles, MadeAnew) {
   EXPECT_EQ(next(file_), "|cut\n|two\n") << "what rotation left was read before";
 }
 
-TEST_F(LineFiles, EmptiedInPlace) {
+TEST_F(LineFiles, AFileThatIsEmptiedInPlaceIsReadFromItsBeginning) {
   folder_.append("f", "one\ntwo\n");
   EXPECT_EQ(next(file_), "|one\n|two\n");
   std::filesystem::resize_file(folder_.path("f"), 0);
@@ -101,7 +101,7 @@ TEST_F(LineFiles, EmptiedInPlace) {
   EXPECT_EQ(next(file_), "|three\n");
 }
 
-TEST_F(LineFiles, Tail) {
+TEST_F(LineFiles, TailGivesTheLastLines) {
   const struct {
     const char* before;
     const char* now;
@@ -138,7 +138,7 @@ TEST_F(LineFiles, Tail) {
   }
 }
 
-TEST_F(LineFiles, TailOfALargeFile) {
+TEST_F(LineFiles, TailOfALargeFileGivesTheLastLines) {
   std::string text;
   for (int i = 0; i < 100'000; ++i) text += "line " + std::to_string(i) + "\n";
   folder_.append("f", text);
@@ -148,7 +148,7 @@ TEST_F(LineFiles, TailOfALargeFile) {
   EXPECT_TRUE(seen.ends_with("|line 99999\n"));
 }
 
-TEST_F(LineFiles, OnlyWhatIsThereNow) {
+TEST_F(LineFiles, WithoutFollowingOnlyWhatIsThereIsRead) {
   for (const std::optional<size_t> tail : {std::optional<size_t>(), std::optional<size_t>(1)}) {
     folder_.remove("f");
     folder_.remove("f.1");

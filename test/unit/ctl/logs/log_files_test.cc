@@ -32,7 +32,7 @@ class LogFilesTest : public testing::Test {
   TempFolder folder_;
 };
 
-TEST_F(LogFilesTest, FilesOfTheirSortFromAllFolders) {
+TEST_F(LogFilesTest, FilesOfOneKindComeFromAllFolders) {
   LogFiles files(config());
   EXPECT_EQ(next(files), "") << "neither folder is there";
   folder_.append("a/grep.0.stderr", "one\n");
@@ -55,7 +55,7 @@ TEST_F(LogFilesTest, LinesComeUnderTheLabelOfTheirInstance) {
   EXPECT_EQ(next(files), "a/0| one\na/1| two\n");
 }
 
-TEST_F(LogFilesTest, NodesInTheirOrder) {
+TEST_F(LogFilesTest, NodesComeInTheOrderThatIsAskedFor) {
   folder_.append("a/a.0.stderr", "one\n");
   folder_.append("a/b.0.stderr", "two\n");
   folder_.append("a/c.0.stderr", "three\n");

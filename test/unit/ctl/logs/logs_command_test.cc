@@ -46,7 +46,7 @@ class LogsCommand : public testing::Test {
   std::string data_ = folder_.path("d");
 };
 
-TEST_F(LogsCommand, InTheOrderOfTheGraph) {
+TEST_F(LogsCommand, NodesComeInTheOrderOfTheGraph) {
   run_was_here("'seq 3' ; 'grep 1' ; 'cat'");
   folder_.append(file("one", "seq.0.stderr"), "from seq\n");
   folder_.append(file("one", "cat.0.stderr"), "from cat\nunfinished");
@@ -64,7 +64,7 @@ TEST_F(LogsCommand, InTheOrderOfTheGraph) {
   EXPECT_EQ(logs({"--data", data_, "--wrapper"}).out, "grep| wrapper\n");
 }
 
-TEST_F(LogsCommand, OneProgramNeedsNoName) {
+TEST_F(LogsCommand, NothingStandsInFrontOfLinesOfTheOnlyProgram) {
   run_was_here("- ; 'cat'");
   folder_.append(file("one", "cat.0.stderr"), "x\n");
   folder_.append(file("one", "cat.0.wrapper.log"), "y\n");
@@ -72,14 +72,14 @@ TEST_F(LogsCommand, OneProgramNeedsNoName) {
   EXPECT_EQ(logs({"--data", data_, "--wrapper"}).out, "cat| y\n") << "each node has a wrapper";
 }
 
-TEST_F(LogsCommand, NothingWasSaid) {
+TEST_F(LogsCommand, AnEmptyLogPrintsNothing) {
   run_was_here("'seq 3'");
   const Outcome outcome = logs({"--data", data_});
   EXPECT_EQ(outcome.code, kDone) << outcome.err;
   EXPECT_EQ(outcome.out + outcome.err, "");
 }
 
-TEST_F(LogsCommand, WhatDoesNotExist) {
+TEST_F(LogsCommand, UnknownFoldersAndNodesAreErrors) {
   run_was_here("'seq 3' ; 'grep 1'");
   Outcome outcome = logs({"--data", data_, "gerp"});
   EXPECT_EQ(outcome.code, kNotFound);
@@ -99,7 +99,7 @@ TEST_F(LogsCommand, WhatDoesNotExist) {
   EXPECT_FALSE(std::filesystem::exists(folder_.path("lock"))) << "looking makes nothing";
 }
 
-TEST_F(LogsCommand, Usage) {
+TEST_F(LogsCommand, ContradictingOptionsAreUsageErrors) {
   EXPECT_EQ(logs({}).code, kUsage);
   EXPECT_EQ(logs({}).err,
             "weirctl: no pipeline given\nhint: name one that the broker has, or the data folder of "
@@ -108,7 +108,7 @@ TEST_F(LogsCommand, Usage) {
   EXPECT_EQ(logs({"--data", data_, "--tail", "many"}).code, kUsage);
 }
 
-TEST_F(LogsCommand, ADamagedGraph) {
+TEST_F(LogsCommand, ADamagedGraphIsAnError) {
   run_was_here("'seq 3'");
   std::ofstream(data_ + "/graph") << "garbage";
   const Outcome outcome = logs({"--data", data_});

@@ -10,7 +10,7 @@
 namespace weir::ctl {
 namespace {
 
-TEST(Text, Tables) {
+TEST(Text, TablesAlignTheirColumns) {
   EXPECT_EQ(table({}), "");
   EXPECT_EQ(table({{"A", "B"}}), "A  B\n");
   EXPECT_EQ(table({{"NODE", "ID", "WHY"}, {"a", "long id", ""}, {"né", "1", "x"}}),
@@ -19,7 +19,7 @@ TEST(Text, Tables) {
             "né    1        x\n");
 }
 
-TEST(Text, Shortened) {
+TEST(Text, ShortenedCutsCharactersAndNotBytes) {
   EXPECT_EQ(shortened("", 3), "");
   EXPECT_EQ(shortened("abc", 3), "abc");
   EXPECT_EQ(shortened("abcd", 3), "abc...");
@@ -27,13 +27,13 @@ TEST(Text, Shortened) {
   EXPECT_EQ(shortened("éàüx", 3), "éàü...");
 }
 
-TEST(Text, Times) {
+TEST(Text, TimesAreUtc) {
   EXPECT_EQ(utc_time(0), "1970-01-01T00:00:00.000Z");
   EXPECT_EQ(utc_time(1'767'323'045'678), "2026-01-02T03:04:05.678Z");
 }
 
 // RFC 4648, section 10.
-TEST(Text, Base64) {
+TEST(Text, Base64IsThatOfTheRfc) {
   EXPECT_EQ(base64(""), "");
   EXPECT_EQ(base64("f"), "Zg==");
   EXPECT_EQ(base64("fo"), "Zm8=");

@@ -8,7 +8,7 @@
 namespace weir::ctl {
 namespace {
 
-TEST(Units, Numbers) {
+TEST(Units, CountsAreReadable) {
   EXPECT_EQ(grouped(0), "0");
   EXPECT_EQ(grouped(999), "999");
   EXPECT_EQ(grouped(1234567), "1,234,567");
@@ -30,7 +30,7 @@ TEST(Units, Numbers) {
   EXPECT_EQ(counted(0, "node"), "0 nodes");
 }
 
-TEST(Units, BytesAndAges) {
+TEST(Units, BytesAndAgesAreReadable) {
   EXPECT_EQ(readable_bytes(0), "0 B");
   EXPECT_EQ(readable_bytes(1023), "1023 B");
   EXPECT_EQ(readable_bytes(8u << 20), "8.0 MiB");
@@ -43,7 +43,7 @@ TEST(Units, BytesAndAges) {
   EXPECT_EQ(readable_age(seconds(48 * 3600)), "2d");
 }
 
-TEST(Columns, NumbersToTheRight) {
+TEST(Columns, StandNumbersToTheRight) {
   Columns columns({"NODE", ">SIZE", "WHY"});
   EXPECT_TRUE(columns.empty());
   columns.add({"a", "1 B", ""});
@@ -55,7 +55,7 @@ TEST(Columns, NumbersToTheRight) {
             "größe  12.0 MiB  x?[31m?y\n");
 }
 
-TEST(Screen, WhatFits) {
+TEST(Screen, ShowsWhatFits) {
   EXPECT_EQ(fitted("one\ntwo\nthree\n", 2, 80), "one\ntwo");
   EXPECT_EQ(fitted("one\n\nthree", 5, 2), "on\n\nth");
   EXPECT_EQ(fitted("größe", 1, 3), "grö");

@@ -71,7 +71,7 @@ TEST_F(DataFolders, AnotherGraphIsRefusedAndSaidHowItDiffers) {
   EXPECT_EQ(other.error().what.find("wc -l"), std::string::npos) << other.error().what;
 }
 
-TEST_F(DataFolders, InUse) {
+TEST_F(DataFolders, InUseAreRefused) {
   auto first = DataFolder::open(root_ + "/d", root_, spec());
   ASSERT_TRUE(first);
   const auto second = DataFolder::open(root_ + "/d", root_, spec());
@@ -108,7 +108,7 @@ TEST_F(DataFolders, SocketsWithLongPathsAreElsewhere) {
   near->clean(true);
 }
 
-TEST(Difference, InWords) {
+TEST(Difference, NamesTheNodesThatDiffer) {
   const auto spec = [](const char* text) { return *graph::spec_from_expression(text).value; };
   EXPECT_EQ(difference(spec("'a' ; 'b'"), spec("'a' ; 'b'")), "");
   EXPECT_EQ(difference(spec("'a' ; 'b'"), spec("'a' ; 'c x'")),
@@ -118,7 +118,7 @@ TEST(Difference, InWords) {
 
 using Actions = Folders;
 
-TEST_F(Actions, ArePathsOfPrograms) {
+TEST_F(Actions, BecomeAbsolutePathsOfPrograms) {
   write("good", "#!/bin/sh\n", 0755);
   graph::PipelineSpec spec;
   spec.actions["tool"].file = "./good";
@@ -128,7 +128,7 @@ TEST_F(Actions, ArePathsOfPrograms) {
   EXPECT_EQ(spec.nodes[1].action, root_ + "/good");
 }
 
-TEST_F(Actions, WhatIsWrong) {
+TEST_F(Actions, ThatCannotRunAreExplained) {
   write("plain", "x", 0644);
   fs::create_directory(root_ + "/folder");
   ::mkfifo((root_ + "/fifo").c_str(), 0755);

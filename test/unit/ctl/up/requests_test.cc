@@ -11,7 +11,7 @@ using std::chrono::seconds;
 
 constexpr runtime::SteadyTime kStart{};
 
-TEST(Requests, TheSameIdUntilItIsAnswered) {
+TEST(Requests, KeepTheirIdUntilTheyAreAnswered) {
   Requests requests("up-1");
   std::vector<std::string> answers;
   const auto answer = [&](const Result<wire::Message>& result) {
@@ -31,7 +31,7 @@ TEST(Requests, TheSameIdUntilItIsAnswered) {
   EXPECT_TRUE(requests.empty());
 }
 
-TEST(Requests, RefusalsAndTimeAreErrors) {
+TEST(Requests, EndWithAnErrorOnRefusalAndTimeout) {
   Requests requests("up-1");
   std::vector<ErrorCode> codes;
   const auto answer = [&](const Result<wire::Message>& result) {
@@ -46,7 +46,7 @@ TEST(Requests, RefusalsAndTimeAreErrors) {
   EXPECT_EQ(codes, (std::vector<ErrorCode>{ErrorCode::kConflict, ErrorCode::kTimeout}));
 }
 
-TEST(Requests, AnAnswerOfAnotherReleaseSaysSo) {
+TEST(Requests, NameAnAnswerOfAnotherRelease) {
   Requests requests("up-1");
   std::string what;
   const auto asked = requests.add(
@@ -58,7 +58,7 @@ TEST(Requests, AnAnswerOfAnotherReleaseSaysSo) {
             "1; broker, agents and weirctl have to be of the same release");
 }
 
-TEST(RestartPace, DoublesAndBeginsAgain) {
+TEST(RestartPace, DoublesAndIsResetByALongLife) {
   RestartPace pace;
   std::vector<int64_t> pauses;
   for (int i = 0; i < 7; ++i) {

@@ -77,7 +77,7 @@ TEST(SinkLane, GoesOnAfterItsPosition) {
 }
 
 // The position is in the middle of a block: only what follows it is taken.
-TEST(SinkLane, SkipsWhatItHas) {
+TEST(SinkLane, SkipsBlocksThatItHas) {
   for (const wire::Shape shape : {wire::Shape::kLines, wire::Shape::kFrames}) {
     LaneWriter writer(lane_name());
     const std::string payload =

@@ -61,7 +61,7 @@ TEST(SinkMerge, LanesTakeTurnsByWholeBlocks) {
   EXPECT_EQ(drain(merge), "a1\na2\nb1\na3\nb2\n");
 }
 
-TEST(SinkMerge, NotInsideARecord) {
+TEST(SinkMerge, NeverSwitchesLanesInsideARecord) {
   Lane a("a");
   Lane b("b");
   SinkMerge merge({&a.lane, &b.lane}, false);
@@ -124,8 +124,8 @@ TEST(SinkMerge, AnAbandonedRecordIsCutOffAFile) {
   EXPECT_EQ(merge.extent(), (SinkExtent{10, 10, 0}));
 }
 
-// In one batch the cut would come too early: it begins a batch of its own.
-TEST(SinkMerge, ACutInTheMiddleOfWhatWaits) {
+// A cut begins a batch of its own: in the one before it would come too early.
+TEST(SinkMerge, CutsWhatWaitsWhenALaneLostItsTail) {
   Lane a("a");
   SinkMerge merge({&a.lane}, true);
   a.add("whole\n");

@@ -14,12 +14,12 @@ Json verified() {
     "blocks":3,"records":40,"bytes":500,"dead_letters":1,"damages":[]})");
 }
 
-TEST(LogText, AWholeLog) {
+TEST(LogText, CallsAnUndamagedLogWhole) {
   EXPECT_EQ(*verified_text(verified()),
             "log p/work.2: whole: 40 records in 3 blocks, 500 bytes; 1 dead letters\n");
 }
 
-TEST(LogText, ADamagedLog) {
+TEST(LogText, NamesWhatIsDamagedAndAtStake) {
   Json log = verified();
   log["damages"].push_back({{"file", nullptr}, {"what", "wrong\x1b"}, {"affected", "all"}});
   log["damages"].push_back({{"file", "d/log/x"}, {"what", "gone"}, {"affected", nullptr}});
@@ -39,7 +39,7 @@ TEST(LogText, ADamagedLog) {
   EXPECT_EQ(verified_text(log)->find("log of an unknown node: damaged; "), 0u);
 }
 
-TEST(LogText, ADump) {
+TEST(LogText, DumpHasATableForEachList) {
   const Json log = Json::parse(R"({"dir":"d","pipeline":"p","node":"n","instance":0,
     "sole_copy":true,"commit":{"term":1,"published":7,"mid_record":false,"ended":true},
     "history":[{"term":1,"boot":2,"nonce":3,"first":1,"last":7}],"inputs":[],"extents":[],
@@ -60,7 +60,7 @@ TEST(LogText, ADump) {
             "... and 2 blocks more\n");
 }
 
-TEST(LogText, NothingIsTrusted) {
+TEST(LogText, RefusesAnswersThatLackFields) {
   EXPECT_FALSE(read_log_answer(""));
   EXPECT_FALSE(read_log_answer("[]"));
   EXPECT_FALSE(read_log_answer("{"));

@@ -5,7 +5,7 @@
 namespace weir::graph {
 namespace {
 
-TEST(Diagnostic, Renders) {
+TEST(Diagnostic, IsRenderedWithLineAndCaret) {
   const Source source{"dir/f.toml", "one\ntwo three\r\nfour"};
   EXPECT_EQ(render(diagnostic_at(source, 8, "bad", "do this")),
             "dir/f.toml:2:5: error: bad\ntwo three\n    ^\nhint: do this\n");
@@ -38,7 +38,7 @@ TEST(Diagnostic, PlacesAndOffsetsAreInverse) {
   }
 }
 
-TEST(Diagnostic, TidySortsAndCuts) {
+TEST(Diagnostic, ListsAreSortedAndCut) {
   const std::string text(200, 'x');
   Diagnostics all;
   for (size_t i = 120; i > 0; --i) all.push_back(diagnostic_at({"f", text}, i, "m"));

@@ -69,7 +69,7 @@ TEST(Expression, SaysWhatIsWrong) {
             "hint: '-' stands only at the beginning: - ; ...\n");
 }
 
-TEST(Topology, Questions) {
+TEST(Topology, AnswersWhoReadsWhom) {
   const PipelineSpec spec = spec_of("'a' ; ('b' || ('c' ; 'd')) ; 'e' || 'f'");
   const auto node = [&](std::string_view name) { return find_node(spec, name).value(); };
   EXPECT_EQ(inputs_of(spec, node("e")), (std::vector<uint32_t>{node("b"), node("d")}));
@@ -127,7 +127,7 @@ TEST(Topology, OrderPutsInputsFirst) {
   }
 }
 
-TEST(Tree, Renders) {
+TEST(Tree, IsDrawnWithRepeatsNamed) {
   EXPECT_EQ(render_tree(spec_of("'numgen' ; 'even' ; ('print' || 'count')"), {1, 4, 1, 1}),
             "numgen\n"
             " +--> even (x 4)\n"

@@ -7,7 +7,7 @@
 namespace weir::graph {
 namespace {
 
-TEST(Names, LoneGrep) {
+TEST(Names, OfCommandsAreTheirPrograms) {
   for (const std::string_view command :
        {"grep 7", "egrep x", "fgrep -v y", "rg z", "/usr/bin/grep 'a;b|c'", "LC_ALL=C grep x",
         "  grep x  ", "grep \"a && b\"", "grep a\\;b", "grep x < file"}) {
@@ -21,7 +21,7 @@ TEST(Names, LoneGrep) {
   }
 }
 
-TEST(Names, Rules) {
+TEST(Names, AreCheckedByTheirRules) {
   EXPECT_TRUE(is_node_name("_a-B9"));
   EXPECT_TRUE(is_node_name(std::string(63, 'a')));
   for (const std::string_view name : {"", "-", "9a", "a b", "a.b", "ä"}) {

@@ -31,7 +31,7 @@ std::string errors_of(std::string_view text, bool commands_only = false) {
   return render(diagnostics);
 }
 
-TEST(Parser, Groups) {
+TEST(Parser, GroupsByPrecedenceAndParentheses) {
   const struct {
     std::string_view text;
     std::string_view tree;
@@ -157,7 +157,7 @@ TEST(Parser, BareWordsWhereOnlyCommandsStand) {
   EXPECT_EQ(errors_of("- ; 'wc -l'", true), "");
 }
 
-TEST(Parser, HasLimits) {
+TEST(Parser, RefusesWhatIsOverItsLimits) {
   EXPECT_NE(errors_of(std::string(kExpressionBytesMax + 1, ' ')).find("262145 bytes"),
             std::string::npos);
   const std::string open(kNestingMax, '(');

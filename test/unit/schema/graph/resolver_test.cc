@@ -125,7 +125,7 @@ TEST(Resolver, SaysWhatIsWrong) {
   for (const auto& c : kCases) EXPECT_EQ(run(c.texts, c.options).errors, c.errors) << c.texts[0];
 }
 
-TEST(Resolver, HasLimits) {
+TEST(Resolver, RefusesWhatIsOverItsLimits) {
   const auto many = [](const std::string& prefix, size_t count) {
     std::string text = prefix + "0";
     for (size_t i = 1; i < count; ++i) text += " || " + prefix + std::to_string(i);

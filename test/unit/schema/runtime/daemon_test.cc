@@ -12,7 +12,7 @@
 namespace weir::runtime {
 namespace {
 
-// In a process of its own; its exit status. Nothing of gtest is used in there.
+// The exit status of `body` in a process of its own. Nothing of gtest is used in there.
 template <typename Body>
 int in_child(Body body) {
   const pid_t pid = ::fork();

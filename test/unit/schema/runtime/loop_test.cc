@@ -202,7 +202,7 @@ TEST(Loop, PostsRunAtTheEndOfTheTurnBeforeTheHook) {
   EXPECT_EQ(order, "wp|q|") << "a post from a post is the next turn's, which does not wait";
 }
 
-// But what is posted for ever holds up nobody.
+// Posts that go on for ever hold up no watch.
 TEST(Loop, WatchesAreLookedAtBetweenPosts) {
   Loop loop;
   const Pipe pipe = make_pipe();

@@ -39,7 +39,7 @@ TEST(SignalWatch, MayBeDestroyedByItsOwnCallback) {
   EXPECT_FALSE(watch.has_value());
 }
 
-// As nohup and traps of shells have it.
+// Signals are ignored from the start under nohup and after traps of shells.
 TEST(SignalWatch, WhatIsIgnoredStaysIgnored) {
   ignore_signal(SIGHUP);
   Loop loop;

@@ -261,7 +261,7 @@ TEST(RecordUnit, OneRunForEachRecord) {
 }
 
 // Design 2: up to 100 MiB, whether its delimiter is there or not.
-TEST(RecordUnit, ARecordMayHave100MiBAndNotOneByteMore) {
+TEST(RecordUnitLong, ARecordMayHave100MiBAndNotOneByteMore) {
   const std::string longest(kRecordBytesMax, 'x');
   for (const bool over : {false, true}) {
     for (const char* end : {"", "\n"}) {

@@ -55,7 +55,7 @@ TEST(ReplyRunner, AnEmptyAnswerToAnEmptyLineIsAnEmptyLine) {
 }
 
 // Design 2: up to 100 MiB, whether its delimiter is there or not.
-TEST(ReplyRunner, ALineMayHave100MiBAndNotOneByteMore) {
+TEST(ReplyRunnerLong, ALineMayHave100MiBAndNotOneByteMore) {
   const std::string longest(kRecordBytesMax, 'x');
   for (const bool over : {false, true}) {
     for (const char* end : {"", "\n"}) {

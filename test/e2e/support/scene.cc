@@ -1,11 +1,7 @@
-#include "test/e2e/harness.h"
+#include "test/e2e/support/scene.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <poll.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,33 +10,18 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <mutex>
-#include <sstream>
 #include <thread>
 
-#include "schema/runtime/process.h"
 #include "schema/runtime/process_tree.h"
-#include "test/e2e/sanitizer.h"
+#include "test/e2e/support/sanitizer.h"
+#include "test/e2e/support/text.h"
 
 namespace weir::e2e {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
 
-constexpr int kLookEveryMs = 5;
-constexpr size_t kExcerptBytes = 200;
 constexpr const char* kMarkName = "WEIR_TEST_MARK";
-
-bool readable_within(int fd, Limit limit) {
-  const auto deadline = Clock::now() + limit;
-  while (true) {
-    const auto left = std::chrono::duration_cast<Limit>(deadline - Clock::now()).count();
-    pollfd item{fd, POLLIN, 0};
-    if (::poll(&item, 1, static_cast<int>(std::max<long long>(left, 0))) > 0) return true;
-    if (left <= 0) return false;
-  }
-}
 
 std::string words_of(std::string bytes) {
   while (!bytes.empty() && bytes.back() == '\0') bytes.pop_back();
@@ -50,52 +31,17 @@ std::string words_of(std::string bytes) {
 
 }  // namespace
 
-// ---- command
-
-Command::Command(Command&& other) noexcept
-    : pid_(std::exchange(other.pid_, 0)),
-      pidfd_(std::move(other.pidfd_)),
-      out_file_(std::move(other.out_file_)),
-      err_file_(std::move(other.err_file_)) {}
-
-Command& Command::operator=(Command&& other) noexcept {
-  Command old(std::move(*this));
-  pid_ = std::exchange(other.pid_, 0);
-  pidfd_ = std::move(other.pidfd_);
-  out_file_ = std::move(other.out_file_);
-  err_file_ = std::move(other.err_file_);
-  return *this;
+size_t peak_kb(pid_t pid) {
+  const std::string status = read_file("/proc/" + std::to_string(pid) + "/status");
+  const size_t at = status.find("VmHWM:");
+  return at == std::string::npos ? 0 : std::stoul(status.substr(at + 6));
 }
 
-Command::~Command() {
-  if (pid_ == 0) return;
-  ::kill(-pid_, SIGKILL);
-  ::waitpid(pid_, nullptr, 0);
+size_t descriptors(pid_t pid) {
+  std::error_code ignored;
+  const fs::directory_iterator all("/proc/" + std::to_string(pid) + "/fd", ignored);
+  return static_cast<size_t>(std::distance(all, fs::directory_iterator()));
 }
-
-bool Command::running() const { return pid_ != 0 && !readable_within(pidfd_.get(), Limit(0)); }
-
-void Command::signal(int number) const {
-  if (pid_ != 0) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0);
-}
-
-Outcome Command::wait(Limit limit) {
-  Outcome outcome;
-  outcome.in_time = readable_within(pidfd_.get(), limit);
-  if (!outcome.in_time) ::kill(-pid_, SIGKILL);
-  int status = 0;
-  ::waitpid(pid_, &status, 0);
-  pid_ = 0;
-  outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  if (!out_file_.empty()) outcome.out = read_file(out_file_);
-  outcome.err = read_file(err_file_);
-  return outcome;
-}
-
-std::string Command::out_so_far() const { return read_file(out_file_); }
-std::string Command::err_so_far() const { return read_file(err_file_); }
-
-// ---- scene
 
 Scene::Scene() {
   std::string pattern = fs::temp_directory_path().string() + "/weir-suite-XXXXXX";
@@ -129,41 +75,13 @@ std::string Scene::make_folder(const std::string& name) const {
 
 Command Scene::start(CommandOptions options) {
   const std::string number = std::to_string(++commands_);
-  Command command;
-  command.err_file_ = path("stderr." + number);
-  const auto opened = [](const std::string& file, int flags) {
-    return UniqueFd(::open(file.c_str(), flags | O_CLOEXEC, 0600));
-  };
-  const int writing = O_WRONLY | O_CREAT | O_TRUNC;
-  const UniqueFd err = opened(command.err_file_, writing);
-  UniqueFd in;
-  UniqueFd out;
-  if (options.stdin_fd < 0) in = opened(options.stdin_file, O_RDONLY);
-  if (options.stdout_fd < 0) out = opened(command.out_file_ = path("stdout." + number), writing);
-
-  runtime::SpawnOptions spawn;
-  spawn.program = "/usr/bin/env";
-  const std::string& folder = options.working_dir.empty() ? folder_ : options.working_dir;
-  spawn.argv = {"env", "-C", folder};
-  spawn.argv.insert(spawn.argv.end(), options.argv.begin(), options.argv.end());
-  spawn.environment = sanitizer_environment(folder_);
-  spawn.environment.insert(spawn.environment.end(), {mark_, "LC_ALL=C", "TMPDIR=" + path("tmp")});
-  spawn.environment.insert(spawn.environment.end(), options.environment.begin(),
-                           options.environment.end());
-  spawn.fds = {{options.stdin_fd < 0 ? in.get() : options.stdin_fd, 0},
-               {options.stdout_fd < 0 ? out.get() : options.stdout_fd, 1},
-               {err.get(), 2}};
-  spawn.new_group = true;
-  static std::mutex one_at_a_time;  // It keeps account of our children.
-  const std::lock_guard<std::mutex> lock(one_at_a_time);
-  auto child = runtime::spawn(spawn);
-  if (!child) {
-    ADD_FAILURE() << child.error().what;
-    std::abort();
-  }
-  command.pid_ = child->pid;
-  command.pidfd_ = std::move(child->pidfd);
-  return command;
+  if (options.stdout_file.empty()) options.stdout_file = path("stdout." + number);
+  if (options.stderr_file.empty()) options.stderr_file = path("stderr." + number);
+  std::vector<std::string> environment = sanitizer_environment(folder_);
+  environment.insert(environment.end(), {mark_, "LC_ALL=C", "TMPDIR=" + path("tmp")});
+  environment.insert(environment.end(), options.environment.begin(), options.environment.end());
+  options.environment = std::move(environment);
+  return Command::start(options, folder_);
 }
 
 Outcome Scene::run(CommandOptions options, Limit limit) {
@@ -262,60 +180,6 @@ void Scene::kill_all() const {
     return left.empty();
   };
   wait_until(kill_those, kSlowdown * Limit(10'000));
-}
-
-// ---- small things
-
-bool wait_until(const std::function<bool()>& condition, Limit limit) {
-  const auto deadline = Clock::now() + limit;
-  while (!condition()) {
-    if (Clock::now() >= deadline) return false;
-    ::poll(nullptr, 0, kLookEveryMs);
-  }
-  return true;
-}
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream bytes;
-  bytes << file.rdbuf();
-  return std::move(bytes).str();
-}
-
-std::string quoted(const std::string& command) {
-  std::string text = "'";
-  for (const char byte : command) {
-    if (byte == '\'' || byte == '\\') text += '\\';
-    text += byte;
-  }
-  return text + "'";
-}
-
-std::string excerpt(std::string_view bytes) {
-  std::string text = std::to_string(bytes.size()) + " bytes: ";
-  for (const char byte : bytes.substr(0, kExcerptBytes)) {
-    if (byte == '\n') {
-      text += "\\n";
-    } else if (static_cast<unsigned char>(byte) < ' ' || static_cast<unsigned char>(byte) > '~') {
-      text += '?';
-    } else {
-      text += byte;
-    }
-  }
-  return bytes.size() > kExcerptBytes ? text + "..." : text;
-}
-
-std::string difference(std::string_view expected, std::string_view actual) {
-  if (expected == actual) return "";
-  const auto [left, right] =
-      std::mismatch(expected.begin(), expected.end(), actual.begin(), actual.end());
-  const auto at = static_cast<size_t>(left - expected.begin());
-  const size_t from = at < 40 ? 0 : at - 40;
-  return "differs at byte " + std::to_string(at) + "\n  expected " +
-         std::to_string(expected.size()) + " bytes, there " +
-         excerpt(expected.substr(std::min(from, expected.size()))) + "\n  actual   " +
-         std::to_string(actual.size()) + " bytes, there " +
-         excerpt(actual.substr(std::min(from, actual.size())));
 }
 
 void in_parallel(const std::vector<std::function<void()>>& jobs, size_t threads) {

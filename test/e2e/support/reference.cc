@@ -1,4 +1,4 @@
-#include "test/e2e/reference.h"
+#include "test/e2e/support/reference.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "test/e2e/network.h"
+#include "test/e2e/support/network.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "test/e2e/small_disk.h"
+#include "test/e2e/support/small_disk.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

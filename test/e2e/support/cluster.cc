@@ -1,18 +1,15 @@
-#include "test/e2e/control_cluster.h"
+#include "test/e2e/support/cluster.h"
 
 #include <fcntl.h>
-#include <poll.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
+#include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstdlib>
+#include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "schema/runtime/process_tree.h"
-#include "test/e2e/sanitizer.h"
 
 namespace weir::e2e {
 namespace {
@@ -24,11 +21,14 @@ constexpr auto kPoll = std::chrono::milliseconds(5);
 
 }  // namespace
 
+ClusterOptions user_cluster(std::vector<std::string> agents) {
+  return {
+      .real_wrappers = true, .addresses = true, .tcp_broker = true, .agents = std::move(agents)};
+}
+
 Cluster::Cluster(ClusterOptions options) : options_(std::move(options)), context_(1) {
   runtime::become_subreaper();
-  std::string pattern = "/tmp/weir-e2e-XXXXXX";
-  folder_ = ::mkdtemp(pattern.data());
-  endpoint_ = options_.tcp_broker ? "tcp://127.0.0.1:*" : "ipc://" + folder_ + "/broker";
+  endpoint_ = options_.tcp_broker ? "tcp://127.0.0.1:*" : "ipc://" + folder() + "/broker";
   if (options_.address_of) {
     endpoint_ = "tcp://" + options_.address_of("broker") + ":7700";
   }
@@ -36,52 +36,49 @@ Cluster::Cluster(ClusterOptions options) : options_(std::move(options)), context
   EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
   lifeline_read_.reset(ends[0]);
   lifeline_write_.reset(ends[1]);
+  if (!options_.agents.empty()) start(options_.agents);
 }
 
 Cluster::~Cluster() {
   close_lifeline();
-  for (auto& [name, child] : processes_) {
-    EXPECT_TRUE(runtime::reap_within(child, kLimit)) << name;
+  for (auto& [name, process] : processes_) {
+    EXPECT_TRUE(process.wait(kWaitLimit).in_time) << name << " does not end";
   }
   // Adopted wrappers are nobody's children but ours.
   wait("no orphans", [] { return runtime::reap_inherited() == 0; });
   runtime::kill_inherited();
-  EXPECT_EQ(sanitizer_reports(folder_), "");
-  if (!::testing::Test::HasFailure()) std::filesystem::remove_all(folder_);
 }
 
-void Cluster::start(const std::string& name, std::vector<std::string> argv) {
-  runtime::SpawnOptions options;
-  options.program = argv[0];
-  argv.insert(argv.end(), {"--lifeline-fd", "3"});
+void Cluster::start_process(const std::string& name, std::vector<std::string> argv) {
+  CommandOptions options;
   options.argv = std::move(argv);
-  options.environment = sanitizer_environment(folder_);
+  options.argv.insert(options.argv.end(), {"--lifeline-fd", "3"});
   options.fds = {{lifeline_read_.get(), 3}};
-  const std::string log = folder_ + "/" + name + ".log";
-  const UniqueFd output(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  options.fds.push_back({output.get(), 2});
+  options.stderr_file = scene_.path(name + ".log");
   if (const auto armed = armed_.find(name); armed != armed_.end()) {
     options.environment.push_back("WEIR_FAILPOINT=" + armed->second);
     armed_.erase(armed);
   }
-  const auto spawn = [&] {
-    auto child = runtime::spawn(options);
-    ASSERT_TRUE(child) << child.error().what;
-    processes_[name] = std::move(*child);
-  };
+  const auto spawn = [&] { processes_.insert_or_assign(name, scene_.start(std::move(options))); };
   if (!options_.on_host) return spawn();
   options_.on_host(name, spawn);
 }
 
+void Cluster::start(const std::vector<std::string>& agents) {
+  start_broker();
+  for (const std::string& agent : agents) start_agent(agent);
+  wait_for_agents(agents.size());
+}
+
 void Cluster::start_broker() {
   std::vector<std::string> argv{WEIR_BROKER, "--listen", endpoint_, "--data",
-                                folder_ + "/broker-data"};
+                                folder() + "/broker-data"};
   if (options_.address_of) argv.emplace_back("--insecure");
-  start("broker", std::move(argv));
+  start_process("broker", std::move(argv));
   if (!endpoint_.ends_with("*")) return;
   const std::string mark = "listens at ";
   wait("the broker has a port", [&] {
-    std::ifstream log(folder_ + "/broker.log");
+    std::ifstream log(folder() + "/broker.log");
     for (std::string line; std::getline(log, line);) {
       const size_t at = line.find(mark);
       if (at != std::string::npos && !log.eof()) endpoint_ = line.substr(at + mark.size());
@@ -110,7 +107,7 @@ void Cluster::start_agent_as(const std::string& process, const std::string& name
   if (options_.address_of) {
     argv.insert(argv.end(), {"--address", options_.address_of(name), "--insecure"});
   }
-  start(process, std::move(argv));
+  start_process(process, std::move(argv));
 }
 
 void Cluster::arm(const std::string& process, const std::string& failpoint) {
@@ -119,11 +116,11 @@ void Cluster::arm(const std::string& process, const std::string& failpoint) {
 
 void Cluster::revive() {
   std::vector<std::string> dead;
-  for (auto& [name, child] : processes_) {
-    const auto status = runtime::try_reap(child.pid);
-    if (status && *status) dead.push_back(name);
+  for (const auto& [name, process] : processes_) {
+    if (!process.running()) dead.push_back(name);
   }
   for (const std::string& name : dead) {
+    processes_.at(name).wait();
     processes_.erase(name);
     if (name == "broker") {
       start_broker();
@@ -135,28 +132,18 @@ void Cluster::revive() {
 }
 
 agent::Layout Cluster::layout(const std::string& agent) const {
-  return {folder_ + "/data-" + agent, folder_ + "/run-" + agent};
+  return {folder() + "/data-" + agent, folder() + "/run-" + agent};
 }
 
 void Cluster::kill(const std::string& process) {
-  runtime::Child child = std::move(processes_.at(process));
+  processes_.at(process).kill();
   processes_.erase(process);
-  EXPECT_TRUE(runtime::signal_pidfd(child.pidfd, SIGKILL));
-  EXPECT_TRUE(runtime::reap_within(child, kLimit));
 }
 
 std::vector<pid_t> Cluster::wrappers_of(const std::string& agent) const {
-  const std::string mark = layout(agent).orders_dir() + "/";
   std::vector<pid_t> found;
-  std::error_code failure;
-  for (std::filesystem::directory_iterator it("/proc", failure), end; it != end;
-       it.increment(failure)) {
-    const std::string name = it->path().filename();
-    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    std::ifstream stream("/proc/" + name + "/cmdline");
-    std::ostringstream words;
-    words << stream.rdbuf();  // It may go while it is read.
-    if (words.str().find(mark) != std::string::npos) found.push_back(std::stoi(name));
+  for (const Process& process : scene_.processes_with(layout(agent).orders_dir() + "/")) {
+    found.push_back(process.pid);
   }
   return found;
 }
@@ -165,21 +152,28 @@ void Cluster::signal_host(const std::string& agent, int signal) {
   if (signal == SIGKILL) {
     kill(agent);
   } else {
-    ASSERT_EQ(::kill(processes_.at(agent).pid, signal), 0);
+    processes_.at(agent).signal(signal);
   }
   for (const pid_t pid : wrappers_of(agent)) ::kill(pid, signal);
 }
 
-void Cluster::terminate(const std::string& process) {
-  EXPECT_TRUE(runtime::signal_pidfd(processes_.at(process).pidfd, SIGTERM));
-}
+void Cluster::terminate(const std::string& process) { processes_.at(process).signal(SIGTERM); }
 
 int Cluster::wait_for_exit(const std::string& process) {
-  runtime::Child child = std::move(processes_.at(process));
+  const Outcome outcome = processes_.at(process).wait(kWaitLimit);
   processes_.erase(process);
-  auto status = runtime::reap_within(child, kLimit);
-  EXPECT_TRUE(status) << process << " does not end";
-  return status && WIFEXITED(*status) ? WEXITSTATUS(*status) : -1;
+  EXPECT_TRUE(outcome.in_time) << process << " does not end";
+  return outcome.code;
+}
+
+bool Cluster::wait_for_agents(size_t count) {
+  return wait(std::to_string(count) + " agents are connected", [&] {
+    const wire::Message answer = ask(wire::BrokerStatusRequest{});
+    const auto* const status = std::get_if<wire::BrokerStatus>(&answer);
+    return status != nullptr && std::count_if(status->agents.begin(), status->agents.end(),
+                                              [](const auto& agent) { return agent.connected; }) ==
+                                    static_cast<std::ptrdiff_t>(count);
+  });
 }
 
 wire::Message Cluster::ask(const wire::Message& question) {
@@ -190,7 +184,7 @@ wire::Message Cluster::ask(const wire::Message& question) {
 wire::Message Cluster::ask_as(const std::string& request, const wire::Message& question) {
   const auto bytes = wire::encode({request, question});
   EXPECT_TRUE(bytes);
-  const auto deadline = Clock::now() + kLimit;
+  const auto deadline = Clock::now() + kWaitLimit;
   while (Clock::now() < deadline) {
     if (!socket_) {
       socket_.emplace(std::move(*runtime::ZmqSocket::dealer(context_, {})));
@@ -229,15 +223,7 @@ wire::PipelineStatus Cluster::status(const std::string& pipeline) {
 }
 
 bool Cluster::wait(const std::string& what, const std::function<bool()>& condition) {
-  const auto deadline = Clock::now() + kLimit;
-  while (!condition()) {
-    if (Clock::now() >= deadline) {
-      ADD_FAILURE() << "waited in vain for: " << what << "; see " << folder_;
-      return false;
-    }
-    ::poll(nullptr, 0, static_cast<int>(kPoll.count()));
-  }
-  return true;
+  return wait_for(what + "; see " + folder(), condition);
 }
 
 bool Cluster::kill_wrapper(const std::string& node, const std::string& pipeline) {
@@ -274,7 +260,7 @@ graph::PipelineSpec Cluster::chain(const std::vector<std::pair<std::string, std:
 
 void Cluster::put_and_run(const std::vector<std::pair<std::string, std::string>>& nodes) {
   EXPECT_TRUE(std::holds_alternative<wire::Ok>(ask(wire::PipelinePut{chain(nodes)})));
-  const wire::ReaderOrder weirctl{"weirctl.0", "ipc://" + folder_ + "/weirctl"};
+  const wire::ReaderOrder weirctl{"weirctl.0", "ipc://" + folder() + "/weirctl"};
   EXPECT_TRUE(std::holds_alternative<wire::Ok>(ask(wire::PipelineRun{"p", weirctl, {}})));
 }
 
@@ -293,6 +279,43 @@ std::vector<std::string> Cluster::lines(const std::string& agent, const std::str
   std::vector<std::string> all;
   for (std::string line; std::getline(stream, line);) all.push_back(line);
   return all;
+}
+
+// ---- weirctl
+
+CommandOptions Cluster::weirctl(std::vector<std::string> words) const {
+  CommandOptions options = scene_.weirctl(std::move(words));
+  options.environment = {"WEIR_BROKER=" + broker_endpoint(), "HOME=" + folder()};
+  return options;
+}
+
+std::string Cluster::out(std::vector<std::string> words) {
+  std::string command;
+  for (const std::string& word : words) command += " " + word;
+  const Outcome outcome = run(std::move(words));
+  EXPECT_EQ(outcome.code, 0) << "weirctl" << command << ": " << outcome.err;
+  return outcome.out;
+}
+
+nlohmann::json Cluster::json(std::vector<std::string> words) {
+  words.insert(words.end(), {"-o", "json"});
+  const std::string text = out(std::move(words));
+  nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
+  EXPECT_FALSE(json.is_discarded()) << text;
+  return json;
+}
+
+void Cluster::put(const std::string& text) {
+  scene_.write("put.toml", text);
+  out({"pipeline", "put", "put.toml"});
+}
+
+std::string Cluster::state(const std::string& pipeline) {
+  return std::string(wire::to_string(status(pipeline).state));
+}
+
+bool Cluster::wait_for_state(const std::string& pipeline, const std::string& wanted) {
+  return wait(pipeline + " is " + wanted, [&] { return state(pipeline) == wanted; });
 }
 
 }  // namespace weir::e2e

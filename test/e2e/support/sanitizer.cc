@@ -1,4 +1,4 @@
-#include "test/e2e/sanitizer.h"
+#include "test/e2e/support/sanitizer.h"
 
 #include <cstdlib>
 #include <filesystem>
@@ -6,7 +6,7 @@
 #include <sstream>
 #include <string>
 
-#include "test/e2e/slowdown.h"
+#include "test/e2e/support/slowdown.h"
 
 namespace weir::e2e {
 namespace {

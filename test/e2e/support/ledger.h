@@ -18,4 +18,8 @@ struct Ledger {
 // do not count. `written`: each number once.
 Ledger ledger_of(const std::string& folder, const std::vector<long>& written);
 
+// All that a sink has kept in a folder, where each of its units is a file TERM-BOOT-NUMBER, in the
+// order of the units. Hidden files are not whole, and are left out.
+std::string archived(const std::string& folder);
+
 }  // namespace weir::e2e

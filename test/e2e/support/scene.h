@@ -1,77 +1,32 @@
-// What the end-to-end suites share: a folder per test, commands with a hard limit, and finding all
-// processes that a command has started, however far down and in whatever session.
+// A test's own folder and all that it starts there, and finding the processes of that, however far
+// down and in whatever session.
 //
 // Thread: a Scene and its Commands belong to one thread; several Scenes may live side by side.
 #pragma once
 
 #include <sys/types.h>
 
-#include <chrono>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "schema/base/unique_fd.h"
-#include "test/e2e/slowdown.h"
+#include "test/e2e/support/command.h"
+#include "test/e2e/support/text.h"
+#include "test/e2e/support/wait.h"
 
 namespace weir::e2e {
-
-using Limit = std::chrono::milliseconds;
-// Generous: a machine may be busy with other things. Only a hang should meet it.
-inline constexpr Limit kRunLimit{kSlowdown * 90'000};
-inline constexpr Limit kWaitLimit{kSlowdown * 30'000};
-
-struct Outcome {
-  bool in_time = false;  // False: it was killed, because its limit had come.
-  int code = -1;         // Exit status, or 128 + signal.
-  std::string out;
-  std::string err;
-};
-
-struct CommandOptions {
-  std::vector<std::string> argv;
-  std::string stdin_file = "/dev/null";
-  // Instead of files: these descriptors. They stay the caller's.
-  int stdin_fd = -1;
-  int stdout_fd = -1;
-  std::string working_dir;  // Empty: the scene's folder.
-  std::vector<std::string> environment;
-};
-
-// A child in a process group of its own. Killed with its group when it goes.
-class Command {
- public:
-  Command(Command&&) noexcept;
-  Command& operator=(Command&&) noexcept;  // Kills the one that was there.
-  ~Command();
-
-  pid_t pid() const { return pid_; }
-  bool running() const;
-  // Waits; kills the group at the limit.
-  Outcome wait(Limit limit = kRunLimit);
-  void signal(int number) const;
-  // What it has written so far.
-  std::string out_so_far() const;
-  std::string err_so_far() const;
-
- private:
-  friend class Scene;
-  Command() = default;
-
-  pid_t pid_ = 0;
-  UniqueFd pidfd_;
-  std::string out_file_;
-  std::string err_file_;
-};
 
 struct Process {
   pid_t pid = 0;
   pid_t parent = 0;
   std::string command;  // Its words, with blanks between.
 };
+
+// The most memory that a process has had, and how many descriptors it has; 0 if it is gone.
+size_t peak_kb(pid_t pid);
+size_t descriptors(pid_t pid);
 
 // Folder, environment and processes of one test. At its end nothing may be left of what it has
 // started: neither processes nor folders of `weirctl up`.
@@ -117,16 +72,6 @@ class Scene {
   int commands_ = 0;
 };
 
-// Looks again and again until the condition holds. False: the limit has come.
-bool wait_until(const std::function<bool()>& condition, Limit limit = kWaitLimit);
-
-std::string read_file(const std::string& path);
-// A command in quotes, as the expression of `up -e` wants it.
-std::string quoted(const std::string& command);
-// The beginning of long bytes with what cannot be printed escaped, and how many there are.
-std::string excerpt(std::string_view bytes);
-// Where two runs of bytes differ first; empty if they are equal.
-std::string difference(std::string_view expected, std::string_view actual);
 // Runs the jobs in a few threads.
 void in_parallel(const std::vector<std::function<void()>>& jobs, size_t threads);
 

@@ -2,16 +2,14 @@
 // it things, kills it.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "schema/runtime/process.h"
 #include "schema/runtime/zmq_socket.h"
 #include "schema/wire/control.h"
+#include "test/e2e/support/scene.h"
 
 namespace weir::e2e {
 
@@ -41,18 +39,18 @@ class OneWrapper {
   int wait_for_exit();
   const wire::InstanceStatus& status() const { return status_; }
 
-  const std::string& folder() const { return folder_; }
-  std::string path(const std::string& name) const { return folder_ + "/" + name; }
-  std::string content(const std::string& name) const;
+  const std::string& folder() const { return scene_.folder(); }
+  std::string path(const std::string& name) const { return scene_.path(name); }
+  std::string content(const std::string& name) const { return scene_.read(name); }
 
  private:
   bool receive();
 
-  std::string folder_ = "/tmp/weir-one-XXXXXX";
+  Scene scene_;
   runtime::ZmqContext context_;
   std::optional<runtime::ZmqSocket> agent_;
   std::string peer_;
-  std::optional<runtime::Child> child_;
+  std::optional<Command> wrapper_;
   wire::InstanceStatus status_;
   size_t reports_ = 0;
 };

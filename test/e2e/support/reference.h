@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "test/e2e/harness.h"
+#include "test/e2e/support/scene.h"
 
 namespace weir::e2e {
 

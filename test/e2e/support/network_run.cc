@@ -1,4 +1,4 @@
-#include "test/e2e/network_run.h"
+#include "test/e2e/support/network_run.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -86,13 +86,7 @@ graph::PipelineSpec NetworkRun::pipeline(const Places& places) const {
 }
 
 void NetworkRun::run(const Places& places) {
-  cluster_.start_broker();
-  for (const std::string& agent : agents()) cluster_.start_agent(agent);
-  ASSERT_TRUE(wait("the agents are connected", [&] {
-    const auto answer = cluster_.ask(wire::BrokerStatusRequest{});
-    const auto* status = std::get_if<wire::BrokerStatus>(&answer);
-    return status != nullptr && status->agents.size() == agents().size();
-  }));
+  cluster_.start(agents());
   wire::PipelineRun order{"p", {}, {}};
   order.options.log_limit_bytes = log_limit_bytes_;
   ASSERT_TRUE(cluster_.ok(wire::PipelinePut{pipeline(places)}));

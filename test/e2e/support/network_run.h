@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "test/e2e/control_cluster.h"
-#include "test/e2e/ledger.h"
-#include "test/e2e/network.h"
+#include "test/e2e/support/cluster.h"
+#include "test/e2e/support/ledger.h"
+#include "test/e2e/support/network.h"
 
 namespace weir::e2e {
 
