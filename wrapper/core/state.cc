@@ -311,12 +311,6 @@ Incarnation next_incarnation(const LogState& state, uint64_t term) {
   return {term, next_boot(state), 0};
 }
 
-wal::LogBatch boot_floor_batch(uint64_t boot) {
-  wal::LogBatch batch;
-  batch.put(wal::key(wal::kMeta, "floor"), Encoder().u64(boot).bytes());
-  return batch;
-}
-
 Result<LogState> load(const wal::Log& log) {
   Result<LogState> state = load_without_blocks(log);
   if (!state) return state;

@@ -133,8 +133,6 @@ uint64_t next_boot(const LogState& state);
 // Who opens a log for an order with this term. The log may know a higher one, if the order is of a
 // broker whose memory was lost: it is kept then, so that the broker hears of it (R10).
 Incarnation next_incarnation(const LogState& state, uint64_t term);
-// What makes it higher than `boot`; to be synced.
-wal::LogBatch boot_floor_batch(uint64_t boot);
 
 // Reads all but the blocks, and of those at the end their sizes. Errors: kCorrupt for values that
 // do not decode and for a format that this version does not know, kIo.
