@@ -12,7 +12,7 @@ using wal::key;
 
 Lane::Lane(const wal::Log& log, const LogState& state, const Incarnation& of, wal::LogBatch& batch,
            uint64_t group_bytes)
-    : log_(log), of_(of), group_bytes_wanted_(group_bytes) {
+    : log_(log), format_(state.format), of_(of), group_bytes_wanted_(group_bytes) {
   std::vector<edge::HistoryEntry> entries = state.history;
   if (!entries.empty()) {
     // The last entry was open: what it reaches is in the last commit, if that was its own.
@@ -85,6 +85,8 @@ void Lane::append_mark(const wire::Mark& mark, wal::LogBatch& batch) {
 }
 
 void Lane::hold(const wire::Block& block, wal::LogBatch& batch) {
+  // From now on an older release, which could not read it, refuses the log.
+  if (block.header.version() > format_) put_format(batch, format_ = block.header.version());
   put_block(batch, block);
   staged_last_ = block.header.last();
   staged_bytes_ += block.wire_bytes();

@@ -52,7 +52,7 @@ Node::~Node() = default;
 // Takes up the log for this boot. The batch becomes the first, synced, commit.
 void Node::open(const LogState& state) {
   const wire::StartOrder& order = config_.order;
-  put_format(batch_, wal::kFormatVersion);
+  put_format(batch_, state.format);
   put_owner(batch_, log_identity(order), is_sole_copy(order));
   lane_ = std::make_unique<Lane>(log_, state, config_.of, batch_,
                                  Lane::group_bytes(config_.order.log_limit_bytes));
@@ -264,7 +264,8 @@ void Node::on_block(size_t index, wire::Block block) {
   input.heard_at = now_;
   const std::optional<uint32_t> known_pieces = input.reader.on_block(block.header);
   if (!known_pieces) return;
-  counters_.records_in += block.header.is_end() ? 0 : block.header.pieces - *known_pieces;
+  const bool no_record = block.header.mark && !wire::is_abandoned(block.header.mark);
+  counters_.records_in += no_record ? 0 : block.header.pieces - *known_pieces;
   counters_.bytes_in += block.header.payload_bytes;
   input.inbox.push(std::move(block), *known_pieces);
 }
