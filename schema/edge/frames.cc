@@ -9,7 +9,8 @@
 namespace weir::edge {
 namespace {
 
-constexpr std::string_view kMagic = "WED1";
+constexpr std::string_view kMagic = "WED";
+constexpr uint8_t kVersion = '1';
 
 // Types on the wire; a number is never given to another type.
 enum Type : uint8_t {
@@ -216,7 +217,7 @@ Result<Frame> get_body(uint8_t type, Decoder& in) {
 
 std::string encode(const Frame& frame) {
   Encoder out;
-  out.raw(kMagic);
+  out.raw(kMagic).u8(kVersion);
   std::visit(Put{out}, frame);
   return std::move(out).bytes();
 }
@@ -264,9 +265,13 @@ std::optional<Frame> HelloParts::add(const std::string& route, Frame frame) {
 Result<Frame> decode(std::string_view bytes) {
   Decoder in(bytes);
   if (in.raw(kMagic.size()) != kMagic) return corrupt("no frame begins here");
+  if (const uint8_t version = in.u8(); in.ok() && version != kVersion) {
+    return corrupt("version '" + std::string(1, static_cast<char>(version)) + "' is not known");
+  }
   const uint8_t type = in.u8();
   Result<Frame> frame = get_body(type, in);
-  if (frame && !in.done()) return corrupt("wrong length");
+  // What a later release has added stands behind what is known here.
+  if (frame && !in.ok()) return corrupt("cut short");
   return frame;
 }
 

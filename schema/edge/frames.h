@@ -2,7 +2,11 @@
 // ZeroMQ message each, one part; a block is sent as it is and is told apart by its magic.
 // docs/edge.md tells the protocol, with a drawing.
 //
-//   frame = magic "WED1", type (1 byte), then the fields below, all numbers big-endian
+//   frame = magic "WED", version '1', type (1 byte), then the fields below, all numbers big-endian
+//
+// Fields are only added, at the end: a reader of the same version ignores what stands behind those
+// that it knows, and takes one that is not there as unset. What an older reader must not pass over
+// gets another version, which it refuses (docs/decisions/0009).
 //
 // Writer to reader: HISTORY, HELLO, BEGIN, PING, blocks. Reader to writer: WELCOME, ACK, RESET,
 // REFUSE. `session` is chosen by the writer, larger with each HELLO; an answer with another one is
@@ -119,7 +123,8 @@ std::string encode(const Frame& frame);
 // The messages that a frame is sent as, in this order: one, but for a HELLO with a long history.
 std::vector<std::string> encode_all(const Frame& frame);
 
-// Errors: kCorrupt for bytes that are no frame of this version, or break a limit or a range.
+// Errors: kCorrupt for bytes that are no frame of this version, are cut short, or break a limit or
+// a range.
 Result<Frame> decode(std::string_view bytes);
 
 // Puts a HELLO that came in several frames together again. For the connections of one listener.

@@ -3,17 +3,17 @@
 //
 //   offset  bytes  field
 //        0      4  magic "WBK1"
-//        4      1  version (1)
-//        5      1  flags: 1 continued, 2 abandoned, 4 end
+//        4      1  version: 1, or 2 of what version 1 cannot say
+//        5      1  flags: 1 continued, 2 abandoned, 4 end; version 2: 8 watermark
 //        6      1  shape: how the payload is cut into records: 0 by "\n", 1 by "\0", 2 frames
-//        7      1  zero
+//        7      1  zero; version 2: port of the node that it comes from (only 0, the main one, yet)
 //        8      8  term   of the incarnation that wrote it
 //       16      8  boot   likewise
 //       24      8  nonce  likewise
 //       32      8  seq of the first piece
 //       40      4  pieces (1 to 2^20)
 //       44      4  payload bytes (0 to 1 MiB)
-//       48      8  XXH3-64 of the payload
+//       48      8  XXH3-64 of the payload; version 2, of a mark: its value
 //       56      8  XXH3-64 of the bytes 0 to 55
 //       64         payload
 //
@@ -23,7 +23,8 @@
 //   abandoned  no payload, one piece: the record that the blocks before it began ends here,
 //   unfinished;
 //              readers that need records whole drop it;
-//   end        no payload, one piece: the lane ends here (R8).
+//   end        no payload, one piece: the lane ends here (R8);
+//   watermark  no payload, one piece: an event time (wire::Mark).
 // In shape 2 each piece has a 32-bit big-endian length in front of it; in the others a piece ends
 // with its delimiter (a continued one, and the last piece of a lane, may lack it).
 #pragma once
@@ -38,6 +39,8 @@
 
 namespace weir::wire {
 
+inline constexpr uint8_t kBlockVersionOldest = 1;
+inline constexpr uint8_t kBlockVersionNewest = 2;
 inline constexpr size_t kBlockHeaderBytes = 64;
 inline constexpr size_t kBlockPayloadBytesMax = 1u << 20;
 inline constexpr uint32_t kBlockPiecesMax = 1u << 20;
@@ -58,6 +61,8 @@ struct BlockHeader {
   RecordId last_id() const { return {of.term, of.boot, last()}; }
   Position last_position() const { return {of, last()}; }
   bool is_end() const { return wire::is_end(mark); }
+  // Of the block: the lowest that can say it.
+  uint8_t version() const { return mark && mark->kind == Mark::Kind::kWatermark ? 2 : 1; }
 };
 
 // Immutable; cheap to copy. `bytes` has header and payload.

@@ -38,9 +38,11 @@ struct Mark {
   enum class Kind : uint8_t {
     kAbandoned,  // The record that the blocks before it began ends here, unfinished.
     kEnd,        // The lane ends here (R8).
+    kWatermark,  // No record with an earlier event time than `value` is expected: milliseconds
+                 // since 1970. Blocks of version 2.
   };
   Kind kind = Kind::kEnd;
-  uint64_t value = 0;  // What it says beyond that; 0 of those that say nothing.
+  uint64_t value = 0;  // 0 of those that need none.
 
   bool operator==(const Mark&) const = default;
 };

@@ -23,14 +23,12 @@
 
 #include "wrapper/core/builder.h"
 #include "wrapper/core/dead_letters.h"
+#include "wrapper/core/log_entries.h"
 #include "wrapper/core/poison.h"
 #include "wrapper/core/program_runner.h"
-#include "wrapper/wal/keys.h"
 
 namespace weir::core {
 namespace {
-
-using wal::key;
 
 constexpr uint64_t kShortUnitBytes = 4u << 20;  // While room is short.
 
@@ -230,7 +228,7 @@ class BatchRunner : public ProgramRunner {
     const auto add = [&](const Unit& unit) {
       std::optional<Extent> extent;
       const auto put = [&] {
-        if (extent) node_.batch().put(key(wal::kExtent, count++), encode_extent(unit.id, *extent));
+        if (extent) put_extent(node_.batch(), count++, unit.id, *extent);
       };
       for (const Item& item : unit.items) {
         const std::string& lane = inputs_[item.input].name;
@@ -250,7 +248,7 @@ class BatchRunner : public ProgramRunner {
 
   // One by one: each range erased makes every later look into the log dearer for a while.
   void keep_extents(uint64_t count) {
-    for (uint64_t i = count; i < extents_; ++i) node_.batch().erase(key(wal::kExtent, i));
+    for (uint64_t i = count; i < extents_; ++i) erase_extent(node_.batch(), i);
     extents_ = count;
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "wrapper/core/log_entries.h"
 #include "wrapper/core/node.h"
 #include "wrapper/core/runner.h"
 #include "wrapper/wal/keys.h"
@@ -76,22 +77,16 @@ Result<std::vector<uint64_t>> DeadLetterBook::named(const std::vector<std::strin
 
 Result<std::optional<DeadLetter>> DeadLetterBook::read(uint64_t number) const {
   if (erasing_.contains(number)) return std::optional<DeadLetter>();
-  const std::string at = key(wal::kDead, number);
-  std::optional<Result<DeadLetter>> letter;
-  Status scanned = log_.scan(at, at + '\0', [&](std::string_view, std::string_view value) {
-    letter = decode_dead_letter(value);
-    return false;
-  });
-  if (!scanned) return std::move(scanned).error();
-  if (!letter) return std::optional<DeadLetter>();
-  if (!*letter) return letter->error();
-  return std::optional<DeadLetter>(**std::move(letter));
+  const Result<std::optional<std::string>> value = log_.get(key(wal::kDead, number));
+  if (!value) return value.error();
+  if (!value->has_value()) return std::optional<DeadLetter>();
+  Result<DeadLetter> letter = decode_dead_letter(**value);
+  if (!letter) return std::move(letter).error();
+  return std::optional<DeadLetter>(*std::move(letter));
 }
 
 void DeadLetterBook::erase(uint64_t number, wal::LogBatch& batch) {
-  batch.erase(key(wal::kDead, number));
-  // With the highest one its number would be forgotten.
-  batch.put(key(wal::kMeta, "dead"), Encoder().u64(next_).bytes());
+  erase_letter(batch, number, next_);
   erasing_.insert(number);
   std::erase(queue_, number);
   if (under_way_ == number) under_way_.reset();
@@ -130,7 +125,7 @@ void put_dead_letter(Node& node, const std::string& lane, const Portion& record,
   letter.attempts = why.attempts;
   letter.unix_ms = node.effects().unix_ms();
   letter.term = node.order().term;
-  node.batch().put(key(wal::kDead, node.dead().add()), encode(letter));
+  put_letter(node.batch(), node.dead().add(), letter);
   node.sync_this_turn();
   node.effects().note("record " + to_string(record.last) + " of " + lane +
                       " is a dead letter: " + letter.reason);
@@ -148,7 +143,7 @@ void keep_retried(Node& node, const Failure& why) {
   (*letter)->action = program_of(node);
   ++(*letter)->attempts;
   (*letter)->unix_ms = node.effects().unix_ms();
-  node.batch().put(key(wal::kDead, number), encode(**letter));
+  put_letter(node.batch(), number, **letter);
   node.sync_this_turn();
   node.effects().note("dead letter " +
                       dead_letter_id(node.order().instance, (*letter)->term, number) +

@@ -4,13 +4,13 @@
 #include <tuple>
 
 #include "schema/base/codec.h"
+#include "wrapper/core/log_entries.h"
 #include "wrapper/wal/keys.h"
 
 namespace weir::core {
 namespace {
 
 using wal::key;
-using wal::key_end;
 
 constexpr char kFormat = 1;
 constexpr size_t kSourcesMax = 255;  // Of one chunk: a byte names one.
@@ -111,7 +111,7 @@ uint64_t FedRanges::add(const std::string& lane, const Position& to, wal::LogBat
   tail_.push_back(static_cast<char>(number));
   append_varint(tail_, to.seq - last_from_);
   known.seq = reach = to.seq;
-  batch.put(key(wal::kFed, number_), tail_);
+  put_fed_chunk(batch, number_, tail_);
   return number_;
 }
 
@@ -120,7 +120,7 @@ void FedRanges::persisted(uint64_t chunk) {
 }
 
 void FedRanges::forget(wal::LogBatch& batch) {
-  batch.erase_range(key(wal::kFed), key_end(wal::kFed));
+  erase_fed_chunks(batch);
   reach_.clear();
   unwritten_.clear();
   number_ = 0;
@@ -132,12 +132,12 @@ void FedRanges::forget(wal::LogBatch& batch) {
 Result<std::string> FedRanges::chunk(uint64_t number) const {
   if (number == number_) return tail_;
   if (const auto found = unwritten_.find(number); found != unwritten_.end()) return found->second;
-  auto entry = log_.last(key(wal::kFed, number), key(wal::kFed, number + 1));
-  if (!entry) return std::move(entry).error();
-  if (!entry->has_value()) {
+  Result<std::optional<std::string>> chunk = log_.get(key(wal::kFed, number));
+  if (!chunk) return std::move(chunk).error();
+  if (!chunk->has_value()) {
     return Error{ErrorCode::kCorrupt, "log: what the unit was fed is not whole"};
   }
-  return std::move((*entry)->second);
+  return **std::move(chunk);
 }
 
 Status FedRanges::rewind() {

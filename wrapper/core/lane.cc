@@ -3,41 +3,41 @@
 #include <algorithm>
 
 #include "schema/base/check.h"
+#include "wrapper/core/log_entries.h"
 #include "wrapper/wal/keys.h"
 
 namespace weir::core {
 
 using wal::key;
-using wal::key_end;
 
 Lane::Lane(const wal::Log& log, const LogState& state, const Incarnation& of, wal::LogBatch& batch,
            uint64_t group_bytes)
-    : log_(log), of_(of), group_bytes_wanted_(group_bytes) {
+    : log_(log), format_(state.format), of_(of), group_bytes_wanted_(group_bytes) {
   std::vector<edge::HistoryEntry> entries = state.history;
   if (!entries.empty()) {
     // The last entry was open: what it reaches is in the last commit, if that was its own.
     edge::HistoryEntry& last = entries.back();
     last.last = state.commit.of == last.of ? state.commit.published : last.first - 1;
     if (last.empty() && entries.size() > 1) {
-      batch.erase(key(wal::kHistory, RecordId{last.of.term, last.of.boot, 0}));
+      erase_history(batch, last.of);
       entries.pop_back();
     } else {
-      batch.put(key(wal::kHistory, RecordId{last.of.term, last.of.boot, 0}), encode(last));
+      put_history(batch, last);
     }
   }
   history_ = edge::History(std::move(entries));
   if (!history_.empty()) {
     // Staged blocks of an unfinished unit are dropped: they were never visible.
-    batch.erase_range(key(wal::kBlock, history_.next()), key_end(wal::kBlock));
+    erase_blocks_from(batch, history_.next());
     groups_.assign(state.groups.begin(), state.groups.end());
     while (!groups_.empty() && groups_.back().last >= history_.next()) {
-      batch.erase(key(wal::kGroup, groups_.back().last));
+      erase_group(batch, groups_.back());
       groups_.pop_back();
     }
   }
   recover_tail_group(state);
   history_.open(of_);
-  batch.put(key(wal::kHistory, RecordId{of_.term, of_.boot, 0}), encode(history_.newest()));
+  put_history(batch, history_.newest());
   staged_last_ = publishing_last_ = history_.newest().last;
   for (const Group& group : groups_) log_bytes_ += group.bytes;
   log_bytes_ += group_bytes_;
@@ -85,7 +85,9 @@ void Lane::append_mark(const wire::Mark& mark, wal::LogBatch& batch) {
 }
 
 void Lane::hold(const wire::Block& block, wal::LogBatch& batch) {
-  batch.put(key(wal::kBlock, block.header.first_id()), block.bytes);
+  // From now on an older release, which could not read it, refuses the log.
+  if (block.header.version() > format_) put_format(batch, format_ = block.header.version());
+  put_block(batch, block);
   staged_last_ = block.header.last();
   staged_bytes_ += block.wire_bytes();
   log_bytes_ += block.wire_bytes();
@@ -105,7 +107,7 @@ void Lane::publish(wal::LogBatch& batch) {
   const uint64_t kept = ends ? last->wire_bytes() : 0;
   const uint64_t seq = staged_last_ - (ends ? 1 : 0);
   groups_.push_back({{of_.term, of_.boot, seq}, group_bytes_ - kept});
-  batch.put(key(wal::kGroup, groups_.back().last), encode(groups_.back()));
+  put_group(batch, groups_.back());
   group_bytes_ = kept;
 }
 
@@ -117,8 +119,7 @@ void Lane::persisted(uint64_t last) {
 void Lane::discard_staged(wal::LogBatch& batch) {
   const uint64_t published = publishing_last_;
   if (staged_last_ == published) return;
-  batch.erase_range(key(wal::kBlock, RecordId{of_.term, of_.boot, published + 1}),
-                    key_end(wal::kBlock));
+  erase_blocks_from(batch, {of_.term, of_.boot, published + 1});
   while (!recent_.empty() && recent_.back().header.last() > published &&
          recent_.back().header.of == of_) {
     recent_bytes_ -= recent_.back().wire_bytes();
@@ -163,13 +164,11 @@ bool Lane::trim(const RecordId& settled, wal::LogBatch& batch) {
     groups_.pop_front();
   }
   if (last.none()) return false;
-  const RecordId next{last.term, last.boot, last.seq + 1};
-  batch.erase_range(key(wal::kBlock, first_held_), key(wal::kBlock, next));
-  batch.erase_range(key(wal::kGroup), key(wal::kGroup, next));
+  erase_trimmed(batch, first_held_, last);
   first_held_ = std::max(first_held_, history_.after(last));
   for (const edge::HistoryEntry& entry : history_.entries()) {
     if (entry.of == of_ || RecordId{entry.of.term, entry.of.boot, entry.last} >= first_held_) break;
-    batch.erase(key(wal::kHistory, RecordId{entry.of.term, entry.of.boot, 0}));
+    erase_history(batch, entry.of);
   }
   history_.drop_before(first_held_);
   return true;

@@ -87,6 +87,7 @@ class Lane {
   void recover_tail_group(const LogState& state);
 
   const wal::Log& log_;
+  uint32_t format_;  // Of the log.
   Incarnation of_;
   edge::History history_;         // Visible records only.
   uint64_t publishing_last_ = 0;  // Visible once the commits under way are in the log.

@@ -3,13 +3,12 @@
 #include <algorithm>
 
 #include "schema/base/check.h"
+#include "wrapper/core/log_entries.h"
 #include "wrapper/core/runner.h"
 #include "wrapper/core/sole_copy.h"
 #include "wrapper/wal/keys.h"
 
 namespace weir::core {
-
-using wal::key;
 
 namespace {
 
@@ -53,16 +52,15 @@ Node::~Node() = default;
 // Takes up the log for this boot. The batch becomes the first, synced, commit.
 void Node::open(const LogState& state) {
   const wire::StartOrder& order = config_.order;
-  batch_.put(key(wal::kMeta, "version"), Encoder().u32(wal::kFormatVersion).bytes());
-  batch_.put(key(wal::kMeta, "identity"), log_identity(order));
-  batch_.put(key(wal::kMeta, "sole_copy"), std::string(is_sole_copy(order) ? "1" : "0"));
+  put_format(batch_, state.format);
+  put_owner(batch_, log_identity(order), is_sole_copy(order));
   lane_ = std::make_unique<Lane>(log_, state, config_.of, batch_,
                                  Lane::group_bytes(config_.order.log_limit_bytes));
   commit_ = state.commit;
   commit_.of = config_.of;
   commit_.published = lane_->staged_last();
   begin_at_position(state);
-  batch_.put(key(wal::kCommit), encode(commit_));
+  put_commit(batch_, commit_);
   trimmed_at_taken_ = state.trimmed_at_taken;
   Mark mark{lane_->published_id(), {}};
   for (const std::string& writer : order.writers) {
@@ -93,7 +91,7 @@ void Node::begin_at_position(const LogState& state) {
   base_position_ = state.base_position;
   if (!tells_position_ || !state.identity.empty() || order.position.none()) return;
   base_position_ = commit_.position = order.position;
-  batch_.put(key(wal::kMeta, "base"), encode_base(base_position_));
+  put_base_position(batch_, base_position_);
 }
 
 void Node::make_runner(const LogState& state) {
@@ -166,7 +164,7 @@ void Node::write_turn() {
   if (batch_publishes_) {
     commit_.published = lane_->staged_last();
     commit.published = lane_->staged_last();
-    batch_.put(key(wal::kCommit), encode(commit_));
+    put_commit(batch_, commit_);
     lane_->publish(batch_);
     // R6: sources and sinks sync every commit; inner nodes leave power loss to R2 and R3.
     sync = sync || spec().durability == graph::Durability::kDisk || config_.order.sink;
@@ -232,7 +230,7 @@ std::optional<edge::Refuse> Node::on_hello(size_t index, const edge::Hello& hell
   input.heard_at = now_;
   if (meeting.persist_seen) {
     input.durable.seen = input.reader.seen();
-    batch_.put(key(wal::kInput, input.name), encode(input.durable));
+    put_input(batch_, input.name, input.durable);
     batch_sync_ = true;
     batch_then_.push_back([this, index] { inputs_[index].reader.seen_kept(); });
   }
@@ -266,7 +264,8 @@ void Node::on_block(size_t index, wire::Block block) {
   input.heard_at = now_;
   const std::optional<uint32_t> known_pieces = input.reader.on_block(block.header);
   if (!known_pieces) return;
-  counters_.records_in += block.header.is_end() ? 0 : block.header.pieces - *known_pieces;
+  const bool no_record = block.header.mark && !wire::is_abandoned(block.header.mark);
+  counters_.records_in += no_record ? 0 : block.header.pieces - *known_pieces;
   counters_.bytes_in += block.header.payload_bytes;
   input.inbox.push(std::move(block), *known_pieces);
 }
@@ -501,7 +500,7 @@ void Node::check_full() {
   }
   if (!trimmed_at_taken_) {
     trimmed_at_taken_ = true;
-    batch_.put(key(wal::kMeta, "trimmed"), std::string("1"));
+    put_trimmed_at_taken(batch_);
     const std::string why = is_full ? "its log is full (" + std::to_string(limit) + " bytes)"
                                     : std::string("the disk of its log is nearly full");
     effects_.note(why +
@@ -547,7 +546,7 @@ void Node::move_frontier(Input& input, const Position& to) {
   const Position& at = input.durable.frontier;
   if (!at.none() && at.of.term < to.of.term) {
     const std::string lane = input.name + "@" + std::to_string(at.of.term);
-    batch_.put(key(wal::kInput, lane), encode(edge::ReaderDurable{at.of, at, false, false, at}));
+    put_input(batch_, lane, {at.of, at, false, false, at});
   }
   input.durable.frontier = to;
 }
@@ -571,7 +570,7 @@ void Node::commit_inputs(const std::vector<Frontier>& frontiers) {
     input.durable.enough = input.durable.enough || frontier.enough;
     input.durable.ended = input.durable.ended || frontier.ended;
     if (input.durable.enough || input.durable.ended) input.reader.want_no_more();
-    batch_.put(key(wal::kInput, input.name), encode(input.durable));
+    put_input(batch_, input.name, input.durable);
   }
 }
 
@@ -587,7 +586,7 @@ void Node::settle_inputs(const std::vector<std::pair<size_t, Position>>& upto) {
   for (const auto& [index, at] : upto) {
     Input& input = inputs_[index];
     input.durable.settles = at;
-    batch_.put(key(wal::kInput, input.name), encode(input.durable));
+    put_input(batch_, input.name, input.durable);
     auto& inputs = batch_mark_->inputs;
     const auto same = [index = index](const auto& other) { return other.first == index; };
     const auto found = std::find_if(inputs.begin(), inputs.end(), same);
@@ -603,7 +602,7 @@ void Node::end_lane(std::function<void()> then) {
   dead_.forget_retries();
   append_mark(wire::kEndMark);
   commit_.ended = true;
-  batch_.erase(key(wal::kAttempts));
+  erase_attempts(batch_);
   std::vector<Frontier> frontiers;
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const Input& input = inputs_[i];
@@ -677,7 +676,7 @@ void Node::count_exit(const RunEnd& end) {
   if (end.kind != RunEnd::Kind::kExited || end.code == 0) return;
   ++nonzero_exits_.count;
   nonzero_exits_.last = static_cast<uint32_t>(end.code);
-  batch_.put(key(wal::kMeta, "exits"), encode(nonzero_exits_));
+  put_nonzero_exits(batch_, nonzero_exits_);
 }
 
 Result<uint64_t> Node::retry_dead(const std::vector<std::string>& ids) {

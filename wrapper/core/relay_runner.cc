@@ -42,8 +42,8 @@ class RelayRunner : public Runner {
 
  private:
   void pass_on(const Portion& portion) {
-    if (portion.is_abandoned()) {
-      node_.append_mark(wire::kAbandonedMark);
+    if (portion.mark) {
+      node_.append_mark(*portion.mark);
     } else {
       Cut cut;
       cut.buffer.reset(new uint8_t[wire::kBlockHeaderBytes + portion.bytes.size]);

@@ -99,9 +99,24 @@ edge::ReaderDurable get_input(Decoder& in) {
 }
 
 Error corrupt(std::string_view key) {
-  return Error{ErrorCode::kCorrupt,
-               "log: the value of a key of kind '" + std::string(key.substr(0, 1)) +
-                   "' does not decode; the log is damaged or of another version"};
+  return Error{ErrorCode::kCorrupt, "log: the value of a key of kind '" +
+                                        std::string(key.substr(0, 1)) +
+                                        "' does not decode; the log is damaged"};
+}
+
+// Before anything else is looked at. A later release may have written all of it otherwise.
+Result<uint32_t> read_format(const wal::Log& log) {
+  const Result<std::optional<std::string>> value = log.get(wal::key(wal::kMeta, "version"));
+  if (!value) return value.error();
+  if (!value->has_value()) return wal::kFormatOldest;
+  Decoder in(**value);
+  const uint32_t format = in.u32();
+  if (!in.done()) return corrupt("M");
+  if (format >= wal::kFormatOldest && format <= wal::kFormatNewest) return format;
+  return Error{ErrorCode::kInvalid,
+               "log: its format is " + std::to_string(format) + ", and this release reads " +
+                   std::to_string(wal::kFormatOldest) + " to " +
+                   std::to_string(wal::kFormatNewest) + ": it is of another release"};
 }
 
 // Decodes one entry into the state; false where the value is not what its key promises.
@@ -110,7 +125,7 @@ bool decode_entry(std::string_view key, std::string_view value, LogState& state)
   const std::string_view name = key.substr(1);
   switch (key[0]) {
     case wal::kMeta:
-      if (name == "version") return in.u32() == wal::kFormatVersion && in.done();
+      if (name == "version") return true;  // Looked at before.
       if (name == "identity") state.identity = value;
       if (name == "sole_copy") state.sole_copy = value == "1";
       if (name == "trimmed") state.trimmed_at_taken = true;
@@ -311,12 +326,6 @@ Incarnation next_incarnation(const LogState& state, uint64_t term) {
   return {term, next_boot(state), 0};
 }
 
-wal::LogBatch boot_floor_batch(uint64_t boot) {
-  wal::LogBatch batch;
-  batch.put(wal::key(wal::kMeta, "floor"), Encoder().u64(boot).bytes());
-  return batch;
-}
-
 Result<LogState> load(const wal::Log& log) {
   Result<LogState> state = load_without_blocks(log);
   if (!state) return state;
@@ -326,6 +335,9 @@ Result<LogState> load(const wal::Log& log) {
 
 Result<LogState> load_without_blocks(const wal::Log& log) {
   LogState state;
+  const Result<uint32_t> format = read_format(log);
+  if (!format) return format.error();
+  state.format = *format;
   std::optional<Error> failure;
   const auto each = [&](std::string_view key, std::string_view value) {
     if (!decode_entry(key, value, state)) failure = corrupt(key);

@@ -93,6 +93,7 @@ struct NonzeroExits {
 };
 
 struct LogState {
+  uint32_t format = 1;            // Of its keys and values; see wal/keys.h.
   std::string identity;           // "pipeline/node.instance", empty in a fresh log.
   uint64_t boot_floor = 0;        // No boot up to here may be used again.
   bool sole_copy = false;         // R5; false in logs that do not say it.
@@ -133,11 +134,9 @@ uint64_t next_boot(const LogState& state);
 // Who opens a log for an order with this term. The log may know a higher one, if the order is of a
 // broker whose memory was lost: it is kept then, so that the broker hears of it (R10).
 Incarnation next_incarnation(const LogState& state, uint64_t term);
-// What makes it higher than `boot`; to be synced.
-wal::LogBatch boot_floor_batch(uint64_t boot);
 
-// Reads all but the blocks, and of those at the end their sizes. Errors: kCorrupt for values that
-// do not decode and for a format that this version does not know, kIo.
+// Reads all but the blocks, and of those at the end their sizes. Errors: kInvalid for a format that
+// this release does not know, kCorrupt for values that do not decode, kIo.
 Result<LogState> load(const wal::Log& log);
 // The same without a look at any block, for those that only want to know.
 Result<LogState> load_without_blocks(const wal::Log& log);

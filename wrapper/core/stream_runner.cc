@@ -12,16 +12,14 @@
 
 #include "schema/base/check.h"
 #include "wrapper/core/builder.h"
+#include "wrapper/core/log_entries.h"
 #include "wrapper/core/program_runner.h"
 #include "wrapper/core/recognizer.h"
-#include "wrapper/wal/keys.h"
 
 namespace weir::core {
 namespace {
 
 using std::chrono::milliseconds;
-using wal::key;
-using wal::key_end;
 
 constexpr size_t kFeedAheadBytes = 1u << 20;
 constexpr uint64_t kPointBytes = 1u << 20;
@@ -327,8 +325,7 @@ class StreamRunner : public ProgramRunner {
 
   void skip_and_restart(size_t index, const Extent& skip) {
     skips_[index].push_back(skip);
-    node_.batch().put(key(wal::kSkip, inputs_[index].name + "/" + to_string(skip.to)),
-                      encode(skip));
+    put_skip(node_.batch(), skip);
     start_afresh();
   }
 
@@ -364,7 +361,7 @@ class StreamRunner : public ProgramRunner {
       commit.out_hash = published_hash_ = hash_.digest();
       if (points_.empty() || published_bytes_ - points_.back().offset >= kPointBytes) {
         points_.push_back({published_bytes_, published_hash_, commit.position.records});
-        node_.batch().put(key(wal::kPoint, published_bytes_), encode(points_.back()));
+        put_point(node_.batch(), points_.back());
       }
     }
     node_.append(std::move(cut), shape_);
@@ -413,7 +410,7 @@ class StreamRunner : public ProgramRunner {
                          " of its output on, records may be seen twice");
     if (node_.commit_state().mid_record) abandon_record();
     while (!points_.empty() && points_.back().offset > recognizer_->hash().bytes()) {
-      node_.batch().erase(key(wal::kPoint, points_.back().offset));
+      erase_point(node_.batch(), points_.back());
       points_.pop_back();
     }
     if (!source_) return;
@@ -456,9 +453,9 @@ class StreamRunner : public ProgramRunner {
 
   // What is only needed to run the unit once more.
   void forget_run() {
-    node_.batch().erase_range(key(wal::kPoint), key_end(wal::kPoint));
+    erase_points(node_.batch());
     fed_.forget(node_.batch());
-    node_.batch().erase_range(key(wal::kSkip), key_end(wal::kSkip));
+    erase_skips(node_.batch());
     points_.clear();
   }
 
@@ -484,7 +481,7 @@ class StreamRunner : public ProgramRunner {
     if (run_.running()) node_.effects().kill_run();
     CommitState& commit = node_.commit_state();
     if (commit.mid_record) abandon_record();
-    node_.batch().erase_range(key(wal::kPoint), key_end(wal::kPoint));
+    erase_points(node_.batch());
     fed_.forget(node_.batch());
     points_.clear();
     published_bytes_ = published_hash_ = 0;

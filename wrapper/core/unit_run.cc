@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "wrapper/core/log_entries.h"
 #include "wrapper/core/runner.h"
-#include "wrapper/wal/keys.h"
 
 namespace weir::core {
 
 using std::chrono::milliseconds;
-using wal::key;
 
 UnitRun::UnitRun(Node& node, const LogState& state)
     : node_(node),
@@ -137,12 +136,12 @@ milliseconds UnitRun::wait_after(const RunEnd& end) const {
 
 void UnitRun::put_failed(const UnitId& unit, uint32_t failed) {
   failed_ = failed;
-  node_.batch().put(key(wal::kAttempts), encode(Attempts{unit, failed}));
+  put_attempts(node_.batch(), {unit, failed});
 }
 
 void UnitRun::forget_failed() {
   failed_ = 0;
-  node_.batch().erase(key(wal::kAttempts));
+  erase_attempts(node_.batch());
 }
 
 void UnitRun::finish() {

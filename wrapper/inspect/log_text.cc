@@ -143,6 +143,8 @@ Json to_json(const wire::BlockHeader& header) {
   if (header.continued) flags.push_back("continued");
   if (wire::is_abandoned(header.mark)) flags.push_back("abandoned");
   if (header.is_end()) flags.push_back("end");
+  const bool watermark = header.mark && header.mark->kind == wire::Mark::Kind::kWatermark;
+  if (watermark) flags.push_back("watermark");
   return {{"first", to_string(header.first_id())},
           {"last", to_string(header.last_id())},
           {"records", header.pieces},

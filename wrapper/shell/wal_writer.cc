@@ -6,14 +6,14 @@
 #include <utility>
 
 #include "schema/base/check.h"
-#include "wrapper/wal/keys.h"
+#include "wrapper/wal/ranges.h"
 
 namespace weir::shell {
 namespace {
 
 bool trims(const wal::LogBatch& batch) {
   return std::any_of(batch.ops().begin(), batch.ops().end(), [](const wal::LogBatch::Op& op) {
-    return op.kind == wal::LogBatch::Op::Kind::kEraseRange && op.key[0] == wal::kBlock;
+    return op.kind == wal::LogBatch::Op::Kind::kEraseRange && wal::is_segmented(op.key[0]);
   });
 }
 

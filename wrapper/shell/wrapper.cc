@@ -8,6 +8,7 @@
 
 #include "schema/base/files.h"
 #include "schema/base/log.h"
+#include "wrapper/core/log_entries.h"
 #include "wrapper/core/sole_copy.h"
 #include "wrapper/inspect/questions.h"
 #include "wrapper/shell/host_room.h"

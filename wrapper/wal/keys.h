@@ -10,7 +10,10 @@
 
 namespace weir::wal {
 
-inline constexpr uint32_t kFormatVersion = 1;
+// Formats of a log that are read. A log has the lowest that can hold what is in it: 2 where it has
+// blocks of version 2.
+inline constexpr uint32_t kFormatOldest = 1;
+inline constexpr uint32_t kFormatNewest = 2;
 
 inline constexpr char kMeta = 'M';      // M + name: format version, identity, lowest boot
 inline constexpr char kHistory = 'H';   // H term boot: an incarnation that wrote this log

@@ -23,28 +23,37 @@ class LogBatch {
 
   struct Op {
     enum class Kind { kPut, kErase, kEraseRange } kind = Kind::kPut;
+    // Of what is put. Shared bytes may be kept outside the database, and their key must be in a
+    // range for that (ranges.h).
+    enum class ValueClass { kInline, kShared } value_class = ValueClass::kInline;
     std::string key;
-    std::string end;    // kEraseRange: the first key that stays.
-    std::string small;  // kPut: the value, unless `large` has it.
-    SharedBytes large;
+    std::string end;  // kEraseRange: the first key that stays.
+    std::string inlined;
+    SharedBytes shared;
 
-    std::string_view value() const { return large.data != nullptr ? large.view() : small; }
+    std::string_view value() const {
+      return value_class == ValueClass::kShared ? shared.view() : inlined;
+    }
   };
 
   void put(std::string key, std::string value) {
     bytes_ += key.size() + value.size();
     small_bytes_ += key.size() + value.size();
-    ops_.push_back({Op::Kind::kPut, std::move(key), {}, std::move(value), {}});
+    ops_.push_back(
+        {Op::Kind::kPut, Op::ValueClass::kInline, std::move(key), {}, std::move(value), {}});
   }
   void put(std::string key, SharedBytes value) {
     bytes_ += key.size() + value.size;
     small_bytes_ += key.size() + std::min(value.size, kSharedBytesMin);
-    ops_.push_back({Op::Kind::kPut, std::move(key), {}, {}, std::move(value)});
+    ops_.push_back(
+        {Op::Kind::kPut, Op::ValueClass::kShared, std::move(key), {}, {}, std::move(value)});
   }
-  void erase(std::string key) { ops_.push_back({Op::Kind::kErase, std::move(key), {}, {}, {}}); }
+  void erase(std::string key) {
+    ops_.push_back({Op::Kind::kErase, {}, std::move(key), {}, {}, {}});
+  }
   // Erases all keys in [from, end).
   void erase_range(std::string from, std::string end) {
-    ops_.push_back({Op::Kind::kEraseRange, std::move(from), std::move(end), {}, {}});
+    ops_.push_back({Op::Kind::kEraseRange, {}, std::move(from), std::move(end), {}, {}});
   }
 
   const std::vector<Op>& ops() const { return ops_; }
@@ -72,6 +81,9 @@ class Log {
   // Calls `each` for the keys in [from, end) in order until it returns false. Any thread.
   using Each = std::function<bool(std::string_view key, std::string_view value)>;
   virtual Status scan(std::string_view from, std::string_view end, const Each& each) const = 0;
+
+  // The value of this key, or nothing.
+  virtual Result<std::optional<std::string>> get(std::string_view key) const = 0;
 
   // The last key in [from, end) and its value, or nothing.
   virtual Result<std::optional<std::pair<std::string, std::string>>> last(

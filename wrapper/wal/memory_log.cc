@@ -37,6 +37,12 @@ Status MemoryLog::scan(std::string_view from, std::string_view end, const Each& 
   return {};
 }
 
+Result<std::optional<std::string>> MemoryLog::get(std::string_view key) const {
+  const auto found = map_.find(std::string(key));
+  if (found == map_.end()) return std::optional<std::string>();
+  return std::optional<std::string>(found->second);
+}
+
 Result<std::optional<std::pair<std::string, std::string>>> MemoryLog::last(
     std::string_view from, std::string_view end) const {
   auto it = map_.lower_bound(std::string(end));

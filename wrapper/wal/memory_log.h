@@ -13,6 +13,7 @@ class MemoryLog : public Log {
   using Log::write;
   Status write(std::span<const LogBatch> batches, bool sync) override;
   Status scan(std::string_view from, std::string_view end, const Each& each) const override;
+  Result<std::optional<std::string>> get(std::string_view key) const override;
   Result<std::optional<std::pair<std::string, std::string>>> last(
       std::string_view from, std::string_view end) const override;
 

@@ -10,9 +10,9 @@
 #include <filesystem>
 #include <map>
 
+#include "schema/base/check.h"
 #include "schema/base/codec.h"
 #include "schema/rocks/rocks.h"
-#include "schema/wire/block.h"
 #include "wrapper/wal/keys.h"
 #include "wrapper/wal/segments.h"
 #include "wrapper/wal/synced_mark.h"
@@ -31,8 +31,11 @@ class RocksLog : public StoredLog {
  public:
   // Without a mark it is only looked at.
   RocksLog(std::unique_ptr<rocksdb::DB> db, std::unique_ptr<Segments> segments,
-           std::optional<SyncedMark> mark)
-      : db_(std::move(db)), segments_(std::move(segments)), mark_(std::move(mark)) {}
+           std::optional<SyncedMark> mark, std::span<const SegmentedRange> ranges)
+      : db_(std::move(db)),
+        segments_(std::move(segments)),
+        mark_(std::move(mark)),
+        ranges_(ranges.begin(), ranges.end()) {}
 
   using Log::write;
   Status write(std::span<const LogBatch> batches, bool sync) override {
@@ -49,19 +52,21 @@ class RocksLog : public StoredLog {
     bool discards = false;
     for (const LogBatch& batch : batches) {
       for (const LogBatch::Op& op : batch.ops()) {
-        const bool large = is_large(op);
-        const std::string place = large ? encode(places_[next_place]) : std::string();
-        if (large) last_in_file_[places_[next_place++].file] = op.key;
-        if (op.kind == LogBatch::Op::Kind::kEraseRange && op.key[0] == kBlock) {
-          const bool discard = op.end == block_end_;
-          discards = discards || discard;
-          // Their keys are used again, in other files.
-          if (discard) {
-            std::erase_if(last_in_file_, [&](const auto& last) { return last.second >= op.key; });
-          }
-          trims = trims || discard || may_unname_a_file(op.end);
+        const SegmentedRange* const range = range_of(op.key);
+        std::string stored;  // If it is not the value as it is.
+        if (is_large(op)) {
+          const Place& place = places_[next_place++];
+          last_in_file_[place.file][op.key[0]] = op.key;
+          stored = encode(place);
+        } else if (range != nullptr && looks_stored(op.value())) {
+          stored = kInlineMark + std::string(op.value());
         }
-        const rocksdb::Status added = add(op, large ? std::string_view(place) : op.value(), out);
+        if (range != nullptr && op.kind == LogBatch::Op::Kind::kEraseRange) {
+          const bool discard = op.end == key_end(range->letter);
+          discards = discards || discard;
+          trims = forget_erased(op, discard) || trims;
+        }
+        const rocksdb::Status added = add(op, stored.empty() ? op.value() : stored, out);
         if (!added.ok()) return rocks::to_error("log: write", added);
       }
     }
@@ -79,17 +84,29 @@ class RocksLog : public StoredLog {
     const Slice bound = slice(end);
     std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(read_options(&bound)));
     for (it->Seek(slice(from)); it->Valid(); it->Next()) {
-      Place place;
-      if (!decode_place(view(it->value()), place)) {
-        if (!each(view(it->key()), view(it->value()))) break;
+      const Stored stored = stored_as(view(it->key()), view(it->value()));
+      if (!stored.place) {
+        if (!each(view(it->key()), stored.value)) break;
         continue;
       }
-      const Result<std::string> value = read(view(it->key()), place);
+      const Result<std::string> value = read(view(it->key()), *stored.place);
       if (!value) return value.error();
       if (!each(view(it->key()), *value)) break;
     }
     if (!it->status().ok()) return rocks::to_error("log: read", it->status());
     return {};
+  }
+
+  Result<std::optional<std::string>> get(std::string_view key) const override {
+    std::string raw;
+    const rocksdb::Status status = db_->Get(read_options(nullptr), slice(key), &raw);
+    if (status.IsNotFound()) return std::optional<std::string>();
+    if (!status.ok()) return rocks::to_error("log: read", status);
+    const Stored stored = stored_as(key, raw);
+    if (!stored.place) return std::optional<std::string>(stored.value);
+    Result<std::string> value = read(key, *stored.place);
+    if (!value) return std::move(value).error();
+    return std::optional<std::string>(*std::move(value));
   }
 
   Result<std::optional<std::pair<std::string, std::string>>> last(
@@ -100,39 +117,42 @@ class RocksLog : public StoredLog {
     if (!it->status().ok()) return rocks::to_error("log: read", it->status());
     std::optional<std::pair<std::string, std::string>> found;
     if (!it->Valid() || view(it->key()) < from) return found;
-    Place place;
-    if (decode_place(view(it->value()), place)) {
-      Result<std::string> value = read(view(it->key()), place);
+    const Stored stored = stored_as(view(it->key()), view(it->value()));
+    if (stored.place) {
+      Result<std::string> value = read(view(it->key()), *stored.place);
       if (!value) return std::move(value).error();
       found.emplace(view(it->key()), *std::move(value));
     } else {
-      found.emplace(view(it->key()), view(it->value()));
+      found.emplace(view(it->key()), stored.value);
     }
     return found;
   }
 
-  // What a killed process wrote is there, and after a power cut what was synced: of all blocks
-  // their files, and those since the last sync byte by byte.
-  Status check_blocks() const {
+  // What a killed process wrote is there, and after a power cut what was synced: of all values in
+  // segments their files, and those since the last sync byte by byte.
+  Status check_segments() const {
     uint64_t synced = 0;
     std::string marker;
     if (db_->Get(rocksdb::ReadOptions(), kSyncedKey, &marker).ok()) synced = Decoder(marker).u64();
     std::map<uint64_t, uint64_t> files;  // How long they are at least.
-    Status damage;
-    Status listed = list(block_begin_, block_end_, [&](const Entry& entry) {
-      if (!entry.place) return true;
-      uint64_t& bytes = files[entry.place->file];
-      bytes = std::max(bytes, entry.place->offset + entry.place->size);
-      if (entry.place->file <= synced) return true;
-      const Result<std::string> value = read(entry.key, *entry.place);
-      if (!value) damage = value.error();
-      return damage.has_value();
-    });
-    if (!listed) return listed;
-    for (const auto& [file, bytes] : files) {
-      if (damage) damage = segments_->check(file, bytes);
+    for (const SegmentedRange& range : ranges_) {
+      Status damage;
+      Status listed = list(key(range.letter), key_end(range.letter), [&](const Entry& entry) {
+        if (!entry.place) return true;
+        uint64_t& bytes = files[entry.place->file];
+        bytes = std::max(bytes, entry.place->offset + entry.place->size);
+        if (entry.place->file <= synced) return true;
+        const Result<std::string> value = read(entry.key, *entry.place);
+        if (!value) damage = value.error();
+        return damage.has_value();
+      });
+      if (!listed) return listed;
+      if (!damage) return damage;
     }
-    return damage;
+    for (const auto& [file, bytes] : files) {
+      if (Status there = segments_->check(file, bytes); !there) return there;
+    }
+    return {};
   }
 
   // ---- StoredLog
@@ -141,12 +161,8 @@ class RocksLog : public StoredLog {
     const Slice bound = slice(end);
     std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(read_options(&bound)));
     for (it->Seek(slice(from)); it->Valid(); it->Next()) {
-      Entry entry{view(it->key()), view(it->value()), {}};
-      Place place;
-      if (decode_place(entry.value, place)) {
-        entry.value = {};
-        entry.place = place;
-      }
+      const Stored stored = stored_as(view(it->key()), view(it->value()));
+      const Entry entry{view(it->key()), stored.value, stored.place};
       if (!each(entry)) break;
     }
     if (!it->status().ok()) return rocks::to_error("log: read", it->status());
@@ -156,12 +172,8 @@ class RocksLog : public StoredLog {
   Result<std::string> read(std::string_view key, const Place& place) const override {
     Result<std::string> value = segments_->read(place);
     if (!value) return value;
-    const Result<wire::Block> block = wire::decode_block(SharedBytes::borrowed(*value));
-    const std::string what =
-        "log " + segments_->path(place.file) + ": record " + to_string(id_of_key(key));
-    if (!block) return Error(block.error()).in(what);
-    if (key[0] != kBlock || block->header.first_id() != id_of_key(key)) {
-      return corrupt(what + ": there is another block");
+    if (Status whole = range_of(key)->check(key, *value); !whole) {
+      return std::move(whole).error().in("log " + segments_->path(place.file));
     }
     return value;
   }
@@ -187,16 +199,52 @@ class RocksLog : public StoredLog {
   // Everything in segments up to this number is on the disk.
   static constexpr const char* kSyncedKey = "Msynced";
 
-  // False if the first file has a block that stays when all before `end` are erased, or is the
-  // current one: then there is nothing to look for.
-  bool may_unname_a_file(std::string_view end) const {
-    if (segments_->first_file() == segments_->current_file()) return false;
-    const auto first = last_in_file_.find(segments_->first_file());
-    return first == last_in_file_.end() || first->second < end;
+  // In front of a value of a segmented range that would be taken for something else.
+  static constexpr char kInlineMark = 'I';
+
+  const SegmentedRange* range_of(std::string_view key) const {
+    for (const SegmentedRange& range : ranges_) {
+      if (range.letter == key[0]) return &range;
+    }
+    return nullptr;
   }
 
-  static bool is_large(const LogBatch::Op& op) {
-    return op.large.data != nullptr && op.large.size >= kLargeBytes;
+  // What stands in the database for a value: itself, or where it is.
+  struct Stored {
+    std::string_view value;
+    std::optional<Place> place;
+  };
+  Stored stored_as(std::string_view key, std::string_view raw) const {
+    Place place;
+    if (raw.empty() || range_of(key) == nullptr) return {raw, {}};
+    if (decode_place(raw, place)) return {{}, place};
+    if (raw[0] == kInlineMark) raw.remove_prefix(1);
+    return {raw, {}};
+  }
+  static bool looks_stored(std::string_view value) {
+    return !value.empty() && (value[0] == kInlineMark || value[0] == kPlaceMark);
+  }
+
+  // Keys are erased. True if a file may be named by none any more, or if it is not known.
+  bool forget_erased(const LogBatch::Op& op, bool discard) {
+    for (auto& [file, last_keys] : last_in_file_) {
+      const auto last = last_keys.find(op.key[0]);
+      if (last == last_keys.end()) continue;
+      // Discarded keys are used again, in other files.
+      if (discard ? last->second >= op.key : last->second < op.end) last_keys.erase(last);
+    }
+    if (discard) return true;
+    if (segments_->first_file() == segments_->current_file()) return false;
+    const auto first = last_in_file_.find(segments_->first_file());
+    return first == last_in_file_.end() || first->second.empty();
+  }
+
+  bool is_large(const LogBatch::Op& op) const {
+    const bool large = op.kind == LogBatch::Op::Kind::kPut &&
+                       op.value_class == LogBatch::Op::ValueClass::kShared &&
+                       op.shared.size >= kLargeBytes;
+    WEIR_CHECK(!large || range_of(op.key) != nullptr, "a large value outside the segmented ranges");
+    return large;
   }
 
   Status store_large(std::span<const LogBatch> batches) {
@@ -231,18 +279,20 @@ class RocksLog : public StoredLog {
     return rocksdb::Status::InvalidArgument("unknown operation");
   }
 
-  // Blocks are erased in the order in which they were written, and staged ones (`discards`) from
+  // Values are erased in the order in which they were written, and staged ones (`discards`) from
   // the end: files before the first one that is still named, and after the last, are not needed.
   // What erased their keys is on the disk before they are removed, so a file that is named and not
   // there is damage.
   Status drop_unnamed(bool synced, bool discards) {
     const uint64_t current = segments_->current_file();
     uint64_t first = current;
-    Status listed = list(block_begin_, block_end_, [&](const Entry& entry) {
-      if (entry.place) first = entry.place->file;
-      return !entry.place;
-    });
-    if (!listed) return listed;
+    for (const SegmentedRange& range : ranges_) {
+      Status listed = list(key(range.letter), key_end(range.letter), [&](const Entry& entry) {
+        if (entry.place) first = std::min(first, entry.place->file);
+        return !entry.place;
+      });
+      if (!listed) return listed;
+    }
     const Result<uint64_t> last = discards ? last_named(current) : Result<uint64_t>(current);
     if (!last) return last.error();
     if (first <= segments_->first_file() && *last + 1 >= current) return {};
@@ -254,15 +304,23 @@ class RocksLog : public StoredLog {
     return {};
   }
 
+  // `otherwise`: if no file is named.
   Result<uint64_t> last_named(uint64_t otherwise) const {
-    const Slice bound = slice(block_end_);
-    std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(read_options(&bound)));
-    Place place;
-    for (it->SeekForPrev(bound); it->Valid() && view(it->key()) >= block_begin_; it->Prev()) {
-      if (decode_place(view(it->value()), place)) return place.file;
+    std::optional<uint64_t> last;
+    for (const SegmentedRange& range : ranges_) {
+      const std::string begin = key(range.letter);
+      const std::string end = key_end(range.letter);
+      const Slice bound = slice(end);
+      std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(read_options(&bound)));
+      for (it->SeekForPrev(bound); it->Valid() && view(it->key()) >= begin; it->Prev()) {
+        const Stored stored = stored_as(view(it->key()), view(it->value()));
+        if (!stored.place) continue;
+        last = std::max(last.value_or(0), stored.place->file);
+        break;
+      }
+      if (!it->status().ok()) return rocks::to_error("log: read", it->status());
     }
-    if (!it->status().ok()) return rocks::to_error("log: read", it->status());
-    return otherwise;
+    return last.value_or(otherwise);
   }
 
   // Without the bound a scan would walk over the tombstones of all that was trimmed.
@@ -277,10 +335,10 @@ class RocksLog : public StoredLog {
   std::unique_ptr<rocksdb::DB> db_;
   std::unique_ptr<Segments> segments_;
   std::optional<SyncedMark> mark_;
-  const std::string block_begin_ = key(kBlock);
-  const std::string block_end_ = key_end(kBlock);
-  // The key of the last block in each file that was written since this log was opened.
-  std::map<uint64_t, std::string> last_in_file_;
+  const std::vector<SegmentedRange> ranges_;
+  // Of each file that was written since this log was opened: the last key of each range in it that
+  // is not erased.
+  std::map<uint64_t, std::map<char, std::string>> last_in_file_;
   std::vector<std::string_view> large_;  // Of the write under way.
   std::vector<Place> places_;
 };
@@ -410,8 +468,9 @@ Result<std::unique_ptr<Log>> open_rocks_log(const std::string& dir, const RocksO
   if (Status end = check_end(dir, (*db)->GetLatestSequenceNumber(), synced, ""); !end) {
     return end.error();
   }
-  auto log = std::make_unique<RocksLog>(*std::move(db), *std::move(segments), *std::move(mark));
-  if (Status whole = log->check_blocks(); !whole) return whole.error();
+  auto log = std::make_unique<RocksLog>(*std::move(db), *std::move(segments), *std::move(mark),
+                                        options.segmented);
+  if (Status whole = log->check_segments(); !whole) return whole.error();
   return std::unique_ptr<Log>(std::move(log));
 }
 
@@ -431,7 +490,7 @@ Result<std::unique_ptr<const StoredLog>> open_rocks_log_to_read(const std::strin
     }
   }
   return std::unique_ptr<const StoredLog>(std::make_unique<RocksLog>(
-      *std::move(db), Segments::open_to_read(dir + "/blocks"), std::nullopt));
+      *std::move(db), Segments::open_to_read(dir + "/blocks"), std::nullopt, segmented_ranges()));
 }
 
 }  // namespace weir::wal

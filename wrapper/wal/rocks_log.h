@@ -8,6 +8,7 @@
 #include <string>
 
 #include "wrapper/wal/log.h"
+#include "wrapper/wal/ranges.h"
 #include "wrapper/wal/segments.h"
 
 namespace weir::wal {
@@ -15,6 +16,8 @@ namespace weir::wal {
 struct RocksOptions {
   size_t write_buffer_bytes = 8u << 20;  // Of the database; large values do not go there.
   uint64_t limit_bytes = 0;              // R7: what the log may take; 0: no limit.
+  // Of which keys large values go beside the database. For ever the same for one log.
+  std::span<const SegmentedRange> segmented = segmented_ranges();
   // Something that a person should know, such as a tail that was lost.
   std::function<void(std::string)> on_remark;
 };
@@ -35,7 +38,7 @@ class StoredLog : public Log {
   using EachEntry = std::function<bool(const Entry& entry)>;
   // Like scan(), without reading what is in segments.
   virtual Status list(std::string_view from, std::string_view end, const EachEntry& each) const = 0;
-  // The value that is there, with all its hashes checked.
+  // The value that is there, checked as its range says.
   virtual Result<std::string> read(std::string_view key, const Place& place) const = 0;
   virtual std::string file_of(const Place& place) const = 0;
 

@@ -17,7 +17,6 @@
 namespace weir::wal {
 namespace {
 
-constexpr char kPlaceMark = 'P';  // A block begins with 'W'.
 constexpr size_t kPlaceBytes = 1 + 8 + 8 + 4;
 
 size_t aligned(size_t size) {

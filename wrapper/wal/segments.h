@@ -92,6 +92,8 @@ class Segments {
   bool unsynced_ = false;
 };
 
+// What a place begins with, in the database.
+inline constexpr char kPlaceMark = 'P';
 std::string encode(const Place& place);
 // True, with `place` set, if a value of the database names a place instead of being one.
 bool decode_place(std::string_view value, Place& place);

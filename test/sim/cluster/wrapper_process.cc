@@ -4,6 +4,7 @@
 
 #include "test/sim/cluster/agent_process.h"
 #include "test/sim/cluster/cluster.h"
+#include "wrapper/core/log_entries.h"
 
 namespace weir::sim {
 namespace {

@@ -66,14 +66,32 @@ TEST(Frames, GoldenBytes) {
             "02");
 }
 
-TEST(Frames, EveryShorterOrLongerOneIsRefused) {
+TEST(Frames, EveryShorterOneIsRefused) {
   for (const Frame& frame : one_of_each()) {
     const std::string bytes = encode(frame);
     for (size_t length = 0; length < bytes.size(); ++length) {
       EXPECT_FALSE(decode(std::string_view(bytes).substr(0, length))) << length;
     }
-    EXPECT_FALSE(decode(bytes + "x"));
   }
+}
+
+// A later release has more to say, and says it at the end.
+TEST(Frames, WhatALaterReleaseAddsIsIgnored) {
+  for (const Frame& frame : one_of_each()) {
+    const std::string bytes = encode(frame);
+    const Result<Frame> back = decode(bytes + std::string("\0more", 5));
+    ASSERT_TRUE(back) << back.error().what;
+    EXPECT_EQ(back->index(), frame.index());
+    EXPECT_EQ(hex(encode(*back)), hex(bytes));
+  }
+}
+
+TEST(Frames, AnotherVersionIsRefusedByItsName) {
+  std::string bytes = encode(Reset{7});
+  bytes[3] = '2';
+  const Result<Frame> frame = decode(bytes);
+  ASSERT_FALSE(frame);
+  EXPECT_EQ(frame.error().what, "edge frame: version '2' is not known");
 }
 
 TEST(Frames, RandomChangesAreDecodedOrRefused) {
@@ -84,7 +102,7 @@ TEST(Frames, RandomChangesAreDecodedOrRefused) {
       bytes[4 + random() % (bytes.size() - 4)] = static_cast<char>(random());
       const Result<Frame> back = decode(bytes);
       if (back) {
-        EXPECT_EQ(encode(*back).size(), bytes.size());
+        EXPECT_LE(encode(*back).size(), bytes.size());
       }
       if (i > 200 && frame.index() > 0) break;
     }

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "wrapper/core/lane.h"
+#include "wrapper/core/log_entries.h"
 #include "wrapper/wal/keys.h"
 #include "wrapper/wal/memory_log.h"
 
@@ -39,7 +41,7 @@ TEST(State, PositionsComeBackWholeAndOldCommitsOpen) {
   const auto stored = [](const std::string& commit, const std::string& base) {
     wal::MemoryLog log;
     wal::LogBatch batch;
-    batch.put(wal::key(wal::kMeta, "version"), Encoder().u32(wal::kFormatVersion).bytes());
+    batch.put(wal::key(wal::kMeta, "version"), Encoder().u32(wal::kFormatOldest).bytes());
     batch.put(wal::key(wal::kMeta, "base"), base);
     batch.put(wal::key(wal::kCommit), commit);
     EXPECT_TRUE(log.write(batch, true));
@@ -68,6 +70,53 @@ TEST(State, PositionsComeBackWholeAndOldCommitsOpen) {
   EXPECT_EQ(encode(commit), old_commit) << "and those without one are written as they were";
   EXPECT_EQ(encode_base({2, ""}), old_base);
   EXPECT_FALSE(stored(old_commit + "x", old_base)) << "that is no token";
+}
+
+Result<LogState> load_with_format(const std::string& format) {
+  wal::MemoryLog log;
+  wal::LogBatch batch;
+  batch.put(wal::key(wal::kMeta, "version"), format);
+  batch.put(wal::key(wal::kAttempts), std::string("what it means only that release knows"));
+  EXPECT_TRUE(log.write(batch, true));
+  return load(log);
+}
+
+TEST(State, ALogOfALaterFormatIsRefusedWithoutALookAtTheRest) {
+  const auto later = load_with_format(Encoder().u32(wal::kFormatNewest + 1).bytes());
+  ASSERT_FALSE(later);
+  EXPECT_EQ(later.error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(later.error().what,
+            "log: its format is 3, and this release reads 1 to 2: it is of another release");
+  EXPECT_EQ(load_with_format("x").error().code, ErrorCode::kCorrupt);
+}
+
+TEST(State, EachFormatThatIsKnownOpensAndSaysWhichItIs) {
+  for (uint32_t format = wal::kFormatOldest; format <= wal::kFormatNewest; ++format) {
+    wal::MemoryLog log;
+    wal::LogBatch batch;
+    put_format(batch, format);
+    ASSERT_TRUE(log.write(batch, true));
+    const auto state = load(log);
+    ASSERT_TRUE(state) << state.error().what;
+    EXPECT_EQ(state->format, format);
+  }
+}
+
+// So that a release that knows no watermarks does not take up the log, whatever else is in it.
+TEST(State, ALaneSaysWhenItsLogNeedsALaterFormat) {
+  wal::MemoryLog log;
+  const auto format_after = [&](const wire::Mark& mark) {
+    const auto state = load(log);
+    wal::LogBatch batch;
+    Lane lane(log, *state, next_incarnation(*state, 1), batch);
+    lane.append_mark(mark, batch);
+    lane.publish(batch);
+    EXPECT_TRUE(log.write(batch, true));
+    return load(log)->format;
+  };
+  EXPECT_EQ(format_after(wire::kAbandonedMark), 1u);
+  EXPECT_EQ(format_after({wire::Mark::Kind::kWatermark, 5}), 2u);
+  EXPECT_EQ(format_after(wire::kAbandonedMark), 2u) << "it does not go back";
 }
 
 TEST(State, DeadLettersComeBackWhole) {

@@ -37,7 +37,7 @@ class Verify : public testing::Test {
     input.seen = {3, 2, 9};
     input.frontier = {{3, 2, 9}, 77};
     batch_.put(key(wal::kInput, "gen.0"), core::encode(input));
-    batch_.put(key(wal::kMeta, "version"), Encoder().u32(wal::kFormatVersion).bytes());
+    batch_.put(key(wal::kMeta, "version"), Encoder().u32(wal::kFormatOldest).bytes());
     batch_.put(key(wal::kMeta, "identity"), "p/work.0");
     batch_.put(key(wal::kMeta, "sole_copy"), "1");
     core::DeadLetter letter;

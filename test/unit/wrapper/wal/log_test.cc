@@ -59,6 +59,85 @@ TEST(Log, RocksLogHoldsWhatMemoryLogHolds) {
   EXPECT_EQ((*last)->first, key(kBlock, id(next - 1)));
 }
 
+TEST(Log, GetsOneValueWhereverItIs) {
+  TempDir dir;
+  auto log = open_rocks_log(dir.path(), {});
+  ASSERT_TRUE(log) << log.error().what;
+  LogBatch batch;
+  batch.put(key(kBlock, id(1)), block(1, 100).bytes);
+  batch.put(key(kBlock, id(2)), block(2, 100'000).bytes);
+  batch.put(key(kMeta, "name"), std::string("value"));
+  ASSERT_TRUE((*log)->write(batch, false));
+  for (const uint64_t seq : {1, 2}) {
+    const auto found = (*log)->get(key(kBlock, id(seq)));
+    ASSERT_TRUE(found) << found.error().what;
+    EXPECT_EQ(**found, block(seq, seq == 1 ? 100 : 100'000).bytes.view());
+  }
+  EXPECT_EQ(**(*log)->get(key(kMeta, "name")), "value");
+  EXPECT_FALSE((*log)->get(key(kBlock, id(3)))->has_value());
+}
+
+// Whatever its length and however it begins: outside the ranges with segments nothing is a place,
+// and inside it is told apart.
+TEST(Log, AValueThatLooksLikeAPlaceIsAValue) {
+  TempDir dir;
+  std::map<std::string, std::string> put;
+  const std::string place = encode(Place{1, 4096, 100});
+  for (const std::string& value : {place, std::string("P"), std::string("I"), "I" + place,
+                                   std::string("other"), std::string()}) {
+    for (const char letter : {kMeta, kBlock}) {
+      put[key(letter, "name" + std::to_string(put.size()))] = value;
+    }
+  }
+  for (int opening = 0; opening < 2; ++opening) {
+    auto log = open_rocks_log(dir.path(), {});
+    ASSERT_TRUE(log) << log.error().what;
+    LogBatch batch;
+    for (const auto& [at, value] : put) batch.put(at, value);
+    if (opening == 0) {
+      ASSERT_TRUE((*log)->write(batch, true));
+    }
+    EXPECT_EQ(contents(**log), put);
+    for (const auto& [at, value] : put) EXPECT_EQ(**(*log)->get(at), value);
+  }
+}
+
+// A file goes when no range names it any more, in whichever order they are trimmed.
+TEST(Log, R7SeveralRangesShareTheFiles) {
+  constexpr char kOther = 'Y';
+  const auto is_whole = [](std::string_view, std::string_view) { return Status(); };
+  const SegmentedRange ranges[] = {{kBlock, is_whole}, {kOther, is_whole}};
+  TempDir dir;
+  RocksOptions options;
+  options.limit_bytes = 16u << 20;
+  options.segmented = ranges;
+  auto log = open_rocks_log(dir.path(), options);
+  ASSERT_TRUE(log) << log.error().what;
+  const auto files = [&] {
+    return std::distance(fs::directory_iterator(dir.path() + "/blocks"), fs::directory_iterator());
+  };
+  const std::string large(1 << 20, 'x');
+  for (uint64_t seq = 1; seq <= 8; ++seq) {
+    LogBatch batch;
+    batch.put(key(kBlock, id(seq)), SharedBytes::copy_of(large));
+    batch.put(key(kOther, id(seq)), SharedBytes::copy_of(large));
+    ASSERT_TRUE((*log)->write(batch, false));
+  }
+  const auto all = files();
+  LogBatch blocks;
+  blocks.erase_range(key(kBlock), key(kBlock, id(8)));
+  ASSERT_TRUE((*log)->write(blocks, false));
+  EXPECT_EQ(files(), all) << "the other range still names them";
+  LogBatch others;
+  others.erase_range(key(kOther), key(kOther, id(5)));
+  ASSERT_TRUE((*log)->write(others, false));
+  EXPECT_LT(files(), all);
+  for (uint64_t seq = 5; seq <= 8; ++seq) {
+    EXPECT_EQ(**(*log)->get(key(kOther, id(seq))), large) << seq;
+  }
+  EXPECT_EQ(**(*log)->get(key(kBlock, id(8))), large);
+}
+
 TEST(Log, SecondOpeningIsRefused) {
   TempDir dir;
   const auto first = open_rocks_log(dir.path(), {});
