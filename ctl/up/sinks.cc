@@ -74,8 +74,10 @@ Sinks::Sinks(runtime::Loop& loop, runtime::ZmqContext& context, SinksConfig conf
       context_(context),
       config_(std::move(config)),
       events_(std::move(events)),
-      listener_(*this, [this](size_t input,
-                              const Error& why) { events_.on_note(lanes_[input].of.label, why.what); }),
+      listener_(*this,
+                [this](size_t input, const Error& why) {
+                  events_.on_note(lanes_[input].of.label, why.what);
+                }),
       worker_(loop) {}
 
 Sinks::~Sinks() { loop_.unwatch(watch_); }

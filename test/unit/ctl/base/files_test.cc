@@ -4,6 +4,8 @@
 
 #include <filesystem>
 
+#include "schema/base/files.h"
+
 namespace weir::ctl {
 namespace {
 
