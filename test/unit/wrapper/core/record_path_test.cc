@@ -20,6 +20,9 @@ class NoLog : public wal::Log {
  public:
   Status write(std::span<const wal::LogBatch>, bool) override { return {}; }
   Status scan(std::string_view, std::string_view, const Each&) const override { return {}; }
+  Result<std::optional<std::string>> get(std::string_view) const override {
+    return std::optional<std::string>();
+  }
   Result<std::optional<std::pair<std::string, std::string>>> last(std::string_view,
                                                                   std::string_view) const override {
     ADD_FAILURE() << "a block that has just been written is read back from the log";
