@@ -23,9 +23,11 @@
 #include "wrapper/core/effects.h"
 #include "wrapper/core/inbox.h"
 #include "wrapper/core/lane.h"
+#include "wrapper/core/lane_readers.h"
 #include "wrapper/core/pacer.h"
 #include "wrapper/core/pressure.h"
 #include "wrapper/core/settled_position.h"
+#include "wrapper/core/settlements.h"
 #include "wrapper/core/sink_output.h"
 #include "wrapper/core/state.h"
 #include "wrapper/core/unsettled_age.h"
@@ -84,7 +86,7 @@ class Node : public edge::Inputs {
   // What a node may have in its log although the disk is full. At least a group, so that trimming
   // brings it below.
   static constexpr uint64_t kDrainBytes = Lane::kGroupBytes;
-  static constexpr std::chrono::milliseconds kTickInterval{250};
+  static constexpr std::chrono::milliseconds kTickInterval = LaneReaders::kTickInterval;
   // Writers say something each second and a bit, and readers answer.
   static constexpr std::chrono::milliseconds kHeardWithin{1750};
 
@@ -135,7 +137,7 @@ class Node : public edge::Inputs {
   const NodeCounters& counters() const { return counters_; }
   const Lane& lane() const { return *lane_; }
   const std::vector<Input>& inputs() const { return inputs_; }
-  const edge::EdgeWriter& reader(size_t index) const { return readers_[index]; }
+  const edge::EdgeWriter& reader(size_t index) const { return (*readers_)[index]; }
   const graph::NodeSpec& spec() const { return config_.order.node; }
   const wire::StartOrder& order() const { return config_.order; }
   std::string runner_state() const;
@@ -200,19 +202,14 @@ class Node : public edge::Inputs {
   uint64_t base_records() const { return base_position_.records; }
 
  private:
-  struct Mark {  // A commit: inputs up to here are settled once outputs up to `out` are.
-    RecordId out;
-    std::vector<std::pair<size_t, Position>> inputs;
-  };
   struct Persisting {
     uint64_t published = 0;
     SourcePosition position;  // Where somebody is told of it.
-    std::optional<Mark> mark;
+    std::optional<Settlement> settlement;
     std::vector<std::function<void()>> then;
     std::vector<SharedBytes> unread;  // Output that goes to the file once this is in the log.
     size_t bytes = 0;
   };
-  static constexpr size_t kMarksMax = 4096;
 
   void open(const LogState& state);
   void begin_at_position(const LogState& state);
@@ -220,46 +217,39 @@ class Node : public edge::Inputs {
   void write_turn();
   void answer_hellos();
   void pump_readers();
-  void pump(size_t reader);
-  void tick(SteadyTime now);
   void settle();
-  void trim();
   void check_full();
   bool pressure_allows_output() const;
   void fail_without_room();
   void send_acks();
   void refetch(size_t input);
-  void add_mark(Mark mark);
+  Settlement& batch_settlement();
   void move_frontier(Input& input, const Position& to);
-  RecordId settled_by_all() const;
-  RecordId taken_by_all() const;
-  bool lane_settled_upto(const RecordId& out) const;
   bool nobody_asks_again() const;
 
   NodeConfig config_;
   const wal::Log& log_;
   Effects& effects_;
   std::vector<Input> inputs_;
-  std::vector<edge::EdgeWriter> readers_;
   std::unique_ptr<Lane> lane_;
+  std::optional<LaneReaders> readers_;
   std::optional<SinkOutput> unread_;  // A sink without readers: in place of the lane.
   std::unique_ptr<Runner> runner_;
   CommitState commit_;
   wal::LogBatch batch_;
   bool batch_sync_ = false;
   bool batch_publishes_ = false;
-  std::optional<Mark> batch_mark_;
+  std::optional<Settlement> batch_settlement_;
   std::vector<std::function<void()>> batch_then_;
   std::deque<Persisting> persisting_;
   size_t persisting_bytes_ = 0;
-  std::deque<Mark> marks_;
+  Settlements settlements_;
   SourcePosition base_position_;
   bool tells_position_ = false;  // Another host may have to go on from there.
   SettledPosition settled_position_;
   UnsettledAge unsettled_age_;
   NodeCounters counters_;
   SteadyTime now_{};
-  SteadyTime ticked_at_{};
   DeadLetterBook dead_;
   NonzeroExits nonzero_exits_;
   bool started_ = false;
@@ -271,8 +261,6 @@ class Node : public edge::Inputs {
   bool end_wanted_ = false;
   bool told_end_ = false;
   bool trimmed_at_taken_ = false;
-  std::vector<bool> connected_;
-  std::vector<SteadyTime> reader_heard_at_;
 };
 
 }  // namespace weir::core

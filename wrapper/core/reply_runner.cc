@@ -318,13 +318,13 @@ class ReplyRunner : public ProgramRunner {
     }
   }
 
-  // False if they are not committed: what was put aside gets its second chance first, and the run
+  // False if they are not committed: what was put aside is asked once more first, and the run
   // is over.
   bool commit_replies() {
     if (std::exchange(letter_answered_, false)) commit_letter();
     if (!any_reply_) return true;
     if (suspects_.any_aside()) {
-      give_second_chance();
+      ask_those_aside_first();
       return false;
     }
     any_reply_ = false;
@@ -411,7 +411,7 @@ class ReplyRunner : public ProgramRunner {
 
   // The program works: was it an outage? All that failed once more, then what was answered. Also
   // what failed twice: with another one aside, it may have been for the same cause.
-  void give_second_chance() {
+  void ask_those_aside_first() {
     suspects_.ask_again(true);
     node_.effects().kill_run();
     start_over(milliseconds(0));

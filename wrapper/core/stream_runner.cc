@@ -14,7 +14,7 @@
 #include "wrapper/core/builder.h"
 #include "wrapper/core/log_entries.h"
 #include "wrapper/core/program_runner.h"
-#include "wrapper/core/recognizer.h"
+#include "wrapper/core/replay_filter.h"
 
 namespace weir::core {
 namespace {
@@ -35,7 +35,7 @@ class StreamRunner : public ProgramRunner {
         shape_(output_shape(node.spec())),
         builder_(pool_, shape_),
         source_(inputs_.empty()),
-        recognizes_(!source_ || node.spec().rerun),
+        replays_(!source_ || node.spec().rerun),
         fed_(node.log(), state.fed_chunks, state.fed) {
     if (state.commit.ended) return;
     points_ = state.points;
@@ -78,10 +78,10 @@ class StreamRunner : public ProgramRunner {
       return;
     }
     const std::string_view after = after_settled(std::string_view(scratch_).substr(0, bytes));
-    if (!recognizer_) return append_fresh(after);
+    if (!replay_) return append_fresh(after);
     std::string fresh;
-    recognizer_->feed({reinterpret_cast<const uint8_t*>(after.data()), after.size()}, fresh);
-    finish_recognizing(fresh);
+    replay_->feed({reinterpret_cast<const uint8_t*>(after.data()), after.size()}, fresh);
+    finish_replay(fresh);
   }
 
   void on_run_end(const RunEnd& end) override {
@@ -137,7 +137,7 @@ class StreamRunner : public ProgramRunner {
 
   std::string state() const override {
     std::string text = std::string("stream: ") + run_.state();
-    if (recognizer_) text += " recognizing " + std::to_string(recognizer_->held_bytes());
+    if (replay_) text += " replays its output, " + std::to_string(replay_->held_bytes());
     if (fed_.next()) text += " replays " + fed_.next()->lane + " to " + to_string(fed_.next()->to);
     if (clearing_ > 0) text += " clearing " + std::to_string(clearing_);
     return text + " fed " + std::to_string(run_.unwritten_bytes() + clearing_bytes_) +
@@ -152,20 +152,20 @@ class StreamRunner : public ProgramRunner {
 
   void start() {
     if (enough_) return finish();
-    if (!recognizes_ && node_.commit_state().mid_record) abandon_record();
+    if (!replays_ && node_.commit_state().mid_record) abandon_record();
     builder_.drop();
     hash_ = StreamHash();
-    recognizer_.reset();
-    if (recognizes_ && published_bytes_ > 0) {
+    replay_.reset();
+    if (replays_ && published_bytes_ > 0) {
       std::vector<HashPoint> points = points_;
       if (points.empty() || points.back().offset < published_bytes_) {
         points.push_back(
             {published_bytes_, published_hash_, node_.commit_state().position.records});
       }
-      recognizer_ = std::make_unique<Recognizer>(std::move(points));
+      replay_ = std::make_unique<ReplayFilter>(std::move(points));
     }
     if (Status read = fed_.rewind(); !read) return node_.fail_log(read.error());
-    settled_left_ = source_ && recognizes_ ? node_.base_records() : 0;
+    settled_left_ = source_ && replays_ ? node_.base_records() : 0;
     cleared_.clear();
     clearing_bytes_ = 0;
     lanes_ended_ = 0;
@@ -176,7 +176,7 @@ class StreamRunner : public ProgramRunner {
     records_at_start_ = node_.commit_state().position.records;
     UnitRun::Start order{unit(), run_.failed() + 1, !source_};
     // A source that is run from its start again has no position to go on from.
-    if (source_) order.position = recognizes_ ? "0" : node_.records_of_source();
+    if (source_) order.position = replays_ ? "0" : node_.records_of_source();
     run_.start(order);
     feed();
   }
@@ -355,7 +355,7 @@ class StreamRunner : public ProgramRunner {
   void publish(Cut cut) {
     CommitState& commit = node_.commit_state();
     if (source_) commit.position.records += cut.records;
-    if (recognizes_) {
+    if (replays_) {
       hash_.update(cut.payload());
       commit.out_bytes = published_bytes_ = hash_.bytes();
       commit.out_hash = published_hash_ = hash_.digest();
@@ -369,7 +369,7 @@ class StreamRunner : public ProgramRunner {
   }
 
   // More is to be done with it than to cut it into blocks.
-  bool looks_at_output() const { return recognizer_ || settled_left_ > 0; }
+  bool looks_at_output() const { return replay_ || settled_left_ > 0; }
 
   // R5: a source that took over and writes all from its start again: the first records are settled,
   // and not even in its log.
@@ -383,11 +383,11 @@ class StreamRunner : public ProgramRunner {
     return bytes;
   }
 
-  void finish_recognizing(const std::string& fresh) {
-    if (recognizer_->state() == Recognizer::State::kRecognizing) return;
-    if (recognizer_->state() == Recognizer::State::kDiffers) output_differs();
-    hash_ = recognizer_->hash();
-    recognizer_.reset();
+  void finish_replay(const std::string& fresh) {
+    if (replay_->state() == ReplayFilter::State::kComparing) return;
+    if (replay_->state() == ReplayFilter::State::kDiffers) output_differs();
+    hash_ = replay_->hash();
+    replay_.reset();
     append_fresh(fresh);
   }
 
@@ -406,10 +406,10 @@ class StreamRunner : public ProgramRunner {
   // What was published after the last equal point was made otherwise this time.
   void output_differs() {
     node_.effects().note("wrote something else when it was run again: from byte " +
-                         std::to_string(recognizer_->hash().bytes()) +
+                         std::to_string(replay_->hash().bytes()) +
                          " of its output on, records may be seen twice");
     if (node_.commit_state().mid_record) abandon_record();
-    while (!points_.empty() && points_.back().offset > recognizer_->hash().bytes()) {
+    while (!points_.empty() && points_.back().offset > replay_->hash().bytes()) {
       erase_point(node_.batch(), points_.back());
       points_.pop_back();
     }
@@ -426,10 +426,10 @@ class StreamRunner : public ProgramRunner {
   }
 
   void give_up_if_silent() {
-    if (!recognizer_ || !source_ || settled_left_ > 0 || silent_for_ < kSilence) return;
+    if (!replay_ || !source_ || settled_left_ > 0 || silent_for_ < kSilence) return;
     std::string fresh;
-    recognizer_->give_up(fresh);
-    finish_recognizing(fresh);
+    replay_->give_up(fresh);
+    finish_replay(fresh);
   }
 
   // ---- ending
@@ -437,11 +437,11 @@ class StreamRunner : public ProgramRunner {
   // `whole`: a last record without its delimiter is one all the same.
   void finish(bool whole = true) {
     // Of a source that is ended while it repeats itself, all that is held was published before.
-    if (end_wanted_) recognizer_.reset();
-    if (recognizer_) {
+    if (end_wanted_) replay_.reset();
+    if (replay_) {
       std::string fresh;
-      recognizer_->give_up(fresh);
-      finish_recognizing(fresh);
+      replay_->give_up(fresh);
+      finish_replay(fresh);
     }
     while (std::optional<Cut> cut = builder_.cut()) publish(*std::move(cut));
     if (!whole) builder_.drop();
@@ -463,14 +463,14 @@ class StreamRunner : public ProgramRunner {
     const bool new_records = source_ && node_.commit_state().position.records > records_at_start_;
     if (!run_.may_try_again(end, describe(end), unit(), new_records)) return;
     // A source that is not run from its start again leaves no record open behind it.
-    if (!recognizes_ && node_.commit_state().mid_record) abandon_record();
+    if (!replays_ && node_.commit_state().mid_record) abandon_record();
     restart_after(run_.wait_after(end));
   }
 
   void restart_after(milliseconds wait) {
     ++run_number_;
     builder_.drop();
-    recognizer_.reset();
+    replay_.reset();
     node_.refetch();
     run_.wait(wait);
   }
@@ -496,7 +496,7 @@ class StreamRunner : public ProgramRunner {
   wire::Shape shape_;
   BlockBuilder builder_;
   const bool source_;
-  const bool recognizes_;
+  const bool replays_;
   uint64_t run_number_ = 0;
   bool end_wanted_ = false;
   uint64_t records_at_start_ = 0;
@@ -516,7 +516,7 @@ class StreamRunner : public ProgramRunner {
 
   // Output.
   std::string scratch_;
-  std::unique_ptr<Recognizer> recognizer_;
+  std::unique_ptr<ReplayFilter> replay_;
   StreamHash hash_;
   std::vector<HashPoint> points_;
   uint64_t published_bytes_ = 0;

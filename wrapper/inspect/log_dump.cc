@@ -10,12 +10,12 @@
 namespace weir::inspect {
 namespace {
 
-Result<Json> blocks_of(const wal::StoredLog& log, const RecordId& next, uint64_t max,
+Result<Json> blocks_of(const wal::InspectedLog& log, const RecordId& next, uint64_t max,
                        uint64_t& total) {
   Json blocks = Json::array();
   Status damage;
   const Status listed = log.list(
-      wal::key(wal::kBlock), wal::key_end(wal::kBlock), [&](const wal::StoredLog::Entry& entry) {
+      wal::key(wal::kBlock), wal::key_end(wal::kBlock), [&](const wal::InspectedLog::Entry& entry) {
         if (++total > max) return true;
         Result<std::string> value =
             entry.place ? log.read(entry.key, *entry.place) : std::string(entry.value);

@@ -9,7 +9,7 @@
 namespace weir::inspect {
 
 // {"dir", "pipeline", "node", "instance", "sole_copy", "boot_floor", "trimmed_at_taken", "commit",
-// "history", "inputs", "extents", "segments", "hash_points", "abandoned", "attempts",
+// "history", "inputs", "extents", "fed", "hash_points", "abandoned", "attempts",
 // "trim_groups", "dead_letters": [{"number", "lane", "record", "unit", "reason", "bytes"}],
 // "blocks_total", "blocks": [{"first", "last", "records", "bytes", "flags", "shape", "published",
 // "file", "offset"}]}; no more than `blocks_max` blocks, from the first on. Errors: kNotFound,

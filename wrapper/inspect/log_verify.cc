@@ -27,12 +27,12 @@ class Verification {
   void check_inputs();
   void check_dead_letters();
   void check_blocks();
-  void check_block(const wal::StoredLog::Entry& entry);
+  void check_block(const wal::InspectedLog::Entry& entry);
   void check_place_in_lane(const wire::BlockHeader& header);
   void check_end();
 
   std::string dir_;
-  std::unique_ptr<const wal::StoredLog> log_;
+  std::unique_ptr<const wal::InspectedLog> log_;
   core::LogState state_;
   bool loaded_ = false;
   edge::History history_;
@@ -81,7 +81,7 @@ Status Verification::run() {
     if (!log) return {};
   }
   log_ = *std::move(log);
-  log_->check_tables([this](const wal::StoredLog::Damage& found) {
+  log_->check_tables([this](const wal::InspectedLog::Damage& found) {
     damage(found.file, found.what, affected_by(found.first_key, found.last_key));
   });
   Result<core::LogState> state = core::load_without_blocks(*log_);
@@ -146,7 +146,7 @@ void Verification::check_dead_letters() {
 
 void Verification::check_blocks() {
   const Status listed = log_->list(wal::key(wal::kBlock), wal::key_end(wal::kBlock),
-                                   [this](const wal::StoredLog::Entry& entry) {
+                                   [this](const wal::InspectedLog::Entry& entry) {
                                      check_block(entry);
                                      return true;
                                    });
@@ -157,7 +157,7 @@ void Verification::check_blocks() {
   }
 }
 
-void Verification::check_block(const wal::StoredLog::Entry& entry) {
+void Verification::check_block(const wal::InspectedLog::Entry& entry) {
   ++blocks_;
   const std::string affected = "records from " + to_string(wal::id_of_key(entry.key));
   const Result<std::string> value =

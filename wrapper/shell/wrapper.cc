@@ -13,7 +13,7 @@
 #include "wrapper/inspect/questions.h"
 #include "wrapper/shell/host_room.h"
 #include "wrapper/shell/own_log.h"
-#include "wrapper/shell/stored_log.h"
+#include "wrapper/shell/opened_log.h"
 
 namespace weir::shell {
 namespace {
@@ -133,8 +133,8 @@ Status Wrapper::open_log() {
                                     : runtime::FileLock::acquire_within(lock_path, kLockWait);
   if (!lock) return std::move(lock).error().in("another wrapper has this log");
   lock_.emplace(*std::move(lock));
-  Result<StoredLog> stored =
-      open_stored_log(order_, [this](std::string text) { note(std::move(text)); });
+  Result<OpenedLog> stored =
+      open_log_of(order_, [this](std::string text) { note(std::move(text)); });
   if (!stored) return std::move(stored).error();
   log_ = std::move(stored->log);
   const core::LogState& state = stored->state;

@@ -27,7 +27,7 @@ std::string_view view(const Slice& bytes) { return {bytes.data(), bytes.size()};
 
 Error corrupt(std::string what) { return Error{ErrorCode::kCorrupt, std::move(what)}; }
 
-class RocksLog : public StoredLog {
+class RocksLog : public InspectedLog {
  public:
   // Without a mark it is only looked at.
   RocksLog(std::unique_ptr<rocksdb::DB> db, std::unique_ptr<Segments> segments,
@@ -155,7 +155,7 @@ class RocksLog : public StoredLog {
     return {};
   }
 
-  // ---- StoredLog
+  // ---- InspectedLog
 
   Status list(std::string_view from, std::string_view end, const EachEntry& each) const override {
     const Slice bound = slice(end);
@@ -474,7 +474,7 @@ Result<std::unique_ptr<Log>> open_rocks_log(const std::string& dir, const RocksO
   return std::unique_ptr<Log>(std::move(log));
 }
 
-Result<std::unique_ptr<const StoredLog>> open_rocks_log_to_read(const std::string& dir,
+Result<std::unique_ptr<const InspectedLog>> open_rocks_log_to_read(const std::string& dir,
                                                                 Trust trust) {
   const uint64_t synced = SyncedMark::read(mark_path(dir)).value_or(0);
   if (!is_there(dir + "/db") && synced == 0) {
@@ -489,7 +489,7 @@ Result<std::unique_ptr<const StoredLog>> open_rocks_log_to_read(const std::strin
       return end.error();
     }
   }
-  return std::unique_ptr<const StoredLog>(std::make_unique<RocksLog>(
+  return std::unique_ptr<const InspectedLog>(std::make_unique<RocksLog>(
       *std::move(db), Segments::open_to_read(dir + "/blocks"), std::nullopt, segmented_ranges()));
 }
 

@@ -28,7 +28,7 @@ struct RocksOptions {
 Result<std::unique_ptr<Log>> open_rocks_log(const std::string& dir, const RocksOptions& options);
 
 // A log that is looked at, damaged or not.
-class StoredLog : public Log {
+class InspectedLog : public Log {
  public:
   struct Entry {
     std::string_view key;
@@ -61,7 +61,7 @@ enum class Trust {
 // Opens what is in `dir` to look at it: nothing is written, made or mended, and a damaged end is
 // not cut off. The caller sees to it that nobody has it open. Errors: kNotFound if there is no
 // database, kCorrupt, kIo.
-Result<std::unique_ptr<const StoredLog>> open_rocks_log_to_read(const std::string& dir,
+Result<std::unique_ptr<const InspectedLog>> open_rocks_log_to_read(const std::string& dir,
                                                                 Trust trust = Trust::kWhole);
 
 }  // namespace weir::wal

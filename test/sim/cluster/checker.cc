@@ -33,7 +33,7 @@ void Checker::accepted(const wire::StartOrder& order, uint64_t number) {
   if (ended != ended_terms_.end() && order.term > ended->second) may_be_lost_.insert(number);
 }
 
-void Checker::log_is_gone(const StoredLog& log) {
+void Checker::log_is_gone(const HostLog& log) {
   std::set<uint64_t>& lost =
       log.portable && !cluster_.ended_early() ? written_again_ : may_be_lost_;
   for (const auto& [id, number] : log.accepted) {

@@ -27,13 +27,13 @@ class Checker {
   void accepted(const wire::StartOrder& order, uint64_t number);
   // A log went for ever: what it alone may have held can be lost, but not of a portable source
   // (R5), unless that is to end.
-  void log_is_gone(const StoredLog& log);
+  void log_is_gone(const HostLog& log);
   // The pipeline was removed with all that its logs held.
   void removed();
   // All sources are to end their lanes.
   void ended_early();
   // What a lost host's log held was given up by an operator.
-  void abandoned(const StoredLog& log) { log_is_gone(log); }
+  void abandoned(const HostLog& log) { log_is_gone(log); }
 
   // No term is given twice.
   void ordered(const broker::BrokerCore& core, const std::string& peer,

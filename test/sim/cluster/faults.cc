@@ -158,7 +158,7 @@ void FaultMaker::old_log(Host& host) {
     cluster_.count_fault("an old copy of the log of " + process->name());
     const bool sink = process->order().sink;
     host.process_ended(pid, std::nullopt);
-    StoredLog& log = host.log(folder);
+    HostLog& log = host.log(folder);
     if (log.disk.copies() == 0) return;
     log.disk.restore(cluster_.pick(log.disk.copies()));
     // Its boot is kept beside it. A sink without that would give names of units to other records.

@@ -118,9 +118,9 @@ void Host::process_ended(int64_t pid, std::optional<int> status, bool power_cut)
   }
 }
 
-StoredLog& Host::log(const std::string& folder) {
+HostLog& Host::log(const std::string& folder) {
   auto& log = logs[folder];
-  if (!log) log = std::make_unique<StoredLog>();
+  if (!log) log = std::make_unique<HostLog>();
   return *log;
 }
 

@@ -20,7 +20,7 @@ class Cluster;
 class WrapperProcess;
 
 // The folder of one log.
-struct StoredLog {
+struct HostLog {
   LogDisk disk;
   uint64_t kept_boot = 0;
   std::string remote_endpoint;  // Of the port that its wrapper had.
@@ -75,14 +75,14 @@ class Host {
 
   // The disk.
   std::map<wire::InstanceKey, StoredOrder> orders;
-  std::map<std::string, std::unique_ptr<StoredLog>> logs;  // By folder.
+  std::map<std::string, std::unique_ptr<HostLog>> logs;  // By folder.
   std::string identity;
   uint64_t noted_boot = 0;
   uint64_t boots = 0;
   DiskState disk = DiskState::kFine;
   bool disk_slow = false;
 
-  StoredLog& log(const std::string& folder);
+  HostLog& log(const std::string& folder);
   // kConflict while somebody has its log.
   Status erase(const wire::InstanceKey& key);
 

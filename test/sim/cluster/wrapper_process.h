@@ -96,7 +96,7 @@ class WrapperProcess : public Process, private core::Effects {
   Host& host_;
   wire::StartOrder order_;
   const int64_t pid_;
-  StoredLog& stored_;
+  HostLog& stored_;
   Incarnation of_;
   core::ProcessFacts facts_;
   std::optional<wire::InstanceStatus> reported_;

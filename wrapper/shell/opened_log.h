@@ -12,14 +12,14 @@
 
 namespace weir::shell {
 
-struct StoredLog {
+struct OpenedLog {
   std::unique_ptr<wal::Log> log;
   core::LogState state;
 };
 
 // `note` is told what a person should know. Errors: kCorrupt, with what is at stake, if it is
 // damaged and a sole copy (R5); kInvalid if it is another node's; kLimit if the disk is full; kIo.
-Result<StoredLog> open_stored_log(const wire::StartOrder& order,
+Result<OpenedLog> open_log_of(const wire::StartOrder& order,
                                   const std::function<void(std::string)>& note);
 
 // The highest boot that was opened here, beside the log: one that begins again after it was set

@@ -1,6 +1,6 @@
-// Recognises the output of a run that was made before (design 4, `stream`): compares it with the
-// hash points of the output that was published, holds back what is not decided yet, and gives back
-// what is new.
+// Takes out of the output of a run what one before it has published (design 4, `stream`): compares
+// it with the hash points of the output that was published, holds back what is not decided yet, and
+// gives back what is new.
 #pragma once
 
 #include <deque>
@@ -31,16 +31,16 @@ class StreamHash {
   uint64_t bytes_ = 0;
 };
 
-class Recognizer {
+class ReplayFilter {
  public:
   // `points` in rising order of offset; the last is the end of what was published.
-  explicit Recognizer(std::vector<HashPoint> points);
+  explicit ReplayFilter(std::vector<HashPoint> points);
 
-  enum class State { kRecognizing, kDone, kDiffers };
+  enum class State { kComparing, kDone, kDiffers };
   State state() const { return state_; }
 
   // Takes output. While it is equal to what was published it is swallowed at each point. When all
-  // was recognised, or something differs, the state changes and `fresh` gets all bytes from the
+  // came again, or something differs, the state changes and `fresh` gets all bytes from the
   // last equal point on; the hash up to there is in hash().
   void feed(std::span<const uint8_t> bytes, std::string& fresh);
   // The run ended, or fell silent, before the next point: what is held is new.
@@ -52,7 +52,7 @@ class Recognizer {
 
  private:
   std::deque<HashPoint> points_;
-  State state_ = State::kRecognizing;
+  State state_ = State::kComparing;
   StreamHash equal_;    // Up to the last equal point.
   StreamHash running_;  // Up to all that came.
   std::string held_;    // Since the last equal point.

@@ -1,4 +1,4 @@
-#include "wrapper/core/recognizer.h"
+#include "wrapper/core/replay_filter.h"
 
 #include <xxhash.h>
 
@@ -24,12 +24,12 @@ void StreamHash::update(std::span<const uint8_t> bytes) {
 }
 uint64_t StreamHash::digest() const { return XXH3_64bits_digest(state_); }
 
-Recognizer::Recognizer(std::vector<HashPoint> points) : points_(points.begin(), points.end()) {
+ReplayFilter::ReplayFilter(std::vector<HashPoint> points) : points_(points.begin(), points.end()) {
   if (points_.empty()) state_ = State::kDone;
 }
 
-void Recognizer::feed(std::span<const uint8_t> bytes, std::string& fresh) {
-  while (state_ == State::kRecognizing && !bytes.empty()) {
+void ReplayFilter::feed(std::span<const uint8_t> bytes, std::string& fresh) {
+  while (state_ == State::kComparing && !bytes.empty()) {
     const HashPoint& next = points_.front();
     const size_t count =
         static_cast<size_t>(std::min<uint64_t>(next.offset - running_.bytes(), bytes.size()));
@@ -49,8 +49,8 @@ void Recognizer::feed(std::span<const uint8_t> bytes, std::string& fresh) {
   fresh.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
-void Recognizer::give_up(std::string& fresh) {
-  if (state_ != State::kRecognizing) return;
+void ReplayFilter::give_up(std::string& fresh) {
+  if (state_ != State::kComparing) return;
   state_ = State::kDiffers;
   fresh.append(held_);
   held_.clear();

@@ -1,4 +1,4 @@
-#include "wrapper/shell/stored_log.h"
+#include "wrapper/shell/opened_log.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -22,7 +22,7 @@ constexpr size_t kWriteBufferBytesMin = 64u << 10;
 std::string log_of(const wire::StartOrder& order) { return order.log_dir + "/log"; }
 std::string condemned_path(const wire::StartOrder& order) { return log_of(order) + "/condemned"; }
 
-Result<StoredLog> open_as_it_is(const wire::StartOrder& order,
+Result<OpenedLog> open_as_it_is(const wire::StartOrder& order,
                                 const std::function<void(std::string)>& note) {
   if (const std::ifstream why(condemned_path(order)); why) {
     std::ostringstream text;
@@ -41,7 +41,7 @@ Result<StoredLog> open_as_it_is(const wire::StartOrder& order,
   if (!log) return std::move(log).error();
   Result<core::LogState> state = core::load(**log);
   if (!state) return std::move(state).error().in(order.log_dir);
-  return StoredLog{*std::move(log), *std::move(state)};
+  return OpenedLog{*std::move(log), *std::move(state)};
 }
 
 Status set_aside(const wire::StartOrder& order, const Error& damage,
@@ -59,9 +59,9 @@ Status set_aside(const wire::StartOrder& order, const Error& damage,
 
 }  // namespace
 
-Result<StoredLog> open_stored_log(const wire::StartOrder& order,
+Result<OpenedLog> open_log_of(const wire::StartOrder& order,
                                   const std::function<void(std::string)>& note) {
-  Result<StoredLog> opened = open_as_it_is(order, note);
+  Result<OpenedLog> opened = open_as_it_is(order, note);
   if (!opened && opened.error().code == ErrorCode::kCorrupt) {
     if (core::is_sole_copy(order)) return damaged_sole_copy(order, opened.error());
     const Status aside = set_aside(order, opened.error(), note);

@@ -1,4 +1,4 @@
-#include "wrapper/core/recognizer.h"
+#include "wrapper/core/replay_filter.h"
 
 #include <gtest/gtest.h>
 
@@ -21,38 +21,38 @@ std::vector<HashPoint> points_of(std::string_view text, std::initializer_list<si
   return points;
 }
 
-TEST(Recognizer, SwallowsWhatWasPublishedInAnyChunks) {
+TEST(ReplayFilter, SwallowsWhatWasPublishedInAnyChunks) {
   const std::string before = "one\ntwo\nthree\nfour\n";
   const std::string again = before + "five\n";
   for (size_t chunk = 1; chunk <= again.size(); ++chunk) {
-    Recognizer recognizer(points_of(before, {4, 8, before.size()}));
+    ReplayFilter filter(points_of(before, {4, 8, before.size()}));
     std::string fresh;
     for (size_t at = 0; at < again.size(); at += chunk) {
-      recognizer.feed(bytes(std::string_view(again).substr(at, chunk)), fresh);
+      filter.feed(bytes(std::string_view(again).substr(at, chunk)), fresh);
     }
-    EXPECT_EQ(recognizer.state(), Recognizer::State::kDone);
+    EXPECT_EQ(filter.state(), ReplayFilter::State::kDone);
     EXPECT_EQ(fresh, "five\n");
-    EXPECT_EQ(recognizer.hash().bytes(), before.size());
+    EXPECT_EQ(filter.hash().bytes(), before.size());
   }
 }
 
-TEST(Recognizer, FromTheLastEqualPointOnWhatDiffersIsNew) {
+TEST(ReplayFilter, FromTheLastEqualPointOnWhatDiffersIsNew) {
   const std::string before = "one\ntwo\nthree\n";
-  Recognizer recognizer(points_of(before, {4, 8, before.size()}));
+  ReplayFilter filter(points_of(before, {4, 8, before.size()}));
   std::string fresh;
-  recognizer.feed(bytes("one\ntwo\nTHREE\nfour\n"), fresh);
-  EXPECT_EQ(recognizer.state(), Recognizer::State::kDiffers);
+  filter.feed(bytes("one\ntwo\nTHREE\nfour\n"), fresh);
+  EXPECT_EQ(filter.state(), ReplayFilter::State::kDiffers);
   EXPECT_EQ(fresh, "THREE\nfour\n");
-  EXPECT_EQ(recognizer.hash().bytes(), 8u);
+  EXPECT_EQ(filter.hash().bytes(), 8u);
 }
 
-TEST(Recognizer, ARunThatEndsEarlyGivesUpWhatIsHeld) {
+TEST(ReplayFilter, ARunThatEndsEarlyGivesUpWhatIsHeld) {
   const std::string before = "one\ntwo\nthree\n";
-  Recognizer recognizer(points_of(before, {4, before.size()}));
+  ReplayFilter filter(points_of(before, {4, before.size()}));
   std::string fresh;
-  recognizer.feed(bytes("one\ntwo\n"), fresh);
+  filter.feed(bytes("one\ntwo\n"), fresh);
   EXPECT_EQ(fresh, "");
-  recognizer.give_up(fresh);
+  filter.give_up(fresh);
   EXPECT_EQ(fresh, "two\n");
 }
 
