@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "broker/core/plan.h"
+#include "broker/core/orders.h"
+#include "broker/core/status.h"
 #include "schema/base/log.h"
 #include "schema/wire/unknown.h"
 
@@ -30,6 +31,14 @@ std::string_view event_of(PipelineState state) {
       return {};  // Somebody asked for it, and that was an event.
   }
   return {};
+}
+
+// Whether the difference between two reports of an instance can change a decision; figures do not.
+bool same_for_decisions(const wire::InstanceStatus& a, const wire::InstanceStatus& b) {
+  return a.term == b.term && a.log_term == b.log_term && a.state == b.state &&
+         a.ended_and_settled == b.ended_and_settled && a.endpoint == b.endpoint &&
+         a.remote_endpoint == b.remote_endpoint && a.writers == b.writers &&
+         a.fenced_by == b.fenced_by;
 }
 
 }  // namespace

@@ -19,9 +19,9 @@
 #include <vector>
 
 #include "broker/core/action_registry.h"
+#include "broker/core/agent_choice.h"
 #include "broker/core/event_log.h"
 #include "broker/core/failure_detector.h"
-#include "broker/core/plan.h"
 #include "broker/core/records.h"
 #include "broker/core/state.h"
 #include "schema/base/result.h"

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/core/agent_choice.h"
 #include "broker/core/broker.h"
-#include "broker/core/plan.h"
 #include "schema/base/log.h"
 
 namespace weir::broker {
@@ -23,6 +23,27 @@ bool is_source(const Pipeline& pipeline, uint32_t instance) {
 bool goes_on_elsewhere(const Pipeline& pipeline, uint32_t instance) {
   return is_source(pipeline, instance) && pipeline.node(instance).portable &&
          !pipeline.record.ending;
+}
+
+// Of each instance: all that it had is settled, and so it is with whoever reads it, up to the
+// sinks. Nobody needs it any more, whatever is lost.
+std::vector<bool> instances_over(const State& state, const Pipeline& pipeline) {
+  const auto settled = [&](uint32_t instance) {
+    const Placement* placed = state.placement(pipeline.key(instance));
+    if (placed == nullptr) return false;
+    if (is_retired(pipeline, instance, *placed)) return true;
+    const auto last = state.figures.find(pipeline.key(instance));
+    return last != state.figures.end() && last->second.ended_and_settled &&
+           last->second.log_term == placed->log_term;
+  };
+  std::vector<bool> over(pipeline.instances());
+  for (const uint32_t instance : pipeline.graph.readers_first) {
+    const auto& outputs = pipeline.outputs_of(instance);
+    over[instance] =
+        settled(instance) &&
+        std::all_of(outputs.begin(), outputs.end(), [&](uint32_t output) { return over[output]; });
+  }
+  return over;
 }
 
 }  // namespace

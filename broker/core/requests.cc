@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "broker/core/broker.h"
-#include "broker/core/plan.h"
+#include "broker/core/status.h"
 #include "schema/graph/builtin.h"
 #include "schema/graph/suggest.h"
 #include "schema/graph/topology.h"

@@ -174,6 +174,16 @@ struct State {
     const auto found = agents.find(name);
     return found == agents.end() ? nullptr : &found->second;
   }
+  bool is_connected(const std::string& name) const {
+    const Agent* at = agent(name);
+    return at != nullptr && at->connected;
+  }
+  // Whether its readers need not wait for it when they are to stop. What a lost agent had does not
+  // run, or nobody hears it.
+  bool is_gone(const Placement* placed) const {
+    return placed == nullptr || placed->agent.empty() || placed->gone ||
+           lost.contains(placed->agent);
+  }
   // What the agent that a placement names reports of it, if the report is about this very term.
   const wire::InstanceStatus* report(const wire::InstanceKey& key) const {
     const Placement* placed = placement(key);
@@ -189,5 +199,16 @@ struct State {
   auto placements_of(const std::string& pipeline) const { return entries_of(placements, pipeline); }
   auto placements_of(const std::string& pipeline) { return entries_of(placements, pipeline); }
 };
+
+// Whether it is to be up: a completed one is not.
+inline bool is_wanted_up(const Pipeline& pipeline) {
+  return pipeline.record.desired == DesiredState::kRun && !pipeline.record.completed;
+}
+
+// Whether a program of it would run on nothing if it began anew: all that it had is settled, and so
+// it is with whoever reads it, up to the sinks.
+inline bool is_retired(const Pipeline& pipeline, uint32_t instance, const Placement& placed) {
+  return placed.finished && !pipeline.inputs_of(instance).empty();
+}
 
 }  // namespace weir::broker
