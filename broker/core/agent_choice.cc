@@ -24,6 +24,12 @@ bool may_be_on(const graph::NodeSpec& node, const std::string& agent) {
          std::find(node.hosts.begin(), node.hosts.end(), agent) != node.hosts.end();
 }
 
+bool may_be_at(const State& state, const wire::InstanceKey& key, const std::string& agent) {
+  const Pipeline* const pipeline = state.pipeline(key.pipeline);
+  const auto instance = pipeline == nullptr ? std::nullopt : pipeline->find(key);
+  return instance && may_be_on(pipeline->node(*instance), agent);
+}
+
 std::optional<std::string> choose_agent(const Loads& loads, const graph::NodeSpec& node) {
   for (const std::string& host : node.hosts) {
     if (loads.contains(host)) return host;

@@ -19,5 +19,7 @@ std::optional<std::string> choose_agent(const Loads& loads, const graph::NodeSpe
 
 // Whether its `hosts` let it run there.
 bool may_be_on(const graph::NodeSpec& node, const std::string& agent);
+// Likewise an instance; not if it is of no pipeline that is known.
+bool may_be_at(const State& state, const wire::InstanceKey& key, const std::string& agent);
 
 }  // namespace weir::broker
