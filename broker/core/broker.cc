@@ -3,7 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "broker/core/plan.h"
+#include "broker/core/drains.h"
+#include "broker/core/orders.h"
+#include "broker/core/placer.h"
+#include "broker/core/removal.h"
+#include "broker/core/status.h"
+#include "broker/core/terms.h"
 #include "schema/base/log.h"
 #include "schema/wire/unknown.h"
 
@@ -32,6 +37,14 @@ std::string_view event_of(PipelineState state) {
   return {};
 }
 
+// Whether the difference between two reports of an instance can change a decision; figures do not.
+bool same_for_decisions(const wire::InstanceStatus& a, const wire::InstanceStatus& b) {
+  return a.term == b.term && a.log_term == b.log_term && a.state == b.state &&
+         a.ended_and_settled == b.ended_and_settled && a.endpoint == b.endpoint &&
+         a.remote_endpoint == b.remote_endpoint && a.writers == b.writers &&
+         a.fenced_by == b.fenced_by;
+}
+
 }  // namespace
 
 // ---- Recovery ------------------------------------------------------------------------------
@@ -42,8 +55,7 @@ Result<BrokerCore> BrokerCore::recover(const std::vector<StoreRecord>& records,
   for (const StoreRecord& record : records) {
     if (auto taken = core.take_record(record); !taken) return Error(taken.error());
   }
-  std::sort(core.results_.begin(), core.results_.end(),
-            [](const auto& a, const auto& b) { return a.first < b.first; });
+  core.results_.sort();
   core.events_.sort();
   for (const auto& [name, identity] : core.state_.identities) {
     if (!identity.away) core.state_.awaited.insert(name);
@@ -61,7 +73,7 @@ Status BrokerCore::take_record(const StoreRecord& record) {
       auto number = decode_number(record.value);
       if (!number) return number.error();
       if (id == kMetaBoot) boot_ = *number;
-      if (id == kMetaTermFloor) term_floor_ = *number;
+      if (id == kMetaTermFloor) state_.term_floor = *number;
       if (id == kMetaFormat && *number != kStoreFormat) {
         return Error{ErrorCode::kInvalid, "store: format " + std::to_string(*number) +
                                               ", this broker knows only " +
@@ -72,7 +84,7 @@ Status BrokerCore::take_record(const StoreRecord& record) {
     case RecordKind::kPipeline: {
       auto pipeline = decode_pipeline(record.value);
       if (!pipeline) return pipeline.error();
-      last_pipeline_id_ = std::max(last_pipeline_id_, id);
+      state_.last_pipeline_id = std::max(state_.last_pipeline_id, id);
       const std::string name = pipeline->spec.name;
       for (const wire::InstanceStatus& status : pipeline->figures) {
         state_.figures[wire::key_of(status)] = status;
@@ -86,7 +98,7 @@ Status BrokerCore::take_record(const StoreRecord& record) {
     case RecordKind::kPlacement: {
       auto placed = decode_placement(record.value);
       if (!placed) return placed.error();
-      last_placement_id_ = std::max(last_placement_id_, id);
+      state_.last_placement_id = std::max(state_.last_placement_id, id);
       Placement& known = state_.placements[placed->key];
       static_cast<PlacementRecord&>(known) = std::move(*placed);
       known.id = id;
@@ -96,8 +108,7 @@ Status BrokerCore::take_record(const StoreRecord& record) {
     case RecordKind::kResult: {
       auto result = decode_result(record.value);
       if (!result) return result.error();
-      last_result_id_ = std::max(last_result_id_, id);
-      results_.emplace_back(id, std::move(*result));
+      results_.recover(id, std::move(*result));
       return {};
     }
     case RecordKind::kAction: {
@@ -109,7 +120,7 @@ Status BrokerCore::take_record(const StoreRecord& record) {
     case RecordKind::kAgent: {
       auto agent = decode_agent(record.value);
       if (!agent) return agent.error();
-      last_agent_id_ = std::max(last_agent_id_, id);
+      state_.last_agent_id = std::max(state_.last_agent_id, id);
       state_.identities[agent->name] = Identity{id, agent->identity, agent->away};
       return {};
     }
@@ -132,6 +143,10 @@ void BrokerCore::take(const std::string& peer, wire::Envelope envelope, SteadyTi
   if (!started_) started_ = now;
   std::visit([&](auto& message) { on_message(peer, envelope.request, std::move(message)); },
              envelope.message);
+}
+
+Step BrokerCore::step() {
+  return {state_, changes_, events_, effects_, started_.value_or(now_), now_, unix_ms_};
 }
 
 Effects BrokerCore::decide() {
@@ -289,14 +304,15 @@ bool BrokerCore::take_identity(const wire::AgentRegister& message) {
     add_event(
         "agent.replaced", "", "", message.name,
         "another agent has this name now; what only the logs of the first one hold is given up");
-    begin_anew_on(message.name);
+    Step step = this->step();
+    Placer(step).begin_anew_on(message.name);
   }
   // None is known of agents that are older than identities.
   if (message.identity.empty() && known.id == 0) {
     state_.identities.erase(message.name);
     return true;
   }
-  if (known.id == 0) known.id = ++last_agent_id_;
+  if (known.id == 0) known.id = ++state_.last_agent_id;
   known.text = message.identity;
   known.away = false;
   store_agent(message.name);
@@ -338,7 +354,8 @@ bool BrokerCore::make_room_for_agent() {
   }
   if (!oldest) return false;
   log::info("agent " + *oldest + ": forgotten, to make room for another one");
-  forget_agent(*oldest);
+  Step step = this->step();
+  Removal(step).forget_agent(*oldest);
   return true;
 }
 
@@ -529,8 +546,7 @@ void BrokerCore::add_event_of_dead_letters(const Agent& agent, const wire::Insta
 
 void BrokerCore::add_event(std::string kind, const std::string& pipeline, const std::string& node,
                            const std::string& agent, std::string text) {
-  events_.add({0, unix_ms_, std::move(kind), pipeline, node, agent, std::move(text)},
-              effects_.writes);
+  step().add_event(std::move(kind), pipeline, node, agent, std::move(text));
 }
 
 template <typename T>
@@ -548,27 +564,13 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
 
 // ---- Reconciliation ------------------------------------------------------------------------
 
-// Something has happened to an agent, and so to all that it has.
-void BrokerCore::note_agent(const std::string& name) {
-  changes_.agents.insert(name);
-  if (const auto kept = state_.kept.find(name); kept != state_.kept.end()) {
-    for (const wire::InstanceKey& key : kept->second) changes_.pipelines.insert(key.pipeline);
-  }
-  if (const Agent* agent = state_.agent(name); agent != nullptr) {
-    for (const auto& [key, status] : agent->instances) changes_.pipelines.insert(key.pipeline);
-  }
-}
-
-// It came or went, or is lost, or is not.
-void BrokerCore::note_connection(const std::string& name) {
-  note_agent(name);
-  changes_.pipelines.insert(changes_.waiting.begin(), changes_.waiting.end());
-}
+void BrokerCore::note_connection(const std::string& name) { step().note_connection(name); }
 
 std::vector<Pipeline*> BrokerCore::changed_pipelines() {
   std::vector<Pipeline*> changed;
   for (const std::string& name : changes_.pipelines) {
-    if (Pipeline* pipeline = find(name); pipeline != nullptr) changed.push_back(pipeline);
+    if (Pipeline* pipeline = state_.pipeline(name); pipeline != nullptr)
+      changed.push_back(pipeline);
   }
   return changed;
 }
@@ -579,25 +581,25 @@ void BrokerCore::reconcile() {
     for (const auto& [name, pipeline] : state_.pipelines) changes_.pipelines.insert(name);
   }
   if (changes_.agents.empty() && changes_.pipelines.empty()) return;
-  loads_.reset();
+  Step step = this->step();
+  Placer placer(step);
   const std::set<std::string> agents = changes_.agents;
   for (const std::string& name : agents) {
-    if (const Agent* agent = state_.agent(name); agent != nullptr) raise_terms(*agent);
+    if (const Agent* agent = state_.agent(name); agent != nullptr) Terms(step).raise_for(*agent);
   }
   for (Pipeline* pipeline : changed_pipelines()) {
-    note_drained(*pipeline);
+    Drains(step).note_drained(*pipeline);
     if (!is_wanted_up(*pipeline)) continue;
-    place(*pipeline);
+    placer.place(*pipeline);
     note_progress(*pipeline);
   }
   for (const std::string& name : agents) {
-    if (const Agent* agent = state_.agent(name); agent != nullptr) note_gone(*agent);
+    if (const Agent* agent = state_.agent(name); agent != nullptr) Removal(step).note_gone(*agent);
   }
   for (Pipeline* pipeline : changed_pipelines()) {
-    if (!note_removed(*pipeline)) note_state(*pipeline);
+    if (!Removal(step).note_removed(*pipeline)) note_state(*pipeline);
   }
   for (const std::string& name : agents_to_order()) order_agent(state_.agents.at(name));
-  loads_.reset();
   changes_.all = false;
   changes_.agents.clear();
   changes_.pipelines.clear();
@@ -687,21 +689,10 @@ void BrokerCore::send_orders(Agent& agent) {
   }
 }
 
-void BrokerCore::store(const Pipeline& pipeline) {
-  changes_.pipelines.insert(pipeline.spec().name);
-  effects_.writes.push_back({{RecordKind::kPipeline, pipeline.id}, encode_record(pipeline.record)});
-}
-
-void BrokerCore::store(Placement& placed) {
-  changes_.agents.insert(placed.indexed.begin(), placed.indexed.end());
-  state_.index(placed);
-  changes_.agents.insert(placed.indexed.begin(), placed.indexed.end());
-  changes_.pipelines.insert(placed.key.pipeline);
-  effects_.writes.push_back({{RecordKind::kPlacement, placed.id}, encode_record(placed)});
-}
+void BrokerCore::store(const Pipeline& pipeline) { step().store(pipeline); }
 
 void BrokerCore::send(const std::string& peer, const std::string& request, wire::Message message) {
-  effects_.sends.push_back({peer, {request, std::move(message)}});
+  step().send(peer, request, std::move(message));
 }
 
 }  // namespace weir::broker

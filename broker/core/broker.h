@@ -21,44 +21,15 @@
 #include "broker/core/action_registry.h"
 #include "broker/core/event_log.h"
 #include "broker/core/failure_detector.h"
-#include "broker/core/plan.h"
+#include "broker/core/kept_results.h"
+#include "broker/core/outcome.h"
 #include "broker/core/records.h"
 #include "broker/core/state.h"
+#include "broker/core/step.h"
 #include "schema/base/result.h"
 #include "schema/wire/control.h"
 
 namespace weir::broker {
-
-struct Outgoing {
-  std::string peer;  // The routing id that it came from or registered with.
-  wire::Envelope envelope;
-
-  bool operator==(const Outgoing&) const = default;
-};
-
-// `writes` go to disk as one batch, synced, before any of `sends` leaves: an answer says what is
-// stored, and a term is on disk before the order that bears it (C1, C3). If the write fails nothing
-// may be sent, and the process ends. `contents_changed`: contents_in_use() is another.
-struct Effects {
-  std::vector<StoreWrite> writes;
-  std::vector<Outgoing> sends;
-  std::vector<Probe> probes;  // Answered by probed().
-  bool contents_changed = false;
-};
-
-// Whom something has happened to that may change a decision.
-struct Changes {
-  bool all = true;
-  std::set<std::string> pipelines;
-  std::set<std::string> agents;
-  // What is to be looked at again whatever happens: at the next tick, ...
-  std::set<std::string> at_tick;  // Pipelines.
-  std::set<std::string> agents_at_tick;
-  // ... and, pipelines, when an agent comes or goes, because they have nodes that found no place.
-  std::set<std::string> waiting;
-  // Whose settled_position has grown since it was stored; no decision changes by it.
-  std::set<wire::InstanceKey> positions;
-};
 
 class BrokerCore {
  public:
@@ -129,18 +100,12 @@ class BrokerCore {
   template <typename T>
   void on_message(const std::string& peer, const std::string& request, const T& message);
 
-  struct Done {
-    std::optional<wire::ActionRef> action;  // What was stored; none: the answer is Ok.
-  };
-  using Outcome = Result<Done>;
   Outcome put(graph::PipelineSpec spec);
   Outcome run(wire::PipelineRun message);
   Outcome stop(const std::string& name, bool end);
   Outcome remove(const std::string& name, bool discard);
-  Outcome abandon(const std::string& name);
   Outcome remove_agent(const std::string& name);
   std::string needs_agent(const std::string& name) const;
-  void forget_agent(const std::string& name);
   bool make_room_for_agent();
   void store_agent(const std::string& name);
   void note_away();
@@ -149,9 +114,6 @@ class BrokerCore {
 
   template <typename Change>
   void change(const std::string& peer, const std::string& request, Change what);
-  void keep_result(ResultRecord result);
-  Pipeline* find(const std::string& name);
-  Error not_found(const std::string& name) const;
   Result<std::vector<wire::ActionRef>> newest_actions(const graph::PipelineSpec& spec) const;
   std::vector<std::string> users_of(const wire::ActionRef& action) const;
   // A message that an agent is to answer, or that answers one, on its way to somebody else.
@@ -187,53 +149,17 @@ class BrokerCore {
 
   // Brings decisions in line with the state; see the top.
   void reconcile();
-  void note_agent(const std::string& name);
   void note_connection(const std::string& name);
   std::vector<Pipeline*> changed_pipelines();
   std::set<std::string> agents_to_order() const;
   std::set<std::string> pipelines_to_order(const Agent& agent) const;
-  void place(Pipeline& pipeline);
-  // False: there is no agent for it.
-  bool place_instance(Pipeline& pipeline, uint32_t instance);
-  bool move_instance(Pipeline& pipeline, uint32_t instance);
-  const Loads& loads();
-  bool retire(Pipeline& pipeline, uint32_t instance);
-  void retire_from(Pipeline& pipeline, uint32_t instance);
-  void leave_own_log(Pipeline& pipeline, uint32_t instance);
-  void leave_log(Pipeline& pipeline, uint32_t instance, const SourceLog& log);
-  void drain_what_it_left(Pipeline& pipeline);
-  void drain_log(Pipeline& pipeline, uint32_t instance, const SourceLog& log);
-  void drain_what_was_left(const wire::InstanceKey& key);
-  void give_place(Placement& placed, const std::string& agent, uint64_t term);
-  void begin_anew(Placement& placed);
-  std::vector<std::string> open_drains(const Pipeline& pipeline, uint32_t instance) const;
-  bool may_be_at(const wire::InstanceKey& key, const std::string& agent) const;
-  bool is_awaited(const wire::InstanceKey& key) const;
-  void begin_anew_on(const std::string& agent);
-  void raise_terms(const Agent& agent);
-  void adopt_term(const Agent& agent, Placement& placed, const wire::InstanceStatus& status);
-  void go_above_fence(const Agent& agent, Placement& placed, const wire::InstanceStatus& status);
-  void drain_what_was_forgotten(const Agent& agent, const Placement& placed,
-                                const wire::InstanceStatus& status);
-  void adopt_drain(const Agent& agent, const wire::InstanceStatus& status);
-  void raise_term(Placement& placed, uint64_t above);
-  void note_drained(const Pipeline& pipeline);
-  void forget_lane(const wire::InstanceKey& drained);
-  void note_gone(const Agent& agent);
-  void note_stopped(const std::string& agent, const wire::InstanceKey& key);
-  void note_erased(const std::string& agent, const wire::InstanceKey& key);
-  // True: it was removed.
-  bool note_removed(const Pipeline& pipeline);
-  void forget(const Pipeline& pipeline);
-  // Deletes the records of placements that nobody needs any more.
-  void forget_placements(const std::string& pipeline);
   void note_progress(Pipeline& pipeline);
   void note_state(Pipeline& pipeline);
   void order_agent(Agent& agent);
   void send_orders(Agent& agent);
 
   void store(const Pipeline& pipeline);
-  void store(Placement& placed);
+  Step step();
   void send(const std::string& peer, const std::string& request, wire::Message message);
 
   // An agent that registers in several messages.
@@ -247,12 +173,7 @@ class BrokerCore {
   std::map<std::string, Registering> registering_;  // By peer.
   uint64_t boot_ = 0;  // High half of the orders' versions, so that none comes twice.
   uint64_t orders_counter_ = 0;
-  uint64_t last_pipeline_id_ = 0;
-  uint64_t last_placement_id_ = 0;
-  uint64_t term_floor_ = 0;  // The highest term of all placements that are forgotten.
-  uint64_t last_result_id_ = 0;
-  uint64_t last_agent_id_ = 0;
-  std::deque<std::pair<uint64_t, ResultRecord>> results_;  // Oldest first; at most kResultsKept.
+  KeptResults results_;
   ActionRegistry actions_;
   EventLog events_;
   // Until agents have had the time to register, nothing is degraded.
@@ -262,10 +183,9 @@ class BrokerCore {
   std::optional<SteadyTime> positions_stored_;
   FailureDetector failure_detector_;
   Changes changes_;
-  std::optional<Loads> loads_;  // While it decides.
-  SteadyTime now_{};            // Of the step that is under way.
-  uint64_t unix_ms_ = 0;        // Likewise.
-  Effects effects_;             // Likewise.
+  SteadyTime now_{};      // Of the step that is under way.
+  uint64_t unix_ms_ = 0;  // Likewise.
+  Effects effects_;       // Likewise.
 };
 
 }  // namespace weir::broker

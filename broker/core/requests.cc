@@ -4,7 +4,10 @@
 #include <utility>
 
 #include "broker/core/broker.h"
-#include "broker/core/plan.h"
+#include "broker/core/drains.h"
+#include "broker/core/placer.h"
+#include "broker/core/removal.h"
+#include "broker/core/status.h"
 #include "schema/graph/builtin.h"
 #include "schema/graph/suggest.h"
 #include "schema/graph/topology.h"
@@ -35,8 +38,6 @@ std::optional<std::string> from_hex(std::string_view hex) {
   return bytes;
 }
 
-Error conflict(std::string what) { return Error{ErrorCode::kConflict, std::move(what)}; }
-
 // An uploaded action, and not a built-in one, nor the path of a program on the agents' host as in
 // `up`.
 bool is_uploaded(const std::string& action) {
@@ -64,30 +65,15 @@ bool names_action(const graph::PipelineSpec& spec, const std::string& action) {
 
 }  // namespace
 
-Pipeline* BrokerCore::find(const std::string& name) {
-  const auto found = state_.pipelines.find(name);
-  return found == state_.pipelines.end() ? nullptr : &found->second;
-}
-
-Error BrokerCore::not_found(const std::string& name) const {
-  std::vector<std::string> known;
-  for (const auto& [other, pipeline] : state_.pipelines) known.push_back(other);
-  const std::string hint = graph::did_you_mean(name, known);
-  return Error{ErrorCode::kNotFound,
-               "no pipeline is named \"" + name + "\"" + (hint.empty() ? "" : "; " + hint)};
-}
-
 // ---- Changes -------------------------------------------------------------------------------
 
 // A changing request: once for each request id, and its result in the same write.
 template <typename Change>
 void BrokerCore::change(const std::string& peer, const std::string& request, Change what) {
-  const auto known = std::find_if(results_.begin(), results_.end(), [&](const auto& entry) {
-    return !request.empty() && entry.second.request == request;
-  });
+  const ResultRecord* const known = results_.find(request);
   ResultRecord result{request, std::nullopt, std::nullopt};
-  if (known != results_.end()) {
-    result = known->second;
+  if (known != nullptr) {
+    result = *known;
   } else {
     Outcome outcome = what();
     if (outcome) {
@@ -95,21 +81,11 @@ void BrokerCore::change(const std::string& peer, const std::string& request, Cha
     } else {
       result.refusal = wire::refusal(outcome.error());
     }
-    if (!request.empty()) keep_result(result);
+    results_.keep(result, effects_.writes);
   }
   if (result.refusal) return send(peer, request, *result.refusal);
   if (result.action) return send(peer, request, wire::ActionStored{*result.action});
   send(peer, request, wire::Ok{});
-}
-
-void BrokerCore::keep_result(ResultRecord result) {
-  results_.emplace_back(++last_result_id_, std::move(result));
-  effects_.writes.push_back(
-      {{RecordKind::kResult, last_result_id_}, encode_record(results_.back().second)});
-  while (results_.size() > kResultsKept) {
-    effects_.writes.push_back({{RecordKind::kResult, results_.front().first}, std::nullopt});
-    results_.pop_front();
-  }
 }
 
 void BrokerCore::on_message(const std::string& peer, const std::string& request,
@@ -134,7 +110,10 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
 
 void BrokerCore::on_message(const std::string& peer, const std::string& request,
                             const wire::PipelineAbandon& message) {
-  change(peer, request, [&] { return abandon(message.name); });
+  change(peer, request, [&] {
+    Step step = this->step();
+    return Placer(step).abandon(message.name);
+  });
 }
 
 void BrokerCore::on_message(const std::string& peer, const std::string& request,
@@ -142,9 +121,9 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
   change(peer, request, [&] { return remove_agent(message.name); });
 }
 
-BrokerCore::Outcome BrokerCore::put(graph::PipelineSpec spec) {
+Outcome BrokerCore::put(graph::PipelineSpec spec) {
   const std::string name = spec.name;
-  if (const Pipeline* const known = find(name); known != nullptr) {
+  if (const Pipeline* const known = state_.pipeline(name); known != nullptr) {
     if (known->record.desired == DesiredState::kRemove) {
       return conflict("pipeline \"" + name + "\" is being removed; try again when it is gone");
     }
@@ -160,7 +139,7 @@ BrokerCore::Outcome BrokerCore::put(graph::PipelineSpec spec) {
                  "there are " + std::to_string(kPipelinesMax) + " pipelines already"};
   }
   Pipeline& pipeline = state_.pipelines[name];
-  if (pipeline.id == 0) pipeline.id = ++last_pipeline_id_;
+  if (pipeline.id == 0) pipeline.id = ++state_.last_pipeline_id;
   pipeline.set_spec(std::move(spec));
   pipeline.record.run.name = name;
   store(pipeline);
@@ -186,9 +165,9 @@ Result<std::vector<wire::ActionRef>> BrokerCore::newest_actions(
   return actions;
 }
 
-BrokerCore::Outcome BrokerCore::run(wire::PipelineRun message) {
-  Pipeline* const pipeline = find(message.name);
-  if (pipeline == nullptr) return not_found(message.name);
+Outcome BrokerCore::run(wire::PipelineRun message) {
+  Pipeline* const pipeline = state_.pipeline(message.name);
+  if (pipeline == nullptr) return no_pipeline(state_, message.name);
   PipelineRecord& record = pipeline->record;
   if (record.desired == DesiredState::kRemove) {
     return conflict("pipeline \"" + message.name + "\" is being removed");
@@ -213,9 +192,9 @@ BrokerCore::Outcome BrokerCore::run(wire::PipelineRun message) {
   return Done{};
 }
 
-BrokerCore::Outcome BrokerCore::stop(const std::string& name, bool end) {
-  Pipeline* const pipeline = find(name);
-  if (pipeline == nullptr) return not_found(name);
+Outcome BrokerCore::stop(const std::string& name, bool end) {
+  Pipeline* const pipeline = state_.pipeline(name);
+  if (pipeline == nullptr) return no_pipeline(state_, name);
   PipelineRecord& record = pipeline->record;
   if (end) {
     if (record.desired != DesiredState::kRun) {
@@ -226,7 +205,8 @@ BrokerCore::Outcome BrokerCore::stop(const std::string& name, bool end) {
     }
     if (record.ending || record.completed) return Done{};
     record.ending = true;
-    drain_what_it_left(*pipeline);
+    Step step = this->step();
+    Drains(step).drain_what_it_left(*pipeline);
   } else {
     if (record.desired != DesiredState::kRun) return Done{};
     record.desired = DesiredState::kStop;
@@ -236,9 +216,9 @@ BrokerCore::Outcome BrokerCore::stop(const std::string& name, bool end) {
   return Done{};
 }
 
-BrokerCore::Outcome BrokerCore::remove(const std::string& name, bool discard) {
-  Pipeline* const pipeline = find(name);
-  if (pipeline == nullptr) return not_found(name);
+Outcome BrokerCore::remove(const std::string& name, bool discard) {
+  Pipeline* const pipeline = state_.pipeline(name);
+  if (pipeline == nullptr) return no_pipeline(state_, name);
   PipelineRecord& record = pipeline->record;
   if (record.desired == DesiredState::kRemove) return Done{};
   if (is_wanted_up(*pipeline)) {
@@ -291,47 +271,19 @@ std::string BrokerCore::needs_agent(const std::string& name) const {
   return {};
 }
 
-BrokerCore::Outcome BrokerCore::remove_agent(const std::string& name) {
+Outcome BrokerCore::remove_agent(const std::string& name) {
   const Agent* agent = state_.agent(name);
   if (agent == nullptr && !state_.identities.contains(name) && !state_.kept.contains(name)) {
-    std::vector<std::string> known;
-    for (const auto& [other, one] : state_.agents) known.push_back(other);
-    const std::string hint = graph::did_you_mean(name, known);
-    return Error{ErrorCode::kNotFound,
-                 "no agent is named \"" + name + "\"" + (hint.empty() ? "" : "; " + hint)};
+    return no_agent(state_, name);
   }
   if (agent != nullptr && agent->connected) {
     return conflict("agent \"" + name + "\" is connected; stop it first");
   }
   if (const std::string why = needs_agent(name); !why.empty()) return conflict(why);
-  forget_agent(name);
+  Step step = this->step();
+  Removal(step).forget_agent(name);
   add_event("agent.removed", "", "", name, "");
   return Done{};
-}
-
-void BrokerCore::forget_agent(const std::string& name) {
-  note_connection(name);
-  if (const auto known = state_.identities.find(name); known != state_.identities.end()) {
-    if (known->second.id != 0) {
-      effects_.writes.push_back({{RecordKind::kAgent, known->second.id}, std::nullopt});
-    }
-    state_.identities.erase(known);
-  }
-  state_.agents.erase(name);
-  state_.awaited.erase(name);
-  state_.lost.erase(name);
-  std::set<std::string> pipelines;
-  for (auto& [key, placed] : state_.placements) {
-    const bool left =
-        std::erase_if(placed.left, [&](const SourceLog& log) { return log.agent == name; }) > 0;
-    const bool kept = placed.kept_by().contains(name);
-    if (!left && !kept) continue;
-    std::erase(placed.former, name);
-    placed.removed_from.insert(name);  // If it is still named: nobody waits for it.
-    pipelines.insert(key.pipeline);
-    store(placed);
-  }
-  for (const std::string& pipeline : pipelines) forget_placements(pipeline);
 }
 
 // ---- Actions -------------------------------------------------------------------------------
@@ -346,7 +298,7 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
   change(peer, request, [&] { return remove_action(message.name, message.version); });
 }
 
-BrokerCore::Outcome BrokerCore::put_action(const wire::ActionPut& put) {
+Outcome BrokerCore::put_action(const wire::ActionPut& put) {
   const size_t before = actions_.count(put.name);
   auto action = actions_.put(put, unix_ms_, effects_.writes);
   if (!action) return std::move(action).error();
@@ -357,7 +309,7 @@ BrokerCore::Outcome BrokerCore::put_action(const wire::ActionPut& put) {
   return Done{std::move(*action)};
 }
 
-BrokerCore::Outcome BrokerCore::remove_action(const std::string& name, uint32_t version) {
+Outcome BrokerCore::remove_action(const std::string& name, uint32_t version) {
   if (const auto known = actions_.find(name, version); !known) return known.error();
   const bool last = version == 0 || actions_.count(name) == 1;
   for (const ActionRecord& record : actions_.list()) {
@@ -426,15 +378,17 @@ void BrokerCore::on_message(const std::string& peer, const std::string& request,
 
 void BrokerCore::on_message(const std::string& peer, const std::string& request,
                             const wire::PipelineGet& message) {
-  const Pipeline* const pipeline = find(message.name);
-  if (pipeline == nullptr) return send(peer, request, wire::refusal(not_found(message.name)));
+  const Pipeline* const pipeline = state_.pipeline(message.name);
+  if (pipeline == nullptr)
+    return send(peer, request, wire::refusal(no_pipeline(state_, message.name)));
   send(peer, request, wire::PipelineSpecIs{pipeline->spec()});
 }
 
 void BrokerCore::on_message(const std::string& peer, const std::string& request,
                             const wire::PipelineStatusRequest& message) {
-  const Pipeline* const pipeline = find(message.name);
-  if (pipeline == nullptr) return send(peer, request, wire::refusal(not_found(message.name)));
+  const Pipeline* const pipeline = state_.pipeline(message.name);
+  if (pipeline == nullptr)
+    return send(peer, request, wire::refusal(no_pipeline(state_, message.name)));
   send(peer, request, make_status(state_, *pipeline));
 }
 
@@ -465,8 +419,9 @@ void BrokerCore::pass_on(const std::string& peer, const std::string& request,
   const auto refuse = [&](ErrorCode code, std::string what) {
     send(peer, request, wire::Refusal{code, std::move(what)});
   };
-  const Pipeline* const pipeline = find(key.pipeline);
-  if (pipeline == nullptr) return send(peer, request, wire::refusal(not_found(key.pipeline)));
+  const Pipeline* const pipeline = state_.pipeline(key.pipeline);
+  if (pipeline == nullptr)
+    return send(peer, request, wire::refusal(no_pipeline(state_, key.pipeline)));
   if (!pipeline->graph.has_node(key.node)) {
     return refuse(ErrorCode::kNotFound,
                   "pipeline \"" + key.pipeline + "\" has no node \"" + key.node + "\"");
@@ -529,7 +484,7 @@ void BrokerCore::on_message(const std::string& /*peer*/, const std::string& requ
   if (const auto figures = state_.figures.find(message.instance); figures != state_.figures.end()) {
     figures->second.dead_letters = message.left;
   }
-  if (Pipeline* const pipeline = find(message.instance.pipeline); pipeline != nullptr) {
+  if (Pipeline* const pipeline = state_.pipeline(message.instance.pipeline); pipeline != nullptr) {
     for (wire::InstanceStatus& kept : pipeline->record.figures) {
       if (wire::key_of(kept) != message.instance || kept.dead_letters == message.left) continue;
       kept.dead_letters = message.left;

@@ -2,6 +2,7 @@
 // again after a restart). Plain data; BrokerCore owns it.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -58,6 +59,10 @@ struct Pipeline {
   const std::vector<uint32_t>& outputs_of(uint32_t instance) const {
     return graph.instances[instance].outputs;
   }
+  // It reads nothing, of nobody.
+  bool is_source(uint32_t instance) const {
+    return inputs_of(instance).empty() && !node(instance).caller_stdin;
+  }
   std::optional<uint32_t> find(const wire::InstanceKey& key) const { return graph.find(key); }
   void set_spec(graph::PipelineSpec spec) {
     record.spec = std::move(spec);
@@ -107,6 +112,10 @@ struct Identity {
   bool away = false;  // AgentRecord::away.
 };
 
+inline void add_once(std::vector<std::string>& list, const std::string& text) {
+  if (std::find(list.begin(), list.end(), text) == list.end()) list.push_back(text);
+}
+
 // The entries of one pipeline.
 template <typename Iterator>
 struct Entries {
@@ -140,6 +149,12 @@ struct State {
   // What each agent keeps something of: Placement::kept_by(), looked up from the other side.
   std::map<std::string, std::set<wire::InstanceKey>> kept;
 
+  // The highest ids of records that were given.
+  uint64_t last_pipeline_id = 0;
+  uint64_t last_placement_id = 0;
+  uint64_t last_agent_id = 0;
+  uint64_t term_floor = 0;  // The highest term of all placements that are forgotten.
+
   // After a change of where it is.
   void index(Placement& placed) {
     std::set<std::string> now = placed.kept_by();
@@ -153,6 +168,14 @@ struct State {
     placed.indexed = std::move(now);
   }
 
+  const Pipeline* pipeline(const std::string& name) const {
+    const auto found = pipelines.find(name);
+    return found == pipelines.end() ? nullptr : &found->second;
+  }
+  Pipeline* pipeline(const std::string& name) {
+    const auto found = pipelines.find(name);
+    return found == pipelines.end() ? nullptr : &found->second;
+  }
   const Placement* placement(const wire::InstanceKey& key) const {
     const auto found = placements.find(key);
     const bool placed = found != placements.end() && !found->second.agent.empty();
@@ -174,6 +197,16 @@ struct State {
     const auto found = agents.find(name);
     return found == agents.end() ? nullptr : &found->second;
   }
+  bool is_connected(const std::string& name) const {
+    const Agent* at = agent(name);
+    return at != nullptr && at->connected;
+  }
+  // Whether its readers need not wait for it when they are to stop. What a lost agent had does not
+  // run, or nobody hears it.
+  bool is_gone(const Placement* placed) const {
+    return placed == nullptr || placed->agent.empty() || placed->gone ||
+           lost.contains(placed->agent);
+  }
   // What the agent that a placement names reports of it, if the report is about this very term.
   const wire::InstanceStatus* report(const wire::InstanceKey& key) const {
     const Placement* placed = placement(key);
@@ -189,5 +222,16 @@ struct State {
   auto placements_of(const std::string& pipeline) const { return entries_of(placements, pipeline); }
   auto placements_of(const std::string& pipeline) { return entries_of(placements, pipeline); }
 };
+
+// Whether it is to be up: a completed one is not.
+inline bool is_wanted_up(const Pipeline& pipeline) {
+  return pipeline.record.desired == DesiredState::kRun && !pipeline.record.completed;
+}
+
+// Whether a program of it would run on nothing if it began anew: all that it had is settled, and so
+// it is with whoever reads it, up to the sinks.
+inline bool is_retired(const Pipeline& pipeline, uint32_t instance, const Placement& placed) {
+  return placed.finished && !pipeline.inputs_of(instance).empty();
+}
 
 }  // namespace weir::broker

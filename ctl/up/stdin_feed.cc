@@ -35,7 +35,8 @@ Status StdinFeed::open() {
   }
   Result<uint64_t> nonce = random_number();
   if (!nonce) return std::move(nonce).error();
-  edge::EdgeName name{config_.pipeline, std::string(wire::kWeirctlName), wire::lane_name(config_.node, 0)};
+  edge::EdgeName name{config_.pipeline, std::string(wire::kWeirctlName),
+                      wire::lane_name(config_.node, 0)};
   lane_ = std::make_unique<StdinLane>(std::move(name), *nonce, config_.delimiter, before);
   if (Status kept = keep(Sync::kYes); !kept) return kept;
   buffer_.resize(StdinLane::kReadBytes);

@@ -60,7 +60,7 @@ Status set_aside(const wire::StartOrder& order, const Error& damage,
 }  // namespace
 
 Result<OpenedLog> open_log_of(const wire::StartOrder& order,
-                                  const std::function<void(std::string)>& note) {
+                              const std::function<void(std::string)>& note) {
   Result<OpenedLog> opened = open_as_it_is(order, note);
   if (!opened && opened.error().code == ErrorCode::kCorrupt) {
     if (core::is_sole_copy(order)) return damaged_sole_copy(order, opened.error());

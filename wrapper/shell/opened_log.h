@@ -20,7 +20,7 @@ struct OpenedLog {
 // `note` is told what a person should know. Errors: kCorrupt, with what is at stake, if it is
 // damaged and a sole copy (R5); kInvalid if it is another node's; kLimit if the disk is full; kIo.
 Result<OpenedLog> open_log_of(const wire::StartOrder& order,
-                                  const std::function<void(std::string)>& note);
+                              const std::function<void(std::string)>& note);
 
 // The highest boot that was opened here, beside the log: one that begins again after it was set
 // aside goes on above it, and is not refused by peers that saw the one before. Best effort: without

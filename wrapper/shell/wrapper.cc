@@ -12,8 +12,8 @@
 #include "wrapper/core/sole_copy.h"
 #include "wrapper/inspect/questions.h"
 #include "wrapper/shell/host_room.h"
-#include "wrapper/shell/own_log.h"
 #include "wrapper/shell/opened_log.h"
+#include "wrapper/shell/own_log.h"
 
 namespace weir::shell {
 namespace {

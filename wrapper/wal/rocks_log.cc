@@ -475,7 +475,7 @@ Result<std::unique_ptr<Log>> open_rocks_log(const std::string& dir, const RocksO
 }
 
 Result<std::unique_ptr<const InspectedLog>> open_rocks_log_to_read(const std::string& dir,
-                                                                Trust trust) {
+                                                                   Trust trust) {
   const uint64_t synced = SyncedMark::read(mark_path(dir)).value_or(0);
   if (!is_there(dir + "/db") && synced == 0) {
     return Error{ErrorCode::kNotFound, "log " + dir + ": there is none"};

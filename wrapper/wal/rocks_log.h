@@ -62,6 +62,6 @@ enum class Trust {
 // not cut off. The caller sees to it that nobody has it open. Errors: kNotFound if there is no
 // database, kCorrupt, kIo.
 Result<std::unique_ptr<const InspectedLog>> open_rocks_log_to_read(const std::string& dir,
-                                                                Trust trust = Trust::kWhole);
+                                                                   Trust trust = Trust::kWhole);
 
 }  // namespace weir::wal

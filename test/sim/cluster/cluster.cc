@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "broker/core/plan.h"
 #include "test/sim/cluster/agent_process.h"
 #include "test/sim/cluster/wrapper_process.h"
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <random>
 
-#include "broker/core/plan.h"
+#include "broker/core/status.h"
 #include "test/unit/broker/world.h"
 
 namespace weir::broker {

@@ -1,7 +1,6 @@
 // What the broker knows goes when nothing needs it any more.
 #include <gmock/gmock.h>
 
-#include "broker/core/plan.h"
 #include "test/unit/broker/world.h"
 
 namespace weir::broker {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "broker/core/plan.h"
 #include "test/unit/broker/world.h"
 
 namespace weir::broker {

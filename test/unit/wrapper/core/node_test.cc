@@ -155,8 +155,8 @@ TEST_F(NodeTest, TheBytesReadAreTheBytesLoggedAndSent) {
   turn();
   ASSERT_EQ(fx_.batches.size(), batches + 1) << "one write for a block";
   const auto& ops = fx_.batches.back().ops();
-  const auto block =
-      std::find_if(ops.begin(), ops.end(), [](const auto& op) { return op.shared.data != nullptr; });
+  const auto block = std::find_if(ops.begin(), ops.end(),
+                                  [](const auto& op) { return op.shared.data != nullptr; });
   ASSERT_NE(block, ops.end());
   EXPECT_LE(ops.size(), 3u) << "the block, the commit, and now and then a group";
   EXPECT_EQ(block->shared.data, read_to - wire::kBlockHeaderBytes)
