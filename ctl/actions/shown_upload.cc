@@ -12,8 +12,7 @@ Result<Uploaded> upload_with_progress(Program& program, Session& session, const 
                  " is neither an ELF program nor a script that begins with #!, so it may not run");
   }
   Broker& broker = session.broker();
-  Progress progress(program.streams().err, name, program.surroundings().err_is_terminal,
-                    broker.now());
+  Progress progress(program.streams().err, name, program.system().err_is_terminal, broker.now());
   return upload_action(broker, name, file, [&](uint64_t done, uint64_t total) {
     progress.show(done, total, broker.now());
   });

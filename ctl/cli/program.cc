@@ -135,8 +135,8 @@ const CLI::App& chosen(const CLI::App& app) {
 
 std::string version_text() { return "weirctl " WEIR_VERSION; }
 
-Surroundings real_surroundings() {
-  Surroundings real;
+System real_system() {
+  System real;
   real.environment = [](const char* name) {
     const char* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
     return std::string(value == nullptr ? "" : value);
@@ -154,9 +154,9 @@ Surroundings real_surroundings() {
   return real;
 }
 
-Program::Program(Streams streams, Surroundings surroundings)
+Program::Program(Streams streams, System system)
     : streams_(streams),
-      surroundings_(std::move(surroundings)),
+      system_(std::move(system)),
       root_(
           std::make_unique<CLI::App>("run dataflow graphs made of ordinary programs", "weirctl")) {
   root_->formatter(std::make_shared<HelpFormatter>());

@@ -27,7 +27,7 @@ struct Streams {
 };
 
 // What else commands see of the world; tests put theirs here.
-struct Surroundings {
+struct System {
   // Empty if it is not set.
   std::function<std::string(const char* name)> environment;
   std::vector<std::string> config_files;
@@ -40,7 +40,7 @@ struct Surroundings {
   std::function<bool()> is_out_closed = [] { return false; };
 };
 
-Surroundings real_surroundings();
+System real_system();
 
 struct CommandHelp {
   std::string_view summary;   // One line, small letter first, no full stop.
@@ -49,7 +49,7 @@ struct CommandHelp {
 
 class Program {
  public:
-  explicit Program(Streams streams, Surroundings surroundings = real_surroundings());
+  explicit Program(Streams streams, System system = real_system());
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
   ~Program();
@@ -71,7 +71,7 @@ class Program {
 
   CLI::App& root() { return *root_; }
   Streams& streams() { return streams_; }
-  const Surroundings& surroundings() const { return surroundings_; }
+  const System& system() const { return system_; }
   // What was said with --broker, behind the command's name or before it; empty: no endpoint.
   std::string broker_option() const { return broker_option_ == kNoEndpoint ? "" : broker_option_; }
   // It was there at all.
@@ -96,7 +96,7 @@ class Program {
   int refuse_extras();
 
   Streams streams_;
-  Surroundings surroundings_;
+  System system_;
   std::unique_ptr<CLI::App> root_;
   std::map<std::string, std::string> group_summaries_;
   std::string broker_option_;

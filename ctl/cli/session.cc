@@ -8,7 +8,7 @@
 namespace weir::ctl {
 
 Status Session::open() {
-  const Surroundings& world = program_.surroundings();
+  const System& world = program_.system();
   Result<BrokerChoice> choice =
       choose_broker({program_.broker_option(), world.environment("WEIR_BROKER"), world.config_files,
                      config::default_broker(&config::LocalSockets::control,

@@ -27,7 +27,7 @@ class Fetch {
       : program_(program),
         session_(session),
         action_(std::move(action)),
-        progress_(program.streams().err, action_.name, program.surroundings().err_is_terminal,
+        progress_(program.streams().err, action_.name, program.system().err_is_terminal,
                   session.broker().now()) {}
 
   int to_stdout() {
@@ -86,7 +86,7 @@ void add_action_get(Program& program) {
        .examples = "weirctl action get num_gen -O ./num_gen\n"
                    "weirctl action get clean --version 2 | less"},
       [&program, options] {
-        if (options->output.empty() && program.surroundings().out_is_terminal) {
+        if (options->output.empty() && program.system().out_is_terminal) {
           return program.fail_usage("a program is not written to a terminal",
                                     "name a file with -O FILE, or write to a pipe");
         }

@@ -85,7 +85,7 @@ class Listing {
     Broker& broker = session_.broker();
     bool is_away = false;
     while (broker.pause(got_ > 0 ? milliseconds(0) : kPollPause)) {
-      if (!program_.streams().out || program_.surroundings().is_out_closed()) return kDone;
+      if (!program_.streams().out || program_.system().is_out_closed()) return kDone;
       const auto events = next(kFollowWait);
       if (events) {
         is_away = false;

@@ -171,7 +171,7 @@ class BrokerLogsCommand {
         return completed(source, on_line);
       }
       if (broker.signal() != 0) break;
-      if (!program_.streams().out || program_.surroundings().is_out_closed()) return kDone;
+      if (!program_.streams().out || program_.system().is_out_closed()) return kDone;
       if (progress) {
         is_away = false;
         if (*progress == LogSource::Progress::kMore) continue;

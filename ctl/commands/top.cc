@@ -129,7 +129,7 @@ void add_top(Program& program) {
       [&program, options] {
         return with_broker(program, [&](Session& session) {
           const bool live =
-              program.surroundings().out_is_terminal && !options->once && !is_json(options->format);
+              program.system().out_is_terminal && !options->once && !is_json(options->format);
           return live ? Live(session, *options).run() : show_once(program, session, *options);
         });
       });

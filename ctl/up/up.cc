@@ -76,7 +76,7 @@ Status Up::start() {
   signals_.emplace(*std::move(signals));
 
   if (Status shared = share_room(); !shared) return shared;
-  ClusterConfig config{&folder_, agent_names(options_.spec, options_.agents), options_.log_level,
+  DaemonsConfig config{&folder_, agent_names(options_.spec, options_.agents), options_.log_level,
                        room_.reserve_bytes};
   std::vector<std::string> stderr_folders;
   for (const std::string& agent : config.agents) {
@@ -92,23 +92,23 @@ Status Up::start() {
   stderr_ = std::make_unique<LogFiles>(std::move(stderr_files));
   poll_stderr();
 
-  Cluster::Events events;
+  Daemons::Events events;
   events.on_note = [this](const std::string& text) { note("", text); };
   events.on_hopeless = [this](const Error& error) { fail(error); };
   events.on_gone = [this](bool all) {
     all_gone_ = all;
     loop_.stop();
   };
-  cluster_ = std::make_unique<Cluster>(loop_, std::move(config), std::move(events));
+  daemons_ = std::make_unique<Daemons>(loop_, std::move(config), std::move(events));
   if (Status opened = open_sinks(); !opened) return opened;
   if (phase_ == Phase::kStopping) return {};  // There is nothing left to do.
   if (Status opened = open_stdin(); !opened) return opened;
-  if (Status started = cluster_->start(); !started) return started;
+  if (Status started = daemons_->start(); !started) return started;
   has_begun_ = true;
   Result<uint64_t> nonce = random_number();
   if (!nonce) return std::move(nonce).error();
   control_ = std::make_unique<ControlClient>(loop_, context_, "up-" + std::to_string(*nonce));
-  control_->connect(cluster_->broker_endpoint());
+  control_->connect(daemons_->broker_endpoint());
   loop_.on_turn_end([this] { on_turn_end(); });
   start_timers();
   put();
@@ -357,7 +357,7 @@ void Up::say(const std::string& who, const std::string& text) {
 void Up::on_signal(int signal) {
   if (phase_ == Phase::kStopping) {
     if (exit_code_ <= 128) return;  // It ends anyway.
-    cluster_->kill_all();
+    daemons_->kill_all();
     folder_.clean(folder_.is_temporary());
     std::_Exit(128 + signal);
   }
@@ -416,8 +416,8 @@ void Up::finish(int code) {
   if (sinks_) sinks_->close();
   if (sinks_) sinks_->keep_positions();  // Whatever becomes of what is still being written.
   if (stdin_) stdin_->close();
-  if (cluster_) {
-    cluster_->stop();
+  if (daemons_) {
+    daemons_->stop();
   } else {
     loop_.stop();
   }
@@ -440,7 +440,7 @@ int Up::close() {
   stdin_.reset();
   sinks_.reset();
   control_.reset();
-  cluster_.reset();
+  daemons_.reset();
   folder_.clean(!keep);
   return exit_code_;
 }

@@ -16,7 +16,7 @@
 #include "ctl/client/control_client.h"
 #include "ctl/logs/log_files.h"
 #include "ctl/output/console.h"
-#include "ctl/up/cluster.h"
+#include "ctl/up/daemons.h"
 #include "ctl/up/data_folder.h"
 #include "ctl/up/sinks.h"
 #include "ctl/up/status_watch.h"
@@ -106,7 +106,7 @@ class Up {
   Console console_;
   std::unique_ptr<Sinks> sinks_;
   std::unique_ptr<StdinFeed> stdin_;
-  std::unique_ptr<Cluster> cluster_;
+  std::unique_ptr<Daemons> daemons_;
   std::unique_ptr<ControlClient> control_;
   std::unique_ptr<LogFiles> stderr_;
   StatusWatch watch_;

@@ -45,9 +45,9 @@ graph::PipelineSpec chains(const std::string& name, uint32_t nodes, uint32_t len
   return spec;
 }
 
-class Cluster {
+class PlayedCluster {
  public:
-  Cluster(Bench& bench, const Size& size)
+  PlayedCluster(Bench& bench, const Size& size)
       : size_(size),
         endpoint_("ipc://" + bench.fresh("broker")),
         broker_(Command{.argv = {bench.program("weir-broker"), "--listen", endpoint_, "--data",
@@ -174,7 +174,7 @@ struct Figures {
 };
 
 void measure(Bench& bench, const Size& size, Figures& figures) {
-  Cluster cluster(bench, size);
+  PlayedCluster cluster(bench, size);
   figures.chain_s.push_back(cluster.place(chains("chain", size.nodes, size.nodes)));
   figures.wide_s.push_back(cluster.place(chains("wide", size.nodes, kShortChain)));
   for (uint32_t i = 2; i < size.pipelines; ++i) {

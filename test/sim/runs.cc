@@ -43,8 +43,8 @@ void Runs::kill() {
 void Runs::terminate() {
   terminate_ = true;
   if (!order_.end && (!program_ || !program_->wrong())) {
-    around_.fail(order_.node.name +
-                 " stops a program that does nothing wrong (R12): " + node_->runner_state());
+    context_.fail(order_.node.name +
+                  " stops a program that does nothing wrong (R12): " + node_->runner_state());
   }
 }
 
@@ -57,17 +57,17 @@ void Runs::begin() {
   stdout_closed_ = terminate_ = false;
   Program::Start start;
   start.run = past_.runs++;
-  start.cured = around_.poison_is_cured();
+  start.cured = context_.poison_is_cured();
   if (past_.feed) start.feed = &*past_.feed;
   const std::string position = variable("WEIR_POSITION");
   if (!position.empty()) start.position = std::stoull(position);
   const bool may_go_wrong =
-      !plan_.ills.mishaps.empty() && around_.programs_go_wrong() && !past_.went_wrong;
-  past_.went_wrong = may_go_wrong && around_.chance(plan_.ills.mishap_per_thousand);
+      !plan_.ills.mishaps.empty() && context_.programs_go_wrong() && !past_.went_wrong;
+  past_.went_wrong = may_go_wrong && context_.chance(plan_.ills.mishap_per_thousand);
   if (past_.went_wrong) {
-    start.mishap = plan_.ills.mishaps[around_.pick(plan_.ills.mishaps.size())];
+    start.mishap = plan_.ills.mishaps[context_.pick(plan_.ills.mishaps.size())];
     // Sometimes only at the end of its input.
-    start.mishap_after = around_.pick(3) == 0 ? UINT64_MAX : around_.pick(8);
+    start.mishap_after = context_.pick(3) == 0 ? UINT64_MAX : context_.pick(8);
   }
   program_ = std::make_unique<Program>(plan_, start, past_.outage);
 }
@@ -84,10 +84,10 @@ void Runs::check_unit() {
   const graph::NodeSpec& spec = order_.node;
   const bool whole = spec.protocol == graph::Protocol::kPipe && !order_.writers.empty() &&
                      spec.unit != graph::Unit::kStream;
-  if (!whole || around_.logs_were_lost()) return;
+  if (!whole || context_.logs_were_lost()) return;
   const auto [known, is_new] = past_.units.emplace(variable("WEIR_UNIT"), given_);
   if (is_new || known->second == given_) return;
-  around_.fail(spec.name + " gives unit " + known->first + " other records than before");
+  context_.fail(spec.name + " gives unit " + known->first + " other records than before");
 }
 
 // The program goes wrong or is killed now. Does a single record look like the culprit?
@@ -101,22 +101,22 @@ void Runs::run_some() {
   if (!program_ || node_ == nullptr) return;
   if (!fed_.empty() && !program_->done()) {
     std::string& next = fed_.front();
-    const size_t most = 1 + around_.pick(next.size());
-    const size_t count = program_->read(std::string_view(next).substr(0, most), around_.now());
+    const size_t most = 1 + context_.pick(next.size());
+    const size_t count = program_->read(std::string_view(next).substr(0, most), context_.now());
     next.erase(0, count);
     if (next.empty()) fed_.pop_front();
     if (count > 0) node_->on_fed(count);
   } else if (!program_->done()) {
-    program_->read({}, around_.now());
+    program_->read({}, context_.now());
   }
   if (!program_) return;
-  if (fed_.empty() && close_wanted_) program_->end_of_input(around_.now());
+  if (fed_.empty() && close_wanted_) program_->end_of_input(context_.now());
   if (stdout_closed_) return;
   const std::span<uint8_t> space = node_->output_space();
   if (space.empty()) return;
-  if (around_.outages_are_over()) program_->wait_no_more();
-  program_->draw(around_.now());
-  const std::string chunk = program_->write(std::min<size_t>(space.size(), 1 + around_.pick(200)));
+  if (context_.outages_are_over()) program_->wait_no_more();
+  program_->draw(context_.now());
+  const std::string chunk = program_->write(std::min<size_t>(space.size(), 1 + context_.pick(200)));
   std::copy(chunk.begin(), chunk.end(), space.begin());
   if (order_.node.protocol != graph::Protocol::kPipe) said_ += chunk;
   if (!chunk.empty()) node_->on_output(chunk.size());
@@ -141,7 +141,7 @@ void Runs::end_if_over() {
   if (past_.went_wrong && program_->wrong()) count_hurt();
   std::string line = order_.node.name + ": run " + variable("WEIR_UNIT") + " of";
   for (const uint64_t number : given_) line += " " + std::to_string(number);
-  around_.trace(line + " ends, " + core::describe(end));
+  context_.trace(line + " ends, " + core::describe(end));
   const bool well = end.kind == core::RunEnd::Kind::kExited && end.code == 0;
   if (plan_.behaviour == Behaviour::kFile && well) rename_file();
   program_.reset();
@@ -161,7 +161,7 @@ void Runs::rename_file() {
 
 void Runs::kill_program(bool guard) {
   if (!program_) return;
-  around_.trace(order_.node.name + (guard ? " guard lost" : " program killed"));
+  context_.trace(order_.node.name + (guard ? " guard lost" : " program killed"));
   if (!guard) count_hurt();
   program_.reset();
   fed_.clear();

@@ -15,9 +15,9 @@
 namespace weir::sim {
 
 // The world around programs and wrappers.
-class Surroundings {
+class RunContext {
  public:
-  virtual ~Surroundings() = default;
+  virtual ~RunContext() = default;
   virtual uint64_t pick(uint64_t below) = 0;
   virtual core::SteadyTime now() const = 0;
   virtual void trace(const std::string& line) = 0;
@@ -49,8 +49,8 @@ struct NodePast {
 class Runs {
  public:
   // All must outlive it.
-  Runs(Surroundings& around, const NodePlan& plan, NodePast& past, const wire::StartOrder& order)
-      : around_(around), plan_(plan), past_(past), order_(order) {}
+  Runs(RunContext& context, const NodePlan& plan, NodePast& past, const wire::StartOrder& order)
+      : context_(context), plan_(plan), past_(past), order_(order) {}
 
   // Whom it tells; null: the wrapper is gone, and its program with it.
   void attach(core::Node* node);
@@ -85,7 +85,7 @@ class Runs {
   void count_hurt();
   void rename_file();
 
-  Surroundings& around_;
+  RunContext& context_;
   const NodePlan& plan_;
   NodePast& past_;
   const wire::StartOrder& order_;

@@ -45,7 +45,7 @@ struct Faults {
   int replace = 0;       // A wrapper's host is lost: a new one with a higher term and no log.
 };
 
-class World : private Surroundings {
+class World : private RunContext {
  public:
   World(uint64_t seed, Plan plan, Faults faults);
   ~World() override;
@@ -81,7 +81,7 @@ class World : private Surroundings {
   friend class Host;
   friend class Sink;
 
-  // Surroundings
+  // RunContext
   uint64_t pick(uint64_t below) override { return below == 0 ? 0 : random_() % below; }
   core::SteadyTime now() const override { return now_; }
   void trace(const std::string& line) override { trace_ += line + "\n"; }

@@ -50,7 +50,7 @@ struct ClusterPlan {
 
 enum class Victim { kBroker, kAgent };
 
-class Cluster : public Surroundings {
+class Cluster : public RunContext {
  public:
   Cluster(uint64_t seed, ClusterPlan plan);
   ~Cluster() override;
@@ -110,7 +110,7 @@ class Cluster : public Surroundings {
   BrokerDisk& broker_disk() { return broker_disk_; }
   void count_fault(const std::string& what);
 
-  // Surroundings
+  // RunContext
   uint64_t pick(uint64_t below) override { return below == 0 ? 0 : random_() % below; }
   core::SteadyTime now() const override { return scheduler_.now(); }
   void trace(const std::string& line) override;

@@ -73,16 +73,16 @@ inline FakeRun run_with(FakeWorld& world, std::vector<std::string> arguments,
   std::istringstream in(stdin_text);
   std::ostringstream out;
   std::ostringstream err;
-  Surroundings surroundings;
-  surroundings.environment = [&](const char* name) {
+  System system;
+  system.environment = [&](const char* name) {
     if (std::string(name) == "XDG_RUNTIME_DIR") return std::string("/run/user/1");
     return std::string(name) == "WEIR_BROKER" ? environment : "";
   };
-  surroundings.connect = [&](const std::string& endpoint) -> Result<std::unique_ptr<Broker>> {
+  system.connect = [&](const std::string& endpoint) -> Result<std::unique_ptr<Broker>> {
     world.endpoint = endpoint;
     return std::unique_ptr<Broker>(std::make_unique<FakeBroker>(world));
   };
-  Program program({in, out, err}, std::move(surroundings));
+  Program program({in, out, err}, std::move(system));
   add_all_commands(program);
   const int code = program.run(std::move(arguments));
   return {code, out.str(), err.str()};

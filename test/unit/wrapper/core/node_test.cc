@@ -10,7 +10,7 @@
 namespace weir::core {
 namespace {
 
-class Surroundings : public Effects {
+class RecordedEffects : public Effects {
  public:
   void to_writer(size_t, const edge::Frame& frame) override { to_writers.push_back(frame); }
   void to_reader(size_t, const edge::Frame& frame) override { to_readers.push_back(frame); }
@@ -116,7 +116,7 @@ class NodeTest : public ::testing::Test {
   }
 
   wal::MemoryLog log_;
-  Surroundings fx_;
+  RecordedEffects fx_;
   std::unique_ptr<Node> node_;
   SteadyTime now_{};
   uint64_t boot_ = 0;

@@ -1,4 +1,4 @@
-#include "ctl/up/cluster.h"
+#include "ctl/up/daemons.h"
 
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -50,19 +50,19 @@ std::string last_lines(const std::string& path, uint64_t from, size_t lines) {
   return at == std::string::npos || at == 0 ? tail : tail.substr(at + 1);
 }
 
-Cluster::Cluster(runtime::Loop& loop, ClusterConfig config, Events events)
+Daemons::Daemons(runtime::Loop& loop, DaemonsConfig config, Events events)
     : loop_(loop), config_(std::move(config)), events_(std::move(events)) {}
 
-Cluster::~Cluster() {
+Daemons::~Daemons() {
   for (const runtime::TimerId timer : timers_) loop_.cancel(timer);
   for (const auto& process : processes_) loop_.unwatch(process->watch);
 }
 
-std::string Cluster::broker_endpoint() const {
+std::string Daemons::broker_endpoint() const {
   return "ipc://" + config_.folder->sockets() + "/broker";
 }
 
-Status Cluster::start() {
+Status Daemons::start() {
   foreign_ = runtime::children_of(::getpid());
   runtime::become_subreaper();  // Without it what a dead agent leaves goes to init: less tidy.
   int fds[2];
@@ -84,7 +84,7 @@ Status Cluster::start() {
   return {};
 }
 
-Status Cluster::add_broker() {
+Status Daemons::add_broker() {
   Result<std::string> program = runtime::find_program("weir-broker");
   if (!program) return std::move(program).error();
   auto process = std::make_unique<Process>();
@@ -96,7 +96,7 @@ Status Cluster::add_broker() {
   return {};
 }
 
-Status Cluster::add_agent(size_t index) {
+Status Daemons::add_agent(size_t index) {
   Result<std::string> program = runtime::find_program("weir-agent");
   if (!program) return std::move(program).error();
   const std::string& name = config_.agents[index];
@@ -119,7 +119,7 @@ Status Cluster::add_agent(size_t index) {
   return {};
 }
 
-Status Cluster::launch(Process& process) {
+Status Daemons::launch(Process& process) {
   const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   const UniqueFd log(
       ::open(process.log_file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
@@ -150,7 +150,7 @@ Status Cluster::launch(Process& process) {
   return {};
 }
 
-void Cluster::on_end(Process& process) {
+void Daemons::on_end(Process& process) {
   const Result<std::optional<int>> status = runtime::try_reap(process.child->pid);
   if (status && !status->has_value()) return;
   loop_.unwatch(process.watch);
@@ -179,7 +179,7 @@ void Cluster::on_end(Process& process) {
   }));
 }
 
-void Cluster::stop() {
+void Daemons::stop() {
   if (stopping_) return;
   stopping_ = true;
   lifeline_write_.reset();
@@ -187,7 +187,7 @@ void Cluster::stop() {
   timers_.push_back(loop_.every(kStopLook, [this] { look_if_gone(); }));
 }
 
-void Cluster::look_if_gone() {
+void Daemons::look_if_gone() {
   runtime::reap_inherited();
   if (is_alone()) return events_.on_gone(true);
   const auto waited = std::chrono::steady_clock::now() - stop_at_;
@@ -198,11 +198,11 @@ void Cluster::look_if_gone() {
   if (waited >= kStopWait + kKillWait) events_.on_gone(false);
 }
 
-bool Cluster::is_foreign(pid_t child) const {
+bool Daemons::is_foreign(pid_t child) const {
   return std::find(foreign_.begin(), foreign_.end(), child) != foreign_.end();
 }
 
-bool Cluster::is_alone() {
+bool Daemons::is_alone() {
   if (is_childless()) return true;
   const std::vector<pid_t> children = runtime::children_of(::getpid());
   const bool none = std::all_of(children.begin(), children.end(),
@@ -212,7 +212,7 @@ bool Cluster::is_alone() {
   return alone_looks_ >= 2;
 }
 
-void Cluster::kill_all() const {
+void Daemons::kill_all() const {
   runtime::kill_trees([this](pid_t child) { return !is_foreign(child); });
 }
 

@@ -20,14 +20,14 @@
 
 namespace weir::ctl {
 
-struct ClusterConfig {
+struct DaemonsConfig {
   const DataFolder* folder = nullptr;  // Outlives the cluster.
   std::vector<std::string> agents;
   std::string log_level;
   uint64_t disk_reserve_bytes = 1;  // What wrappers keep free of the logs' disk.
 };
 
-class Cluster {
+class Daemons {
  public:
   struct Events {
     std::function<void(const std::string&)> on_note;  // Something died and is started again.
@@ -35,8 +35,8 @@ class Cluster {
     // After stop(): all processes are gone; false if some could not even be killed.
     std::function<void(bool)> on_gone;
   };
-  Cluster(runtime::Loop& loop, ClusterConfig config, Events events);
-  ~Cluster();
+  Daemons(runtime::Loop& loop, DaemonsConfig config, Events events);
+  ~Daemons();
 
   std::string broker_endpoint() const;
   // Errors: kNotFound (a program of weir is missing), kIo.
@@ -74,7 +74,7 @@ class Cluster {
   bool is_foreign(pid_t child) const;
 
   runtime::Loop& loop_;
-  ClusterConfig config_;
+  DaemonsConfig config_;
   Events events_;
   UniqueFd lifeline_read_;
   UniqueFd lifeline_write_;
