@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "test/sim/log_disk.h"
+#include "wrapper/core/log_entries.h"
 #include "wrapper/wal/keys.h"
 
 namespace weir::sim {
