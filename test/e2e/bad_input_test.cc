@@ -104,9 +104,10 @@ TEST(BadProgram, ASourceThatFailsAtOnceIsNotTriedForEver) {
       scene,
       "name = \"bad\"\ndataflow = \"source ; count\"\n[node.source]\nrun = \"cat /no/such\"\n"
       "retries = 2\nbackoff = \"10ms\"\n[node.count]\nrun = \"wc -l\"\nunit = \"stream\"\n");
-  expect_failure(scene, outcome,
-                 "weir: source: exited with status 1, 3 times; last words: cat: /no/such: No such "
-                 "file or directory");
+  expect_failure(
+      scene, outcome,
+      "weir: source: exited with status 1, 3 times; last line of its stderr: cat: /no/such: "
+      "No such file or directory");
 }
 
 TEST(BadProgram, AStreamThatFailsAtOnceIsNotTriedForEver) {
@@ -114,7 +115,7 @@ TEST(BadProgram, AStreamThatFailsAtOnceIsNotTriedForEver) {
   std::string toml = batch("echo no >&2; exit 3");
   toml.replace(toml.find("unit = \"batch\""), 14, "unit = \"stream\"");
   expect_failure(scene, up_file(scene, toml),
-                 "weir: bad: exited with status 3, 3 times; last words: no");
+                 "weir: bad: exited with status 3, 3 times; last line of its stderr: no");
 }
 
 TEST(BadProgram, ABatchThatAlwaysFailsEnds) {

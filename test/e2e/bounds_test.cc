@@ -123,7 +123,7 @@ void back_log(size_t mib, Limit limit) {
   EXPECT_EQ(done.out, expected.out);
 }
 
-TEST(Bounds, R7MemoryDoesNotGrowWithTheBacklog) { back_log(1024, Limit(120'000)); }
+TEST(Bounds, R7MemoryDoesNotGrowWithTheBacklog) { back_log(512, Limit(120'000)); }
 TEST(BoundsLong, R7MemoryDoesNotGrowWithTheBacklog) { back_log(10 << 10, Limit(1'500'000)); }
 
 // What one run of a batch writes waits in the log too.

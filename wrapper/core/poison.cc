@@ -14,8 +14,9 @@ void PoisonRounds::on_success() {
 }
 
 void PoisonRounds::note_aside(const std::string& lane, const Failure& why) {
-  node_.effects().note(why.reason + " on a record of " + lane +
-                       " that stands alone; last words: " + last_line(why.end.stderr_tail));
+  node_.effects().note(
+      why.reason + " on a record of " + lane +
+      " that stands alone; last line of its stderr: " + last_line(why.end.stderr_tail));
 }
 
 bool PoisonRounds::is_outage(size_t aside) {
@@ -45,7 +46,7 @@ bool PoisonRounds::rounds_are_over() const { return rounds_ > node_.spec().retri
 bool PoisonRounds::fail_if_none_succeeded(const Failure& last) {
   if (succeeded_) return false;
   node_.fail("every record failed: " + last.reason +
-             "; last words: " + last_line(last.end.stderr_tail));
+             "; last line of its stderr: " + last_line(last.end.stderr_tail));
   return true;
 }
 

@@ -368,7 +368,7 @@ class ReplyRunner : public ProgramRunner {
     } else if (++idle_failures_ > node_.spec().retries) {
       // It is not about any record.
       return node_.fail(why + ", " + std::to_string(idle_failures_) +
-                        " times; last words: " + last_line(end.stderr_tail));
+                        " times; last line of its stderr: " + last_line(end.stderr_tail));
     }
     note_attempt(node_, why, run_.failed());
     start_over(backoff(node_.spec(), run_.failed()));

@@ -122,7 +122,7 @@ bool UnitRun::may_try_again(const RunEnd& end, const std::string& why, const Uni
   put_failed(unit, progressed ? 1 : failed_ + 1);
   if (failed_ > node_.spec().retries) {
     node_.fail(why + ", " + std::to_string(failed_) +
-               " times; last words: " + last_line(end.stderr_tail));
+               " times; last line of its stderr: " + last_line(end.stderr_tail));
     return false;
   }
   note_attempt(node_, why, failed_);

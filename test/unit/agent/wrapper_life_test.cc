@@ -152,10 +152,10 @@ TEST(WrapperLife, ExitStatusesDecideWhetherItIsStartedAgain) {
         EndCase{65, LifeState::kGivenUp}}) {
     Life life;
     life.bring_up();
-    life.step(Ended{kPid, one.code, "exit", "last words"});
+    life.step(Ended{kPid, one.code, "exit", "what it said last"});
     EXPECT_EQ(life.life().state(), one.state) << one.code.value_or(-1);
     const auto status = life.life().status();
-    EXPECT_NE(status.last_error.find("last words"), std::string::npos);
+    EXPECT_NE(status.last_error.find("what it said last"), std::string::npos);
     if (one.state == LifeState::kGivenUp) {
       EXPECT_EQ(status.state, InstanceState::kFailed);
       EXPECT_EQ(life.pass(std::chrono::hours(1)), Names{});

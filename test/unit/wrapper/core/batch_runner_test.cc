@@ -209,7 +209,8 @@ TEST(BatchRunner, R9AfterACrashItIsNotTakenForGrantedThatAnythingEverEndedWell) 
   }
   Bench bench(batch_order(), fails, log);
   bench.run(lines(3));
-  EXPECT_EQ(bench.failure, "every record failed: exited with status 4; last words: (none)");
+  EXPECT_EQ(bench.failure,
+            "every record failed: exited with status 4; last line of its stderr: (none)");
   EXPECT_THAT(bench.dead(), IsEmpty());
 }
 
@@ -242,7 +243,8 @@ TEST(BatchRunner, R9Status75IsNoAttempt) {
 TEST(BatchRunner, R9AllRecordsFailing) {
   Bench bench(batch_order(), [](const std::string&, std::string&) { return status(4); });
   bench.run(lines(3));
-  EXPECT_EQ(bench.failure, "every record failed: exited with status 4; last words: (none)");
+  EXPECT_EQ(bench.failure,
+            "every record failed: exited with status 4; last line of its stderr: (none)");
 }
 
 TEST(BatchRunner, NotFoundIsTheEndAtOnce) {

@@ -479,7 +479,7 @@ TEST_F(NodeTest, R9ASourceThatFailsWithoutANewRecordFailsAtLast) {
     turn();
     write_all();
   }
-  EXPECT_EQ(fx_.failure, "exited with status 3, 3 times; last words: no such host");
+  EXPECT_EQ(fx_.failure, "exited with status 3, 3 times; last line of its stderr: no such host");
 }
 
 TEST_F(NodeTest, R4AttemptsAreCountedInTheLog) {

@@ -187,7 +187,7 @@ TEST(PositionSource, R11ABrokenProtocolIsSaidAndTriedAgain) {
     EXPECT_EQ(life.runs, 2) << why;
     life.say(bytes);
     life.exit(0);
-    EXPECT_EQ(life.failure, why + ", 2 times; last words: (none)");
+    EXPECT_EQ(life.failure, why + ", 2 times; last line of its stderr: (none)");
     EXPECT_EQ(life.sent, "good\n");
     EXPECT_EQ(position_in(log), (SourcePosition{1, "0"}));
   }
@@ -203,7 +203,7 @@ TEST(PositionSource, R9ProgressStartsTheCountOfFailuresAnew) {
   }
   life.may_fail = true;
   life.exit(3);
-  EXPECT_EQ(life.failure, "exited with status 3, 2 times; last words: (none)");
+  EXPECT_EQ(life.failure, "exited with status 3, 2 times; last line of its stderr: (none)");
 }
 
 TEST(PositionSource, R8WhoWantsNoMoreEndsIt) {

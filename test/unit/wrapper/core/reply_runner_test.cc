@@ -219,7 +219,8 @@ TEST(ReplyRunner, R9AllRecordsFailing) {
   Bench bench(lines_order(),
               Bench::Answers{[](const std::string&, std::string&) -> Over { return status(4); }});
   bench.run(lines(3));
-  EXPECT_EQ(bench.failure, "every record failed: exited with status 4; last words: (none)");
+  EXPECT_EQ(bench.failure,
+            "every record failed: exited with status 4; last line of its stderr: (none)");
   EXPECT_THAT(bench.dead(), IsEmpty());
 }
 
