@@ -116,6 +116,13 @@ inline void add_once(std::vector<std::string>& list, const std::string& text) {
   if (std::find(list.begin(), list.end(), text) == list.end()) list.push_back(text);
 }
 
+// An agent that registers in several messages.
+struct Registering {
+  std::string request;
+  wire::AgentRegister so_far;
+  SteadyTime heard;
+};
+
 // The entries of one pipeline.
 template <typename Iterator>
 struct Entries {
@@ -143,12 +150,16 @@ struct State {
   // Agents that were there before this broker's start and have not registered yet, as long as they
   // have time to. Our store may be an old copy: they may have what we never placed.
   std::set<std::string> awaited;
-  std::map<std::string, Identity> identities;  // By the agents' names.
+  std::map<std::string, Registering> registering;  // By peer.
+  std::map<std::string, Identity> identities;      // By the agents' names.
   // The last that was reported of each, wherever it was; also of those that are gone since.
   std::map<wire::InstanceKey, wire::InstanceStatus> figures;
   // What each agent keeps something of: Placement::kept_by(), looked up from the other side.
   std::map<std::string, std::set<wire::InstanceKey>> kept;
 
+  uint64_t boot = 0;  // Raised at each start of a broker.
+  // Of the last orders that were sent. Its high half is the boot, so none comes twice.
+  uint64_t last_orders_version = 0;
   // The highest ids of records that were given.
   uint64_t last_pipeline_id = 0;
   uint64_t last_placement_id = 0;

@@ -345,6 +345,20 @@ wire::PipelineSummary make_summary(const State& state, const Pipeline& pipeline)
   return summary;
 }
 
+wire::BrokerStatus make_broker_status(const State& state, SteadyTime now) {
+  wire::BrokerStatus status;
+  for (const auto& [name, agent] : state.agents) {
+    const auto ago = std::chrono::duration_cast<std::chrono::milliseconds>(now - agent.heard);
+    status.agents.push_back({name, agent.address, agent.connected,
+                             static_cast<uint32_t>(agent.instances.size()),
+                             static_cast<uint64_t>(std::max<int64_t>(ago.count(), 0))});
+  }
+  for (const auto& [name, pipeline] : state.pipelines) {
+    status.pipelines.push_back(make_summary(state, pipeline));
+  }
+  return status;
+}
+
 Progress progress(const State& state, const Pipeline& pipeline) {
   const Summary summary = summarise(state, pipeline, node_statuses(state, pipeline));
   return {summary.all_up, summary.all_settled, summary.all_ended};

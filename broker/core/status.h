@@ -8,6 +8,8 @@ namespace weir::broker {
 
 wire::PipelineStatus make_status(const State& state, const Pipeline& pipeline);
 wire::PipelineSummary make_summary(const State& state, const Pipeline& pipeline);
+// `now`: agents are told of by how long ago they were heard.
+wire::BrokerStatus make_broker_status(const State& state, SteadyTime now);
 
 // How a pipeline that is wanted to run is doing, without what was decided earlier.
 struct Progress {

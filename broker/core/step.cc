@@ -17,6 +17,11 @@ void Step::store(Placement& placed) {
   write(RecordKind::kPlacement, placed.id, encode_record(placed));
 }
 
+void Step::store(const std::string& agent, const Identity& identity) {
+  write(RecordKind::kAgent, identity.id,
+        encode_record(AgentRecord{agent, identity.text, identity.away}));
+}
+
 void Step::write(RecordKind kind, uint64_t id, std::string value) {
   effects.writes.push_back({{kind, id}, std::move(value)});
 }
@@ -29,9 +34,8 @@ void Step::send(const std::string& peer, const std::string& request, wire::Messa
   effects.sends.push_back({peer, {request, std::move(message)}});
 }
 
-void Step::refuse(const std::string& peer, const std::string& request, ErrorCode code,
-                  std::string what) {
-  send(peer, request, wire::Refusal{code, std::move(what)});
+void Step::refuse(const std::string& peer, const std::string& request, const Error& why) {
+  send(peer, request, wire::refusal(why));
 }
 
 void Step::add_event(std::string kind, const std::string& pipeline, const std::string& node,

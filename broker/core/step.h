@@ -16,6 +16,7 @@
 #include "broker/core/failure_detector.h"
 #include "broker/core/records.h"
 #include "broker/core/state.h"
+#include "schema/base/result.h"
 #include "schema/wire/control.h"
 
 namespace weir::broker {
@@ -49,6 +50,7 @@ struct Changes {
   std::set<std::string> waiting;
   // Whose settled_position has grown since it was stored; no decision changes by it.
   std::set<wire::InstanceKey> positions;
+  std::optional<SteadyTime> positions_stored;  // The last time.
 };
 
 // Refers to what BrokerCore owns.
@@ -65,11 +67,11 @@ struct Step {
   void store(const Pipeline& pipeline);
   // Likewise; the agents that keep something of it are told.
   void store(Placement& placed);
+  void store(const std::string& agent, const Identity& identity);
   void write(RecordKind kind, uint64_t id, std::string value);
   void erase(RecordKind kind, uint64_t id);
   void send(const std::string& peer, const std::string& request, wire::Message message);
-  void refuse(const std::string& peer, const std::string& request, ErrorCode code,
-              std::string what);
+  void refuse(const std::string& peer, const std::string& request, const Error& why);
   void add_event(std::string kind, const std::string& pipeline, const std::string& node,
                  const std::string& agent, std::string text);
   // An agent came or went, or is lost, or is not: so it is with all that it has, and what found no

@@ -69,6 +69,7 @@ void Node::open(const LogState& state) {
     inputs_.emplace_back(std::move(name), config_.credit_bytes, durable);
     inputs_.back().consumed = durable.frontier;
     inputs_.back().end_taken = durable.ended;
+    inputs_.back().done_in_log = durable.ended || durable.enough;
     if (!durable.settles.none()) settlement.set(inputs_.size() - 1, durable.settles);
   }
   // What earlier commits settle one by one is not in the log: all of it settles with the last.
@@ -237,16 +238,25 @@ void Node::settle() {
     edge::ReadingEnd& reader = inputs_[input].reader;
     if (at.id() > reader.settled().id()) reader.set_settled(at);
   });
-  // What follows speaks of what is in the log.
-  if (!persisting_.empty() || batch_publishes_) return;
-  for (Input& input : inputs_) {
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    Input& input = inputs_[i];
+    if (!input.done_in_log) continue;
     if (input.durable.ended) input.reader.set_ended();
     if (input.durable.enough) input.reader.set_enough();
-    // R8: who wants no more settles all, unread, once the outputs of what it took are settled.
-    if (!input.reader.wants_more() && settlements_.empty()) {
-      input.reader.set_settled(kEverything);
-    }
+    if (input.reader.settled() == kEverything) continue;
+    // R8: who wants no more settles all, unread, once the outputs of what it took are settled;
+    // those of other inputs, which may never cease, are not waited for.
+    if (!awaits_settlement(i)) input.reader.set_settled(kEverything);
   }
+}
+
+bool Node::awaits_settlement(size_t input) const {
+  const auto concerns = [&](const std::optional<Settlement>& of_batch) {
+    return of_batch && of_batch->concerns(input);
+  };
+  return settlements_.concern(input) || concerns(batch_settlement_) ||
+         std::any_of(persisting_.begin(), persisting_.end(),
+                     [&](const Persisting& commit) { return concerns(commit.settlement); });
 }
 
 // R7: a full log whose records are all taken, and held until a unit ends, cannot drain.

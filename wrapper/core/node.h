@@ -45,9 +45,10 @@ struct Input {
   edge::ReadingEnd reader;
   edge::ReaderDurable durable;  // As in the log, or in a commit under way.
   Inbox inbox;
-  Position consumed;       // The last piece that the runner took out of the inbox.
-  bool end_taken = false;  // The runner has taken the lane's end.
-  SteadyTime heard_at{};   // Its present writer said something that is its own.
+  Position consumed;         // The last piece that the runner took out of the inbox.
+  bool end_taken = false;    // The runner has taken the lane's end.
+  bool done_in_log = false;  // That it has ended, or is not wanted any more, is in the log.
+  SteadyTime heard_at{};     // Its present writer said something that is its own.
 };
 
 // Whose log it is, as it stands in it: the node, whatever its term, and drained or not.
@@ -218,6 +219,8 @@ class Node : public edge::Inputs {
   void answer_hellos();
   void pump_readers();
   void settle();
+  // Something that was made of it is not settled, or not even in the log.
+  bool awaits_settlement(size_t input) const;
   void check_full();
   bool pressure_allows_output() const;
   void fail_without_room();

@@ -57,7 +57,10 @@ void Node::commit_inputs(const std::vector<Frontier>& frontiers) {
     if (!frontier.position.none()) move_frontier(input, frontier.position);
     input.durable.enough = input.durable.enough || frontier.enough;
     input.durable.ended = input.durable.ended || frontier.ended;
-    if (input.durable.enough || input.durable.ended) input.reader.want_no_more();
+    if (input.durable.enough || input.durable.ended) {
+      input.reader.want_no_more();
+      batch_then_.push_back([this, index = frontier.input] { inputs_[index].done_in_log = true; });
+    }
     put_input(batch_, input.name, input.durable);
   }
 }

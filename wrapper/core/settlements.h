@@ -24,6 +24,10 @@ struct Settlement {
     }
     inputs.emplace_back(input, at);
   }
+  bool concerns(size_t input) const {
+    return std::any_of(inputs.begin(), inputs.end(),
+                       [&](const auto& each) { return each.first == input; });
+  }
 };
 
 // Those that wait for their outputs, in order.
@@ -31,7 +35,11 @@ class Settlements {
  public:
   static constexpr size_t kMax = 4096;
 
-  bool empty() const { return waiting_.empty(); }
+  // Something of this input waits.
+  bool concern(size_t input) const {
+    return std::any_of(waiting_.begin(), waiting_.end(),
+                       [&](const Settlement& each) { return each.concerns(input); });
+  }
 
   // One without inputs says nothing.
   void add(Settlement settlement) {
@@ -57,10 +65,7 @@ class Settlements {
     for (size_t i = 0; i + 1 < waiting_.size(); i += 2) {
       Settlement& later = waiting_[i + 1];
       for (const auto& [input, at] : waiting_[i].inputs) {
-        const auto same = [&, input = input](const auto& other) { return other.first == input; };
-        if (std::none_of(later.inputs.begin(), later.inputs.end(), same)) {
-          later.inputs.emplace_back(input, at);
-        }
+        if (!later.concerns(input)) later.inputs.emplace_back(input, at);
       }
       fewer.push_back(std::move(later));
     }
