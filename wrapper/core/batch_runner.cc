@@ -158,6 +158,8 @@ class BatchRunner : public ProgramRunner {
       if (collect_owed()) start();
       return;
     }
+    // What was taken before is committed.
+    if (suspects_.empty()) commit_drained_lanes([](size_t) { return false; });
     const graph::NodeSpec& spec = node_.spec();
     const uint64_t records = spec.unit == graph::Unit::kRecord ? 1 : spec.max_records;
     // R7: what a unit stages has to fit into a small log, and into what is left of a small disk,

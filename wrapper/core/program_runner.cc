@@ -9,6 +9,19 @@ bool ProgramRunner::all_taken() const {
                      [](const Input& input) { return input.end_taken; });
 }
 
+void ProgramRunner::commit_drained_lanes(const std::function<bool(size_t input)>& is_under_way) {
+  if (all_taken()) return;  // The node's own lane ends with them.
+  std::vector<Frontier> ended;
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    const Input& input = inputs_[i];
+    const bool is_drained = input.name.find('@') != std::string::npos;
+    const bool ends_now = input.end_taken && input.reader.wants_more() && !is_under_way(i);
+    if (!is_drained || !ends_now) continue;
+    ended.push_back({i, input.consumed, false, true});
+  }
+  if (!ended.empty()) node_.commit_unit(ended);
+}
+
 bool ProgramRunner::consumed_before() const {
   return std::any_of(inputs_.begin(), inputs_.end(),
                      [](const Input& input) { return !input.durable.frontier.none(); });

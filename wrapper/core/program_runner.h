@@ -1,6 +1,7 @@
 // What all runners share that run a program of the user's, and of those what all sources share.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,11 @@ class ProgramRunner : public Runner {
 
   // The runner has taken the end of each lane.
   bool all_taken() const;
+  // Of drained lanes (R5) whose end is taken, while others go on: commits that they have ended, so
+  // that their writers may go. Other lanes may begin anew on another host (decision 6): their ends
+  // are committed with the node's own. `is_under_way`: of an input, whether something that was
+  // taken of it is not committed.
+  void commit_drained_lanes(const std::function<bool(size_t input)>& is_under_way);
   // True if an input was ever consumed: only work that is done moves a frontier.
   bool consumed_before() const;
   // A record over the limit is never taken, whole or not. `setting`: what needs records whole. True

@@ -59,6 +59,7 @@ class ReplyRunner : public ProgramRunner {
     if (!run_.running()) return;
     feed();
     if (!commit_replies()) return;
+    if (suspects_.empty()) commit_drained_lanes([this](size_t input) { return is_asked(input); });
     if (in_flight_ == 0 && suspects_.only_these_left(inputs_)) ask_suspects_again();
     check_stall();
   }
@@ -340,6 +341,13 @@ class ReplyRunner : public ProgramRunner {
     }
     node_.commit_unit(frontiers);
     return true;
+  }
+
+  // Something of this input is not answered, or its answer is not committed.
+  bool is_asked(size_t input) const {
+    return !answered_[input].none() ||
+           std::any_of(asked_.begin(), asked_.end(),
+                       [&](const Asked& asked) { return asked.input == input; });
   }
 
   void append_replies() {

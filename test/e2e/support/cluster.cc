@@ -216,6 +216,14 @@ bool Cluster::ok(const wire::Message& question) {
   return std::holds_alternative<wire::Ok>(answer);
 }
 
+bool Cluster::has_event(const std::string& kind) {
+  const wire::Message answer = ask(wire::EventsRequest{});
+  const auto* const events = std::get_if<wire::Events>(&answer);
+  return events != nullptr &&
+         std::any_of(events->events.begin(), events->events.end(),
+                     [&](const wire::Event& event) { return event.kind == kind; });
+}
+
 wire::PipelineStatus Cluster::status(const std::string& pipeline) {
   const wire::Message answer = ask(wire::PipelineStatusRequest{pipeline});
   if (const auto* status = std::get_if<wire::PipelineStatus>(&answer)) return *status;

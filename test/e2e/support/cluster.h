@@ -72,6 +72,8 @@ class Cluster {
   wire::Message ask_as(const std::string& request, const wire::Message& question);
   bool ok(const wire::Message& question);
   wire::PipelineStatus status(const std::string& pipeline = "p");
+  // One of this kind is among the first thousand.
+  bool has_event(const std::string& kind);
   // As wait_for() of wait.h; the failure names the folder.
   bool wait(const std::string& what, const std::function<bool()>& condition);
   bool wait_for_state(wire::PipelineState state, const std::string& pipeline = "p");

@@ -48,6 +48,30 @@ TEST(BatchRunner, OneUnitForWhatIsThere) {
   EXPECT_TRUE(bench.node().ended());
 }
 
+// Its writer goes then, and others may flow for ever.
+TEST(BatchRunner, R5ADrainedLaneIsSettledWhateverAnotherWaitsFor) {
+  wire::StartOrder order = batch_order();
+  order.writers = {"left.0@1", "left.0"};
+  Bench bench(order, copies);
+  bench.give({"1\n"}, 0);
+  bench.end(0);
+  bench.settle_until([&] { return bench.output() == "1\n"; });
+  bench.give({"x\n"}, 1);
+  // Its end is taken with what comes next.
+  bench.settle_until([&] { return bench.output() == "1\nx\n"; });
+  const uint64_t made_with_it = bench.node().lane().published_last();
+  bench.give({"y\n"}, 1);
+  bench.settle_until([&] { return bench.output() == "1\nx\ny\n"; });
+  EXPECT_FALSE(bench.is_lane_settled(0));
+  bench.settle_reader(made_with_it);
+  for (int i = 0; i < 20; ++i) {
+    bench.give({"y\n"}, 1);
+    bench.settle();
+  }
+  EXPECT_TRUE(bench.is_lane_settled(0));
+  EXPECT_FALSE(bench.node().ended());
+}
+
 TEST(BatchRunner, AnUnreadSinkKeepsWhatItsGoodRunsWrote) {
   wire::StartOrder order = batch_order();
   order.sink = true;

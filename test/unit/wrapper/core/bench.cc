@@ -80,12 +80,12 @@ void Bench::settle() {
   node_->turn(now_);
 }
 
-void Bench::settle_reader() {
+void Bench::settle_reader(std::optional<uint64_t> upto) {
   node_->reader_connected(0);
   node_->on_reader_frame(
       0, edge::Welcome{hello_.session, 1, hello_.writer(), {}, {}, 64u << 20, false, false});
   const Incarnation& of = node_->lane().incarnation();
-  const Position all{of, node_->lane().published_last()};
+  const Position all{of, upto.value_or(node_->lane().published_last())};
   node_->on_reader_frame(0, edge::Ack{hello_.session, all, all, false, false, false});
 }
 

@@ -48,8 +48,10 @@ class Bench : public Effects {
 
   // One turn of everything.
   void settle();
-  // The reader meets the node, and settles all that it has written so far.
-  void settle_reader();
+  // The reader meets the node, and settles all that it has written so far, or up to this record.
+  void settle_reader(std::optional<uint64_t> upto = {});
+  // All of it, and its end.
+  bool is_lane_settled(size_t lane) const { return writers_[lane].edge.settled() == kAllRecords; }
   // Turns until `done`, or until it has ended or failed, but not for ever.
   void settle_until(const std::function<bool()>& done);
   void settle_to_the_end() {

@@ -29,16 +29,13 @@ TEST(Settlements, R3InputsAreSettledWhenTheOutputsOfTheirCommitAre) {
   Settlements waiting;
   waiting.add(commit(10, {{0, 1}, {1, 5}}));
   waiting.add(commit(20, {{0, 2}}));
+  EXPECT_TRUE(waiting.concern(0) && waiting.concern(1));
   EXPECT_EQ(settled(waiting, 9), Upto{});
   EXPECT_EQ(settled(waiting, 10), (Upto{{0, 1}, {1, 5}}));
+  EXPECT_TRUE(waiting.concern(0));
+  EXPECT_FALSE(waiting.concern(1));
   EXPECT_EQ(settled(waiting, 30), (Upto{{0, 2}}));
-  EXPECT_TRUE(waiting.empty());
-}
-
-TEST(Settlements, OneWithoutInputsWaitsForNothing) {
-  Settlements waiting;
-  waiting.add(commit(10, {}));
-  EXPECT_TRUE(waiting.empty());
+  EXPECT_FALSE(waiting.concern(0));
 }
 
 TEST(Settlements, TheLastWordOnAnInputCounts) {
@@ -58,7 +55,7 @@ TEST(Settlements, R7MoreThanCanBeHeldAreJoined) {
   for (const auto& [input, upto] : early) EXPECT_LE(upto, count / 3) << input;
   EXPECT_FALSE(early.empty());
   EXPECT_EQ(settled(waiting, count), (Upto{{count % 2, count}, {(count - 1) % 2, count - 1}}));
-  EXPECT_TRUE(waiting.empty());
+  EXPECT_FALSE(waiting.concern(0) || waiting.concern(1));
 }
 
 }  // namespace
