@@ -22,10 +22,9 @@ bool is_answer(const wire::Envelope& envelope) {
 
 AgentCore::AgentCore(std::string name, Layout layout, uint64_t log_limit_bytes,
                      std::string identity)
-    : name_(std::move(name)),
-      layout_(std::move(layout)),
+    : layout_(std::move(layout)),
       log_limit_bytes_(log_limit_bytes),
-      identity_(std::move(identity)) {}
+      broker_(std::move(name), std::move(identity), layout_.address) {}
 
 void AgentCore::recover(wire::StartOrder order, Starts starts) {
   const wire::InstanceKey key = wire::key_of(order);
@@ -37,15 +36,14 @@ void AgentCore::recover(wire::StartOrder order, Starts starts) {
 
 std::vector<AgentEffect> AgentCore::from_broker(wire::Envelope envelope, uint64_t free_bytes,
                                                 SteadyTime now) {
-  broker_heard_ = now;
+  broker_.heard(now);
   if (const auto* orders = std::get_if<wire::AgentOrders>(&envelope.message)) {
-    known_ = Known::kAll;
-    if (!std::exchange(refused_, "").empty()) log::info("the broker accepts this agent now");
+    broker_.accepted();
     if (!shutting_down_) take_orders(*orders, free_bytes, now);
   } else if (const auto* notes = std::get_if<wire::NotesTaken>(&envelope.message)) {
     take_notes_taken(*notes);
   } else if (std::holds_alternative<wire::Ok>(envelope.message)) {
-    unanswered_ = false;
+    broker_.answered();
   } else if (const auto* data = std::get_if<wire::ActionData>(&envelope.message)) {
     contents_.on_data(*data, now);
   } else if (const auto* read = std::get_if<wire::LogRead>(&envelope.message)) {
@@ -77,16 +75,8 @@ void AgentCore::take_refusal(const std::string& request, const wire::Refusal& re
                              SteadyTime now) {
   if (!request.empty()) {
     contents_.on_refused(request, refusal.what, now);
-  } else if (refusal.code == ErrorCode::kNotFound) {
-    // The broker was restarted, or does not take us: say everything again, at once if it is new.
-    if (known_ != Known::kNot) next_heartbeat_ = now;
-    known_ = Known::kNot;
   } else {
-    // Each second we ask again, and are told again.
-    const bool known = std::exchange(refused_, refusal.what) == refusal.what;
-    log::write(known ? log::Level::kDebug : log::Level::kError,
-               "the broker refuses this agent: " + refusal.what);
-    if (refusal.code == ErrorCode::kConflict) known_ = Known::kNot;
+    broker_.refused(refusal, now);
   }
 }
 
@@ -124,7 +114,7 @@ std::vector<AgentEffect> AgentCore::from_eraser(const wire::InstanceKey& key, co
   if (done) {
     log::info(wire::to_string(key) + ": removed");
     removals_.gone(key);
-    report_now_ = true;
+    broker_.report_now();
     if (const auto held = held_up_.extract(key); !held.empty()) {
       take_order(held.mapped(), held_up_share_, now);
     }
@@ -146,25 +136,13 @@ std::vector<AgentEffect> AgentCore::tick(SteadyTime now) {
   return finish(now);
 }
 
-void AgentCore::broker_connected(SteadyTime now) {
-  known_ = Known::kNot;
-  broker_heard_ = now;
-  next_heartbeat_ = now;
-}
-
-// What was in it is said again with everything else.
-void AgentCore::broker_not_reached(SteadyTime now) {
-  known_ = Known::kNot;
-  next_heartbeat_ = std::min(next_heartbeat_, now + kNotSentRetry);
-}
-
 std::vector<AgentEffect> AgentCore::shut_down(SteadyTime now) {
   shutting_down_ = true;
   return finish(now);
 }
 
 std::vector<AgentEffect> AgentCore::finish(SteadyTime now) {
-  listen_for_broker(now);
+  if (broker_.is_silent(now)) effects_.emplace_back(ReconnectBroker{});
   return std::exchange(effects_, {});
 }
 
@@ -173,12 +151,14 @@ std::vector<AgentEffect> AgentCore::end_turn(SteadyTime now) {
   if (shutting_down_) continue_shutdown(now);
   continue_removals(now);
   supply_contents(now);
-  talk_to_broker(now);
+  if (auto message = broker_.next_message(lives_, removals_.keys(), now)) {
+    effects_.emplace_back(ToBroker{std::move(*message)});
+  }
   return std::exchange(effects_, {});
 }
 
 SteadyTime AgentCore::deadline(SteadyTime now) const {
-  SteadyTime earliest = std::max(next_heartbeat_, now);
+  SteadyTime earliest = std::max(broker_.deadline(), now);
   if (hold_until_) earliest = std::min(earliest, *hold_until_);
   for (const auto& [key, life] : lives_) {
     if (hold_until_) break;
@@ -202,11 +182,7 @@ uint64_t AgentCore::log_share(const wire::AgentOrders& orders, uint64_t free_byt
 }
 
 void AgentCore::take_orders(const wire::AgentOrders& orders, uint64_t free_bytes, SteadyTime now) {
-  const bool follows = orders.base == 0 || orders.base == orders_version_;
-  const uint64_t version = follows ? orders.version : 0;
-  if (orders_version_ != version) report_now_ = true;
-  orders_version_ = version;
-  if (!follows) return;
+  if (!broker_.follows(orders)) return;
   hold_until_.reset();
   const uint64_t share = log_share(orders, free_bytes);
   for (const wire::StartOrder& order : orders.start) {
@@ -244,12 +220,12 @@ void AgentCore::take_order(const wire::StartOrder& order, uint64_t log_share, St
       return log::error(wire::to_string(key) + ": too many instances on this agent");
     }
     lives_.try_emplace(key, complete, false);
-    gone_.erase(key);
+    broker_.back(key);
   } else if (order.term < found->second.order().term) {
     log::warn(wire::to_string(key) + ": refused an order of the lower term " +
               std::to_string(order.term));
   }
-  unreported_.insert(key);
+  broker_.changed(key);
   step(key, OrderCame{std::move(complete)}, now);
   orders_changed_ = true;
 }
@@ -300,20 +276,19 @@ void AgentCore::step(const wire::InstanceKey& key, const LifeEvent& event, Stead
   if (found == lives_.end()) return;  // A stop for, or an answer about, what is gone already.
   const std::vector<LifeEffect> effects = found->second.step(event, now);
   // A wrapper's figures go with the next heartbeat; what cannot wait says so (ReportNow).
-  if (!std::holds_alternative<ReportCame>(event)) unreported_.insert(key);
+  if (!std::holds_alternative<ReportCame>(event)) broker_.changed(key);
   for (const LifeEffect& effect : effects) pass_on(key, effect);
   if (std::holds_alternative<Ended>(event)) unbind_peer(key);
   if (found->second.state() != LifeState::kGone) return;
   lives_.erase(found);
-  unreported_.erase(key);
-  gone_.insert(key);
+  broker_.gone(key);
   orders_changed_ = true;
 }
 
 void AgentCore::pass_on(const wire::InstanceKey& key, const LifeEffect& effect) {
   if (std::holds_alternative<ReportNow>(effect)) {
-    report_now_ = true;
-    unreported_.insert(key);
+    broker_.report_now();
+    broker_.changed(key);
   } else if (std::holds_alternative<SendStop>(effect)) {
     to_peer(key, wire::WrapperStop{false});
   } else if (std::holds_alternative<SendEnd>(effect)) {
@@ -359,7 +334,7 @@ void AgentCore::supply_contents(SteadyTime now) {
     }
     contents_.need(needed);
   }
-  contents_.tick(known_ == Known::kAll, now);
+  contents_.tick(broker_.is_known(), now);
   std::vector<std::pair<wire::InstanceKey, std::string>> waiting;
   for (const auto& [key, life] : lives_) {
     if (!hold_until_ && life.awaits_content())
@@ -408,80 +383,6 @@ void AgentCore::continue_shutdown(SteadyTime now) {
 bool AgentCore::all_down() const {
   return std::none_of(lives_.begin(), lives_.end(),
                       [](const auto& entry) { return entry.second.has_process(); });
-}
-
-// ---- The broker ----------------------------------------------------------------------------
-
-void AgentCore::listen_for_broker(SteadyTime now) {
-  if (!broker_heard_) broker_heard_ = now;
-  if (now - *broker_heard_ < kBrokerSilence) return;
-  known_ = Known::kNot;
-  broker_heard_ = now;
-  next_heartbeat_ = now;
-  effects_.emplace_back(ReconnectBroker{});
-}
-
-// One report at a time, so that however much there is to say, no more than one message of bounded
-// size is under way; but each second one goes out, answered or not.
-void AgentCore::talk_to_broker(SteadyTime now) {
-  const bool due = now >= next_heartbeat_;
-  const bool rest = known_ == Known::kInPart && !unreported_.empty();
-  const bool more = (report_now_ && known_ != Known::kNot) || rest;
-  if (!due && !(more && !unanswered_)) return;
-  next_heartbeat_ = now + kHeartbeat;
-  if (known_ == Known::kNot) {
-    register_at_broker();
-  } else if (known_ == Known::kInPart && unanswered_) {
-    return;  // A registration is only said once; silence ends it.
-  } else {
-    // The figures of all that run.
-    for (const auto& [key, life] : lives_) {
-      if (due && life.has_process()) unreported_.insert(key);
-    }
-    report_to_broker();
-  }
-}
-
-void AgentCore::report_all_anew() {
-  orders_version_ = 0;
-  gone_.clear();
-  for (const auto& [key, life] : lives_) unreported_.insert(key);
-}
-
-void AgentCore::register_at_broker() {
-  report_all_anew();
-  wire::AgentRegister message{name_, layout_.address, take_unreported(), identity_};
-  message.more = !unreported_.empty();
-  if (message.more) {
-    known_ = Known::kInPart;
-    unanswered_ = true;
-  }
-  effects_.emplace_back(ToBroker{std::move(message)});
-}
-
-void AgentCore::report_to_broker() {
-  wire::AgentReport report{name_, orders_version_, take_unreported(), removals_.keys()};
-  report.changes_only = true;
-  report.gone = {gone_.begin(), gone_.end()};
-  gone_.clear();
-  report.more = !unreported_.empty();
-  report_now_ = report.more;
-  unanswered_ = true;
-  effects_.emplace_back(ToBroker{std::move(report)});
-}
-
-std::vector<wire::InstanceStatus> AgentCore::take_unreported() {
-  std::vector<wire::InstanceStatus> statuses;
-  size_t bytes = 0;
-  while (!unreported_.empty()) {
-    wire::InstanceStatus status = lives_.at(*unreported_.begin()).status();
-    const size_t size = wire::encode_status(status).size();
-    if (bytes > 0 && bytes + size > wire::kPartBytesMax) break;
-    bytes += size;
-    statuses.push_back(std::move(status));
-    unreported_.erase(unreported_.begin());
-  }
-  return statuses;
 }
 
 }  // namespace weir::agent

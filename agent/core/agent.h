@@ -1,5 +1,5 @@
-// The agent's decisions: one WrapperLife for each instance that it has an order for, the link to
-// the broker, and the order in which wrappers stop when the agent itself is told to stop.
+// The agent's decisions: one WrapperLife for each instance that it has an order for, and the order
+// in which wrappers stop when the agent itself is told to stop.
 //
 // The broker's orders and what wrappers say come in, what is to be done goes out. The agent does
 // not need the broker to keep wrappers running: orders are on its disk.
@@ -16,6 +16,7 @@
 #include <variant>
 #include <vector>
 
+#include "agent/core/broker_link.h"
 #include "agent/core/contents.h"
 #include "agent/core/layout.h"
 #include "agent/core/removals.h"
@@ -23,10 +24,6 @@
 #include "schema/wire/control.h"
 
 namespace weir::agent {
-
-inline constexpr std::chrono::milliseconds kHeartbeat{1000};
-inline constexpr std::chrono::milliseconds kBrokerSilence{3000};
-inline constexpr std::chrono::milliseconds kNotSentRetry{20};  // No connection stands yet.
 
 // ---- What the shell does, in this order; see the answers in wrapper_life.h -----------------
 
@@ -110,9 +107,9 @@ class AgentCore {
   // broker is to know of it is reported, in one message. Again until nothing comes of it.
   std::vector<AgentEffect> end_turn(SteadyTime now);
   // There is a new connection, or about to be.
-  void broker_connected(SteadyTime now);
+  void broker_connected(SteadyTime now) { broker_.connected(now); }
   // The last ToBroker was not sent: nobody is connected. It is made again soon.
-  void broker_not_reached(SteadyTime now);
+  void broker_not_reached(SteadyTime now) { broker_.not_reached(now); }
   // Stop all wrappers, from sources to sinks, and take no more orders. Orders stay on disk.
   std::vector<AgentEffect> shut_down(SteadyTime now);
 
@@ -142,21 +139,13 @@ class AgentCore {
   bool writers_are_down(const wire::StartOrder& order) const;
   void take_notes_taken(const wire::NotesTaken& notes);
   void take_refusal(const std::string& request, const wire::Refusal& refusal, SteadyTime now);
-  void listen_for_broker(SteadyTime now);
-  void talk_to_broker(SteadyTime now);
-  void register_at_broker();
-  void report_to_broker();
-  // Of those that are unreported, what fits into one message.
-  std::vector<wire::InstanceStatus> take_unreported();
-  void report_all_anew();
   void supply_contents(SteadyTime now);
   void continue_removals(SteadyTime now);
   std::vector<AgentEffect> finish(SteadyTime now);
 
-  std::string name_;
   Layout layout_;
   uint64_t log_limit_bytes_;
-  std::string identity_;
+  BrokerLink broker_;
   std::map<wire::InstanceKey, WrapperLife> lives_;
   Removals removals_;
   Contents contents_;
@@ -169,23 +158,6 @@ class AgentCore {
   std::map<wire::InstanceKey, wire::StartOrder> held_up_;
   uint64_t held_up_share_ = 0;  // The log's share that they are to have.
 
-  // How far the broker of this connection knows this agent.
-  enum class Known {
-    kNot,
-    kInPart,  // It was told who this is, and some of what runs here.
-    kAll,     // It has answered with orders.
-  };
-
-  uint64_t orders_version_ = 0;  // Of this connection; 0: none, or they do not follow each other.
-  Known known_ = Known::kNot;
-  // What the broker does not know yet, on this connection.
-  std::set<wire::InstanceKey> unreported_;  // Of `lives_`.
-  std::set<wire::InstanceKey> gone_;        // Not of `lives_` any more.
-  bool unanswered_ = false;                 // A report is; the next one waits for the answer.
-  std::optional<SteadyTime> broker_heard_;  // Or when we began to listen.
-  SteadyTime next_heartbeat_{};
-  std::string refused_;  // What the broker said last about not taking us; told once.
-  bool report_now_ = false;
   bool orders_changed_ = true;  // Other contents may be needed.
   bool shutting_down_ = false;
 
