@@ -95,7 +95,7 @@ class AgentShell {
   runtime::WatchId broker_watch_{};
   runtime::Dialer dialer_;
   runtime::TimerId dial_timer_{};  // The next try.
-  std::chrono::milliseconds dial_pause_{20};
+  std::chrono::milliseconds dial_pause_{5};
   bool broker_answers_ = false;
   std::string told_;  // Why it does not; each reason once for each time that it went away.
   Processes processes_;

@@ -1,5 +1,6 @@
 #include "ctl/client/control_client.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "schema/base/log.h"
@@ -89,9 +90,11 @@ void ControlClient::dial() {
     failure_.reset();
     if (!opened) {
       failure_ = opened.error();
-      dial_timer_ = loop_.after(kDialPause, [this] { dial(); });
+      dial_timer_ = loop_.after(dial_pause_, [this] { dial(); });
+      dial_pause_ = std::min(dial_pause_ * 2, kDialPauseMax);
       return;
     }
+    dial_pause_ = kDialPauseFirst;
     for (const std::string& bytes : requests_.on_connection(loop_.now())) send(bytes);
   });
 }

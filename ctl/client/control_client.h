@@ -70,7 +70,9 @@ class ControlClient {
   // A DEALER does not always come back by itself (a broken connection during the handshake, say).
   static constexpr std::chrono::milliseconds kSilenceMax{3000};
   static constexpr std::chrono::milliseconds kDialLimit{5000};
-  static constexpr std::chrono::milliseconds kDialPause{100};
+  // The pause doubles: a broker that is being started is there in a moment.
+  static constexpr std::chrono::milliseconds kDialPauseFirst{5};
+  static constexpr std::chrono::milliseconds kDialPauseMax{100};
 
   void dial();
   Status open(const std::string& endpoint);
@@ -84,6 +86,7 @@ class ControlClient {
   std::string endpoint_;
   runtime::Dialer dialer_;
   runtime::TimerId dial_timer_ = runtime::TimerId::kNone;
+  std::chrono::milliseconds dial_pause_ = kDialPauseFirst;
   std::optional<Error> failure_;
   std::optional<runtime::ZmqSocket> socket_;
   runtime::WatchId watch_ = runtime::WatchId::kNone;
