@@ -201,9 +201,12 @@ TEST(PipedIn, DataThatNobodyReadsIsNoted) {
   const std::string note =
       "nothing reads the standard input that is piped in: use - as an entry of the graph";
   // At any time, and not only at the start.
-  const Outcome piped = scene.run(
+  Command up = scene.start(
       script("(until [ -e begun ]; do sleep 0.02; done; seq 3) | $1 up -e \"'touch begun; "
-             "seq 3; sleep 0.5'\""));
+             "seq 3; until [ -e told ]; do sleep 0.02; done'\""));
+  EXPECT_TRUE(wait_until([&] { return contains(up.err_so_far(), note); })) << up.err_so_far();
+  scene.write("told", "");
+  const Outcome piped = up.wait();
   EXPECT_EQ(piped.code, 0);
   EXPECT_EQ(piped.out, numbers(1, 3));
   EXPECT_TRUE(contains(piped.err, note)) << piped.err;

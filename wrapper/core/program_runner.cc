@@ -14,9 +14,10 @@ void ProgramRunner::commit_drained_lanes(const std::function<bool(size_t input)>
   std::vector<Frontier> ended;
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const Input& input = inputs_[i];
+    if (!input.end_taken || !input.reader.wants_more()) continue;
+    // As wire::lane_name() calls them.
     const bool is_drained = input.name.find('@') != std::string::npos;
-    const bool ends_now = input.end_taken && input.reader.wants_more() && !is_under_way(i);
-    if (!is_drained || !ends_now) continue;
+    if (!is_drained || is_under_way(i)) continue;
     ended.push_back({i, input.consumed, false, true});
   }
   if (!ended.empty()) node_.commit_unit(ended);
